@@ -1,0 +1,29 @@
+//! Namespaces: leaving them with unshare(2), joining them with setns(2).
+
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+
+use super::process::SingleThread;
+
+/// The kinds of namespace, as bits (namespaces(7)).
+pub type Namespaces = UnshareFlags;
+
+/// Moves this process into new namespaces of the given kinds (unshare(2)). A new pid namespace begins with the next child.
+///
+/// # Errors
+/// `EPERM`, `ENOSPC`, `EINVAL`: unshare(2), user_namespaces(7).
+pub fn unshare(_: &SingleThread, kinds: Namespaces) -> io::Result<()> {
+    // SAFETY: with one thread (the proof), no other thread can hold assumptions about shared attributes; CLONE_FILES,
+    // the flag the function is unsafe for, is not part of what the callers name.
+    Ok(unsafe { rustix::thread::unshare_unsafe(kinds) }?)
+}
+
+/// Joins the one namespace a descriptor of `/proc/PID/ns/*` names (setns(2)).
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN` in the namespace's owner; `EINVAL` for a user namespace one is in already.
+pub fn join(_: &SingleThread, namespace: impl AsFd, kind: LinkNameSpaceType) -> io::Result<()> {
+    Ok(rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind))?)
+}

@@ -1,0 +1,192 @@
+//! Processes: fork, wait, signals by pidfd, `prctl`.
+
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus};
+use nix::unistd::ForkResult;
+pub use nix::unistd::Pid;
+
+/// Proof that the calling process had one thread when the value was made.
+///
+/// `unshare(CLONE_NEWUSER)` fails with `EINVAL` in a process with a second thread (unshare(2)), and a child forked from
+/// a threaded process may only call async-signal-safe functions (fork(2)). [`fork`] asks for this proof, so neither can
+/// be got wrong by accident. The value is neither `Send` nor `Sync`, and code that starts threads must have ended them
+/// before it asks for a new one.
+#[derive(Debug)]
+pub struct SingleThread(std::marker::PhantomData<*const ()>);
+
+impl SingleThread {
+    /// Counts the threads of this process.
+    ///
+    /// # Errors
+    /// `ResourceBusy` if there is a second thread; whatever stat(2) of `/proc/self/task` says.
+    pub fn prove() -> io::Result<Self> {
+        // A directory's link count is two plus its sub-directories; /proc/self/task has one of those a thread (proc(5)).
+        let links = nix::sys::stat::stat("/proc/self/task")?.st_nlink;
+        if links == 3 {
+            return Ok(Self(std::marker::PhantomData));
+        }
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "a second thread is running"))
+    }
+}
+
+/// Which side of a [`fork`] this is.
+#[derive(Debug)]
+pub enum Fork {
+    /// The caller; the child has this id.
+    Parent(Pid),
+    /// The child. It leaves by [`finish`] or by execve(2), and never returns into the frames it was forked in.
+    Child,
+}
+
+/// Forks (fork(2), through libc, so that its own state is right in the child).
+///
+/// # Errors
+/// fork(2)'s.
+pub fn fork(_: &SingleThread) -> io::Result<Fork> {
+    // SAFETY: `SingleThread` proves that no other thread exists, so the child may call anything the parent may.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(Fork::Parent(child)),
+        ForkResult::Child => Ok(Fork::Child),
+    }
+}
+
+/// Runs the rest of a forked child and leaves with its result as exit status. A panic does not unwind into the frames
+/// that belong to the parent.
+pub fn finish(work: impl FnOnce() -> u8) -> ! {
+    let status = catch_unwind(AssertUnwindSafe(work)).unwrap_or(EXIT_PANIC);
+    exit_now(status)
+}
+
+/// Exit status of a forked child whose code panicked.
+pub const EXIT_PANIC: u8 = 125;
+
+/// Leaves at once: no destructors, no buffers flushed (`_exit(2)`).
+pub fn exit_now(status: u8) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(i32::from(status)) }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It called exit with this status.
+    Exited(u8),
+    /// This signal killed it.
+    Killed(i32),
+}
+
+impl Ended {
+    /// From the status of waitpid(2), of which exit(3) keeps the low eight bits.
+    fn exited(status: i32) -> Self {
+        Self::Exited(status.to_le_bytes()[0])
+    }
+
+    /// The status a shell would show: the program's own, or 128 plus the signal.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Exited(status) => status,
+            Self::Killed(signal) => 128u8.wrapping_add(u8::try_from(signal).unwrap_or(0)),
+        }
+    }
+}
+
+/// Waits for one child to end.
+///
+/// # Errors
+/// waitpid(2)'s, interruptions excepted.
+pub fn wait(pid: Pid) -> io::Result<Ended> {
+    loop {
+        match nix::sys::wait::waitpid(pid, None) {
+            Ok(WaitStatus::Exited(_, status)) => return Ok(Ended::exited(status)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ended::Killed(signal as i32)),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// What a child did since it was last asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is gone.
+    Ended(Pid, Ended),
+    /// Job control stopped it.
+    Stopped(Pid, Signal),
+}
+
+/// The next change of any child, without waiting; `None` where there is none (or no child).
+///
+/// # Errors
+/// waitpid(2)'s.
+pub fn reap(stops: bool) -> io::Result<Option<Change>> {
+    let flags = WaitPidFlag::WNOHANG | if stops { WaitPidFlag::WUNTRACED } else { WaitPidFlag::empty() };
+    match nix::sys::wait::waitpid(None, Some(flags)) {
+        Ok(WaitStatus::Exited(pid, status)) => Ok(Some(Change::Ended(pid, Ended::exited(status)))),
+        Ok(WaitStatus::Signaled(pid, signal, _)) => Ok(Some(Change::Ended(pid, Ended::Killed(signal as i32)))),
+        Ok(WaitStatus::Stopped(pid, signal)) => Ok(Some(Change::Stopped(pid, signal))),
+        Ok(_) | Err(nix::errno::Errno::ECHILD) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// A descriptor that names the process for as long as it is held, whatever happens to its number (pidfd_open(2)).
+///
+/// # Errors
+/// `NotFound`-like `ESRCH` if there is no such process.
+pub fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid.as_raw()).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+/// Sends a signal to the process a pidfd names (pidfd_send_signal(2)).
+///
+/// # Errors
+/// `ESRCH` if it has ended, `EPERM` if it is another user's.
+pub fn pidfd_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
+    let signal = rustix::process::Signal::from_named_raw(signal as i32)
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    Ok(rustix::process::pidfd_send_signal(pidfd, signal)?)
+}
+
+/// Asks for `signal` when the thread that forked this process ends (prctl(2), `PR_SET_PDEATHSIG`). Cleared by the kernel
+/// on a change of credentials, so it is set after them.
+///
+/// # Errors
+/// prctl(2)'s.
+pub fn die_with_parent(signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::prctl::set_pdeathsig(Some(signal))?)
+}
+
+/// Sets whether others with this process's uid may look into it: ptrace, `/proc/PID/*` (prctl(2), `PR_SET_DUMPABLE`).
+///
+/// # Errors
+/// prctl(2)'s.
+pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
+    Ok(nix::sys::prctl::set_dumpable(dumpable)?)
+}
+
+/// A pipe, both ends close-on-exec: (read, write).
+///
+/// # Errors
+/// pipe2(2)'s.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
+}
+
+/// An owned, close-on-exec duplicate of a descriptor of this process, given by number.
+///
+/// # Errors
+/// `EBADF` if the number is not open.
+pub fn duplicate(raw: i32) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl with F_DUPFD_CLOEXEC reads nothing but its arguments.
+    let new = unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 3) };
+    if new < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor, and nothing else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(new) })
+}

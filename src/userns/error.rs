@@ -1,0 +1,53 @@
+//! What can go wrong at the door.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A failure to make or enter a user namespace, or to do work inside one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call of the parent's failed.
+    #[error("cannot {what}")]
+    Parent {
+        /// What was tried.
+        what: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// unshare(2) failed in the child: the machine does not let this user make namespaces.
+    #[error("the kernel refuses a user namespace to this user")]
+    Refused {
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// `newuidmap` or `newgidmap` could not be run.
+    #[error("cannot run {}", program.display())]
+    Helper {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `newuidmap` or `newgidmap` refused the map.
+    #[error("{} refused the map: {message}", program.display())]
+    HelperRefused {
+        /// The program.
+        program: PathBuf,
+        /// What it printed.
+        message: String,
+    },
+    /// Writing `/proc/PID/{uid,gid}_map` failed.
+    #[error("cannot write {}", path.display())]
+    WriteMap {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The child ended before it was done, and left no message.
+    #[error("the process inside the user namespace ended early ({0})")]
+    ChildDied(String),
+    /// The work inside failed; the outermost cause comes first.
+    #[error("{}", .0.first().map_or("the work inside the user namespace failed", String::as_str))]
+    Work(Vec<String>),
+}

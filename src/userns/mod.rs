@@ -1,0 +1,15 @@
+//! The one door into a user namespace.
+//!
+//! [`spawn`] forks a child that makes the namespaces, waits until this process has had the maps written, and then runs
+//! the caller's code as root of the new user namespace. [`run`] does the same for work that ends with a value.
+
+mod error;
+mod idmap;
+mod spawn;
+mod work;
+
+pub use crate::sys::namespace::Namespaces;
+pub use error::Error;
+pub use idmap::{Extent, IdMap, RANGE};
+pub use spawn::spawn;
+pub use work::run;

@@ -1,0 +1,128 @@
+//! A child in new namespaces, with the map written by this process.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{Error, Extent, IdMap, Namespaces};
+use crate::host::IdHelpers;
+use crate::sys::process::{self, Fork, Pid, SingleThread};
+use crate::sys::{id, namespace};
+
+/// Forks a child into a new user namespace with `map`, and into whatever other `namespaces` are asked for, and runs
+/// `work` there as root. Returns the child once its map is written; the child's exit status is what `work` returns, or
+/// [`process::EXIT_PANIC`].
+///
+/// The order is user_namespaces(7)'s: the child makes the user namespace first and alone, so that the others belong to
+/// it; the parent, who has the privilege, has the maps written; the child becomes root and makes the rest.
+///
+/// # Errors
+/// [`Error`]; the child is gone by then.
+pub fn spawn(
+    proof: &SingleThread,
+    map: &IdMap,
+    helpers: &IdHelpers,
+    namespaces: Namespaces,
+    work: impl FnOnce(&SingleThread) -> u8,
+) -> Result<Pid, Error> {
+    let (parent_end, child_end) =
+        UnixStream::pair().map_err(|source| Error::Parent { what: "make a socket pair", source })?;
+    match process::fork(proof).map_err(|source| Error::Parent { what: "fork", source })? {
+        Fork::Child => {
+            drop(parent_end);
+            process::finish(|| match enter(proof, namespaces, child_end) {
+                Ok(()) => work(proof),
+                Err(status) => status,
+            })
+        }
+        Fork::Parent(pid) => {
+            drop(child_end);
+            let result = let_in(pid, map, helpers, parent_end);
+            if result.is_err() {
+                // The closed socket has ended the child's wait; collecting it leaves no zombie.
+                let _ = process::wait(pid);
+            }
+            result.map(|()| pid)
+        }
+    }
+}
+
+/// The child's half of the handshake. The error is its exit status; the parent has been told the reason where there is
+/// one it cannot know.
+fn enter(proof: &SingleThread, namespaces: Namespaces, mut parent: UnixStream) -> Result<(), u8> {
+    const FAILED: u8 = process::EXIT_PANIC;
+    let unshared = namespace::unshare(proof, Namespaces::NEWUSER);
+    // A change of credentials makes a process undumpable, and newuidmap may not look into such a one.
+    let errno = match unshared.and_then(|()| process::set_dumpable(true)) {
+        Ok(()) => 0,
+        Err(error) => error.raw_os_error().unwrap_or(-1),
+    };
+    parent.write_all(&errno.to_ne_bytes()).map_err(|_| FAILED)?;
+    // The end of the stream instead of the byte: the parent failed, or is gone.
+    parent.read_exact(&mut [0]).map_err(|_| FAILED)?;
+    id::become_user(0, 0).map_err(|_| FAILED)?;
+    namespace::unshare(proof, namespaces).map_err(|_| FAILED)?;
+    Ok(())
+}
+
+/// The parent's half of the handshake.
+fn let_in(pid: Pid, map: &IdMap, helpers: &IdHelpers, mut child: UnixStream) -> Result<(), Error> {
+    let mut errno = [0; 4];
+    child.read_exact(&mut errno).map_err(|source| Error::Parent { what: "hear from the child", source })?;
+    match i32::from_ne_bytes(errno) {
+        0 => {}
+        errno => return Err(Error::Refused { source: std::io::Error::from_raw_os_error(errno) }),
+    }
+    match helpers {
+        IdHelpers::Direct => {
+            // As root the groups need not be denied, so setgroups works inside.
+            write_map(pid, "gid_map", &map.gid)?;
+            write_map(pid, "uid_map", &map.uid)?;
+        }
+        IdHelpers::Programs { newuidmap, newgidmap } => {
+            // Both at the same time: each costs about a millisecond, most of it its exec.
+            let uid = Helper::start(newuidmap, pid, &map.uid);
+            let gid = Helper::start(newgidmap, pid, &map.gid);
+            uid?.finish()?;
+            gid?.finish()?;
+        }
+    }
+    child.write_all(&[1]).map_err(|source| Error::Parent { what: "let the child go on", source })
+}
+
+fn write_map(pid: Pid, file: &str, extents: &[Extent]) -> Result<(), Error> {
+    let path = PathBuf::from(format!("/proc/{pid}/{file}"));
+    fs::write(&path, IdMap::lines(extents)).map_err(|source| Error::WriteMap { path, source })
+}
+
+/// A running `newuidmap` or `newgidmap` (newuidmap(1)).
+struct Helper<'a> {
+    program: &'a Path,
+    process: std::process::Child,
+}
+
+impl<'a> Helper<'a> {
+    fn start(program: &'a Path, pid: Pid, extents: &[Extent]) -> Result<Self, Error> {
+        let mut command = Command::new(program);
+        command.arg(pid.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        for Extent { inside, outside, count } in extents {
+            command.args([inside.to_string(), outside.to_string(), count.to_string()]);
+        }
+        let process = command.spawn().map_err(|source| Error::Helper { program: program.to_owned(), source })?;
+        Ok(Self { program, process })
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        let program = self.program.to_owned();
+        match self.process.wait_with_output() {
+            Err(source) => Err(Error::Helper { program, source }),
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => {
+                let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                Err(Error::HelperRefused { program, message })
+            }
+        }
+    }
+}
