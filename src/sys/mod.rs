@@ -7,5 +7,12 @@
 
 pub mod fs;
 pub mod id;
+pub mod lock;
+pub mod mount;
 pub mod namespace;
+pub mod poll;
 pub mod process;
+pub mod root;
+pub mod signal;
+pub mod socket;
+pub mod tty;

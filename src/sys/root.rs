@@ -1,0 +1,124 @@
+//! Paths inside a root directory that is not to be trusted: no symbolic link and no `..` leaves it.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path};
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid};
+
+/// Opens a path as if `root` were `/` (openat2(2), `RESOLVE_IN_ROOT`), without following magic links.
+///
+/// # Errors
+/// openat2(2)'s.
+pub fn open(root: impl AsFd, path: &Path, flags: Open) -> io::Result<OwnedFd> {
+    let (flags, mode) = match flags {
+        Open::Path => (OFlags::PATH, Mode::empty()),
+        Open::PathNoFollow => (OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()),
+        Open::Directory => (OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()),
+        // A FIFO in the place of the file must not make us wait (CVE-2024-9676).
+        Open::Read => (OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty()),
+        Open::Create(mode) => (
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::NOCTTY,
+            Mode::from_raw_mode(mode),
+        ),
+    };
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    loop {
+        match rustix::fs::openat2(&root, path, flags | OFlags::CLOEXEC, mode, resolve) {
+            // A rename elsewhere raced with the walk; the kernel asks to try again.
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// What [`open`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// A place to mount on or to look at (`O_PATH`).
+    Path,
+    /// The same, but the last component may be a symbolic link, and is then the thing itself.
+    PathNoFollow,
+    /// A directory to work in.
+    Directory,
+    /// A file to read.
+    Read,
+    /// A file that must not be there yet, with these permission bits.
+    Create(u32),
+}
+
+/// Opens a directory inside a root for working in, and makes whatever of its path is missing with these permission bits.
+///
+/// # Errors
+/// openat2(2)'s and mkdirat(2)'s; `ENOTDIR` where something else is in the way.
+pub fn make_dirs(root: impl AsFd, path: &Path, mode: u32) -> io::Result<OwnedFd> {
+    match open(&root, path, Open::Directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        result => return result,
+    }
+    let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let parent = make_dirs(&root, parent, mode)?;
+    match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => open(&root, path, Open::Directory),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Makes a symbolic link in an open directory, in the place of whatever file or link has that name.
+///
+/// # Errors
+/// symlinkat(2)'s; a directory in the way is `IsADirectory` or `DirectoryNotEmpty`, and stays.
+pub fn replace_with_symlink(dir: impl AsFd, name: &OsStr, target: &Path) -> io::Result<()> {
+    match rustix::fs::readlinkat(&dir, name, Vec::new()) {
+        Ok(old) if old.as_bytes() == target.as_os_str().as_encoded_bytes() => return Ok(()),
+        _ => {}
+    }
+    match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    Ok(rustix::fs::symlinkat(target, dir, name)?)
+}
+
+/// Puts a file with these bytes and permission bits into an open directory, in one step: readers see the old content or
+/// the new.
+///
+/// # Errors
+/// Those of open(2), write(2) and rename(2).
+pub fn replace_file(dir: impl AsFd, name: &OsStr, bytes: &[u8], mode: u32) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut staged = OsStr::new(".envbox.").to_owned();
+    staged.push(name);
+    match rustix::fs::unlinkat(&dir, &staged, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let fd = open(&dir, Path::new(&staged), Open::Create(mode))?;
+    rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
+    std::fs::File::from(fd).write_all(bytes)?;
+    Ok(rustix::fs::renameat(&dir, &staged, &dir, name)?)
+}
+
+/// Sets the owner of an open file (fchown(2)); also one opened with `O_PATH`.
+///
+/// # Errors
+/// fchownat(2)'s; `EINVAL` for an id without a mapping.
+pub fn chown(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    Ok(rustix::fs::chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
+}
+
+/// Sets the permission bits of an open file (fchmod(2)).
+///
+/// # Errors
+/// fchmod(2)'s.
+pub fn chmod(file: impl AsFd, mode: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?)
+}
+
+/// Whether a path is absolute and made of plain names only: neither `.` nor `..`.
+pub fn is_plain(path: &Path) -> bool {
+    path.is_absolute() && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
+}
