@@ -4,5 +4,9 @@
 
 pub mod host;
 pub mod image;
+pub mod launch;
+pub mod plan;
+pub mod recipe;
+pub mod store;
 pub mod sys;
 pub mod userns;

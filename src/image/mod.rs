@@ -2,5 +2,7 @@
 //! configs. Pure: nothing here opens a file or a socket.
 
 mod digest;
+mod record;
 
 pub use digest::{Digest, Hasher, ParseDigestError};
+pub use record::{Image, Provenance};

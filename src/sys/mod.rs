@@ -5,6 +5,7 @@
 //! tried and on which path. Every descriptor is an owned type and close-on-exec.
 #![allow(unsafe_code)]
 
+pub mod file;
 pub mod fs;
 pub mod id;
 pub mod lock;
@@ -15,4 +16,6 @@ pub mod process;
 pub mod root;
 pub mod signal;
 pub mod socket;
+pub mod stream;
+pub mod system;
 pub mod tty;

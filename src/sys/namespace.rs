@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+pub use rustix::thread::LinkNameSpaceType as Kind;
+use rustix::thread::UnshareFlags;
 
 use super::process::SingleThread;
 
@@ -24,6 +25,6 @@ pub fn unshare(_: &SingleThread, kinds: Namespaces) -> io::Result<()> {
 ///
 /// # Errors
 /// `EPERM` without `CAP_SYS_ADMIN` in the namespace's owner; `EINVAL` for a user namespace one is in already.
-pub fn join(_: &SingleThread, namespace: impl AsFd, kind: LinkNameSpaceType) -> io::Result<()> {
+pub fn join(_: &SingleThread, namespace: impl AsFd, kind: Kind) -> io::Result<()> {
     Ok(rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind))?)
 }

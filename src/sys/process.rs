@@ -1,7 +1,7 @@
 //! Processes: fork, wait, signals by pidfd, `prctl`.
 
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use nix::sys::signal::Signal;
@@ -189,4 +189,60 @@ pub fn duplicate(raw: i32) -> io::Result<OwnedFd> {
     }
     // SAFETY: the kernel has just made this descriptor, and nothing else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
+}
+
+/// Makes a descriptor survive the next exec, and gives it up: returns its number.
+///
+/// # Errors
+/// fcntl(2)'s.
+pub fn inheritable(fd: OwnedFd) -> io::Result<i32> {
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::empty())?;
+    Ok(fd.into_raw_fd())
+}
+
+/// Closes every descriptor above standard error but these, in a forked child that goes its own way: it must not keep
+/// pipes of its caller's open (close_range(2)). No other owned descriptor may be used afterwards, which holds for a
+/// child that never returns into its parent's frames.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.9.
+pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for end in kept.into_iter().map(Some).chain([None]) {
+        let last = end.map_or(u32::MAX, |end| end.saturating_sub(1));
+        if first <= last {
+            // SAFETY: the descriptors that are closed belong to frames that never run again in this process.
+            let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+            if result != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        first = end.map_or(u32::MAX, |end| end + 1).max(first);
+    }
+    Ok(())
+}
+
+/// The session a process belongs to (getsid(2)).
+///
+/// # Errors
+/// `ESRCH`.
+pub fn session_of(pid: Pid) -> io::Result<Pid> {
+    Ok(nix::unistd::getsid(Some(pid))?)
+}
+
+/// This process's id, in its own pid namespace.
+pub fn own_pid() -> Pid {
+    nix::unistd::getpid()
+}
+
+/// Lets no descriptor above standard error survive the next exec, whoever opened it (close_range(2)).
+///
+/// # Errors
+/// `EINVAL` before Linux 5.11.
+pub fn close_rest_on_exec() -> io::Result<()> {
+    // SAFETY: nothing is closed now; the call only sets a flag.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

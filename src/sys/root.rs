@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid};
 
@@ -118,7 +118,84 @@ pub fn chmod(file: impl AsFd, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?)
 }
 
-/// Whether a path is absolute and made of plain names only: neither `.` nor `..`.
-pub fn is_plain(path: &Path) -> bool {
-    path.is_absolute() && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
+/// Opens a path of the process's own root.
+///
+/// # Errors
+/// open(2)'s.
+pub fn open_absolute(path: &Path, flags: Open) -> io::Result<OwnedFd> {
+    let flags = match flags {
+        Open::Path => OFlags::PATH,
+        Open::PathNoFollow => OFlags::PATH | OFlags::NOFOLLOW,
+        Open::Directory => OFlags::RDONLY | OFlags::DIRECTORY,
+        Open::Read => OFlags::RDONLY | OFlags::NOCTTY,
+        Open::Create(_) => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Who owns a file, and what may be done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// The largest file that is read from inside a root: no account file or resolver configuration comes near it.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads a regular file inside a root, whole.
+///
+/// # Errors
+/// openat2(2)'s; `InvalidData` for anything but a regular file of a sane size (CVE-2024-9676).
+pub fn read(root: impl AsFd, path: &Path) -> io::Result<Vec<u8>> {
+    Ok(read_with_owner(root, path)?.0)
+}
+
+/// Reads a regular file inside a root, and its owner.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_with_owner(root: impl AsFd, path: &Path) -> io::Result<(Vec<u8>, Owner)> {
+    use std::io::Read as _;
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::File::from(open(root, path, Open::Read)?);
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() > LARGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok((bytes, Owner { uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o7777 }))
+}
+
+/// [`replace_file`], for an owner.
+///
+/// # Errors
+/// Those of [`replace_file`] and [`chown`].
+pub fn replace_file_owned(dir: impl AsFd, name: &OsStr, bytes: &[u8], owner: Owner) -> io::Result<()> {
+    replace_file(&dir, name, bytes, owner.mode)?;
+    let file = open(&dir, Path::new(name), Open::PathNoFollow)?;
+    // chown clears the setuid bits; these files have none.
+    chown(&file, owner.uid, owner.gid)
+}
+
+/// The names in an open directory, `.` and `..` left out (getdents64(2)).
+///
+/// # Errors
+/// getdents64(2)'s.
+pub fn names(dir: impl AsFd) -> io::Result<Vec<std::ffi::OsString>> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }

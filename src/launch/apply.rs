@@ -1,0 +1,187 @@
+//! The loop over the steps of a boot plan.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use super::{Error, account, overlay};
+use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, Step};
+use crate::sys::mount::{self, Attributes, Context};
+use crate::sys::root::{self, Open};
+use crate::sys::system;
+
+/// Carries out a plan, as root of the user namespace and in a mount namespace of its own. Afterwards this process's root
+/// is the box's. Says each step to `trace` before it is taken.
+///
+/// # Errors
+/// [`Error::Overlay`], [`Error::Step`].
+pub(super) fn apply(plan: &BootPlan, fuse: Option<&OwnedFd>, trace: &mut dyn FnMut(&Step)) -> Result<(), Error> {
+    let step_failed = |step: &Step, source| match step {
+        Step::Overlay(_) => Error::Overlay { source },
+        _ => Error::Step { step: step.to_string(), source },
+    };
+    let mut steps = plan.steps.iter();
+    let first = steps.next().ok_or(Error::KeeperDied)?;
+    trace(first);
+    let root = open_root(first, fuse).map_err(|source| step_failed(first, source))?;
+    for step in steps {
+        trace(step);
+        take(step, &root).map_err(|source| step_failed(step, source))?;
+    }
+    Ok(())
+}
+
+/// The first step: the root, attached somewhere, and open.
+fn open_root(step: &Step, fuse: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+    mount::follow_host()?;
+    match step {
+        Step::Overlay(plan) => overlay::mount(plan, fuse),
+        Step::Directory { root } => {
+            // A root must be a mount, and this one is to have no part in what the host mounts.
+            let tree = mount::copy_tree(&root.0)?;
+            let place = root::open_absolute(&root.0, Open::Path)?;
+            mount::attach(&tree, &place)?;
+            root::open_absolute(&root.0, Open::Directory)
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "a plan begins with its root")),
+    }
+}
+
+fn take(step: &Step, root: &OwnedFd) -> io::Result<()> {
+    match step {
+        Step::Overlay(_) | Step::Directory { .. } => Err(io::ErrorKind::InvalidInput.into()),
+        Step::MakeDir { at, mode, owner: (uid, gid) } => {
+            let dir = root::make_dirs(root, at.as_path(), 0o755)?;
+            root::chown(&dir, *uid, *gid)?;
+            root::chmod(&dir, *mode)
+        }
+        Step::Tmpfs { at, mode } => {
+            let tmpfs = Context::open("tmpfs")?;
+            tmpfs.set("mode", format!("{mode:o}"))?;
+            attach(&tmpfs.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at)
+        }
+        Step::Proc { at } => {
+            let harmless = Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOEXEC;
+            attach(&Context::open("proc")?.mount(harmless)?, root, at)
+        }
+        Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
+        Step::Devpts { at } => attach(&devpts()?, root, at),
+        Step::Bind { from, at, kind, read_only, optional } => bind(root, from, at, *kind, *read_only, *optional),
+        Step::Hide { at } => hide(root, at),
+        Step::Symlink { at, target } => {
+            let (parent, name) = split(at)?;
+            root::replace_with_symlink(root::make_dirs(root, parent, 0o755)?, name, target)
+        }
+        Step::File { at, mode, content } => {
+            let (parent, name) = split(at)?;
+            root::replace_file(root::make_dirs(root, parent, 0o755)?, name, content, *mode)
+        }
+        Step::Account(account) => account::ensure(root, account),
+        Step::Sudo { user, agent } => sudo(root, user, agent),
+        Step::Hostname(name) => system::set_hostname(name),
+        Step::PivotRoot => mount::pivot_root(root),
+    }
+}
+
+fn split(at: &BoxPath) -> io::Result<(&Path, &OsStr)> {
+    at.as_path().parent().zip(at.as_path().file_name()).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+/// Attaches a mount on a directory of the box's, which is made if it is missing.
+fn attach(mount: &OwnedFd, root: &OwnedFd, at: &BoxPath) -> io::Result<()> {
+    let place = root::make_dirs(root, at.as_path(), 0o755)?;
+    mount::attach(mount, place)
+}
+
+/// gid 5 is `tty` everywhere; without that id in the map the mount is refused, and terminals then belong to the user's
+/// own group.
+fn devpts() -> io::Result<OwnedFd> {
+    let configured = |gid: Option<&str>| {
+        let devpts = Context::open("devpts")?;
+        devpts.flag("newinstance")?;
+        devpts.set("ptmxmode", "0666")?;
+        devpts.set("mode", "0620")?;
+        if let Some(gid) = gid {
+            devpts.set("gid", gid)?;
+        }
+        devpts.mount(Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NOEXEC)
+    };
+    configured(Some("5")).or_else(|_| configured(None))
+}
+
+fn bind(root: &OwnedFd, from: &HostPath, at: &BoxPath, kind: Kind, read_only: bool, optional: bool) -> io::Result<()> {
+    let tree = match mount::copy_tree(&from.0) {
+        Ok(tree) => tree,
+        Err(_) if optional => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if read_only {
+        mount::set_attributes(&tree, Attributes::MOUNT_ATTR_RDONLY, None)?;
+    }
+    mount::attach(&tree, bind_place(root, at, kind)?)
+}
+
+fn bind_place(root: &OwnedFd, at: &BoxPath, kind: Kind) -> io::Result<OwnedFd> {
+    match kind {
+        Kind::Directory => root::make_dirs(root, at.as_path(), 0o755),
+        Kind::File => {
+            let (parent, name) = split(at)?;
+            let dir = root::make_dirs(root, parent, 0o755)?;
+            match root::open(&dir, Path::new(name), Open::Create(0o644)) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => root::open(root, at.as_path(), Open::Path),
+            }
+        }
+    }
+}
+
+fn hide(root: &OwnedFd, at: &BoxPath) -> io::Result<()> {
+    let place = match root::open(root, at.as_path(), Open::Directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        place => place?,
+    };
+    let empty = Context::open("tmpfs")?;
+    empty.set("mode", "555")?;
+    empty.set("size", "4k")?;
+    let nothing = Attributes::MOUNT_ATTR_RDONLY
+        | Attributes::MOUNT_ATTR_NOSUID
+        | Attributes::MOUNT_ATTR_NODEV
+        | Attributes::MOUNT_ATTR_NOEXEC;
+    mount::attach(empty.mount(nothing)?, place)
+}
+
+/// The name of the agent in the box's run directory.
+const AGENT: &str = "agent";
+
+fn sudo(root: &OwnedFd, user: &str, agent: &HostPath) -> io::Result<()> {
+    let run = root::make_dirs(root, Path::new(RUN_DIR), 0o755)?;
+    let tree = mount::copy_tree(&agent.0)?;
+    if system::is_nosuid(&tree)? {
+        // The flag cannot be taken off again in a user namespace, and with it the agent could not become root.
+        root::replace_file(&run, OsStr::new(AGENT), &std::fs::read(&agent.0)?, 0o4755)?;
+    } else {
+        mount::set_attributes(&tree, Attributes::MOUNT_ATTR_RDONLY, None)?;
+        drop(root::open(&run, Path::new(AGENT), Open::Create(0o755))?);
+        mount::attach(&tree, root::open(&run, Path::new(AGENT), Open::Path)?)?;
+    }
+    let exists = |path: &str| root::open(root, Path::new(path), Open::Path).is_ok();
+    if exists("/usr/bin/sudo") || exists("/bin/sudo") {
+        let rule = format!("{user} ALL=(ALL:ALL) NOPASSWD: ALL\n");
+        match root::open(root, Path::new("/etc/sudoers.d"), Open::Directory) {
+            Ok(dir) => return ensure_file(&dir, OsStr::new("envbox"), rule.as_bytes(), 0o440),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let dir = root::make_dirs(root, Path::new("/usr/local/bin"), 0o755)?;
+    root::replace_with_symlink(&dir, OsStr::new("sudo"), &Path::new(RUN_DIR).join(AGENT))
+}
+
+/// Writes a file unless it already is what it should be, so that a box that is started often is not written to often.
+fn ensure_file(dir: &impl AsFd, name: &OsStr, content: &[u8], mode: u32) -> io::Result<()> {
+    match root::read(dir, Path::new(name)) {
+        Ok(old) if old == content => Ok(()),
+        _ => root::replace_file(dir, name, content, mode),
+    }
+}

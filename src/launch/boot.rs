@@ -1,0 +1,224 @@
+//! The parent's side of a boot, and finding a box that is up.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use super::error::chain;
+use super::protocol::{HELLO, Report, Request};
+use super::{Error, Identity, keeper, overlay};
+use crate::plan::{BootPlan, Step};
+use crate::store::{KeeperRecord, Runtime};
+use crate::sys::namespace::{Kind, Namespaces};
+use crate::sys::poll::{self, Ready};
+use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
+use crate::sys::root::{self, Open};
+use crate::sys::{namespace, socket};
+use crate::userns;
+
+/// How long a keeper may take to say hello: it has nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection to the keeper of a box that is up. The box stays up as long as it is held.
+#[derive(Debug)]
+pub struct Live {
+    /// The keeper, as the host sees it.
+    pub pid: Pid,
+    pub(super) connection: OwnedFd,
+    pub(super) namespaces: Vec<(Kind, OwnedFd)>,
+    pub(super) run_dir: OwnedFd,
+}
+
+/// Connects to a box's keeper; `None` if the box is not up.
+///
+/// # Errors
+/// [`Error::Silent`] if the keeper hangs, [`Error::OtherVersion`], [`Error::Join`].
+pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
+    let fail = |source| Error::Join { what: "connect to its keeper", source };
+    let connection = match socket::connect_to(&runtime.socket()) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        result => result.map_err(fail)?,
+    };
+    let (pid, _) = socket::peer(&connection).map_err(fail)?;
+    let wanted = [(connection.as_fd(), Ready { read: true, write: false })];
+    if !poll::wait(&wanted, Some(PATIENCE)).map_err(fail)?.iter().any(|ready| ready.read) {
+        return Err(Error::Silent { pid: pid.as_raw() });
+    }
+    let mut hello = [0; 64];
+    let (length, fds) = match socket::receive(&connection, &mut hello) {
+        // It went away between our connecting and its accepting.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+        result => result.map_err(fail)?,
+    };
+    if length == 0 {
+        return Ok(None);
+    }
+    let mut fds = fds.into_iter();
+    let namespaces: Vec<(Kind, OwnedFd)> = keeper::NAMESPACES.iter().map(|(kind, _)| *kind).zip(&mut fds).collect();
+    match fds.next() {
+        Some(run_dir) if &hello[..length] == HELLO => Ok(Some(Live { pid, connection, namespaces, run_dir })),
+        _ => Err(Error::OtherVersion),
+    }
+}
+
+impl Live {
+    /// Asks the keeper to end the box, and waits until it has. After `grace` seconds nothing is asked any more.
+    ///
+    /// # Errors
+    /// [`Error::Join`].
+    pub fn stop(self, grace: u32) -> Result<(), Error> {
+        let fail = |source| Error::Join { what: "stop it", source };
+        let keeper = process::pidfd_open(self.pid).map_err(fail)?;
+        Request::Stop(grace).send(&self.connection).map_err(fail)?;
+        let limit = Duration::from_secs(u64::from(grace)) + PATIENCE;
+        await_end(&keeper, limit).map_err(fail)
+    }
+}
+
+/// Waits for the process a pidfd names to be gone; kills it when the time is up.
+fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<()> {
+    let gone = |limit| {
+        let wanted = [(pidfd.as_fd(), Ready { read: true, write: false })];
+        poll::wait(&wanted, Some(limit)).map(|ready| ready.iter().any(|ready| ready.read))
+    };
+    if !gone(limit)? {
+        match process::pidfd_signal(pidfd, Signal::SIGKILL) {
+            Err(error) if error.raw_os_error() != Some(ESRCH) => return Err(error),
+            _ => {}
+        }
+        gone(PATIENCE)?;
+    }
+    Ok(())
+}
+
+/// "No such process" (errno(3)).
+const ESRCH: i32 = 3;
+
+/// Starts a box's keeper, which carries `plan` out and stays. The caller holds the box's lock and has found no keeper.
+///
+/// # Errors
+/// [`Error::Overlay`] if the root's file system was refused, so that the caller may plan with the other one; everything
+/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace.
+pub fn boot(
+    proof: &SingleThread,
+    identity: &Identity,
+    plan: &BootPlan,
+    runtime: &Runtime,
+    fuse: Option<&Path>,
+    trace: Option<&mut dyn FnMut(&str)>,
+) -> Result<(), Error> {
+    let fail = |what| move |source| Error::Session { what, source };
+    await_last_keeper(runtime)?;
+    runtime.clear()?;
+    let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
+    let lock = runtime.lock_file()?;
+    let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
+    let (reports, report) = socket::pair().map_err(fail("make a socket pair"))?;
+
+    // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever.
+    let kinds = Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
+    let tracing = trace.is_some();
+    let child = userns::spawn(proof, &identity.map, &identity.helpers, kinds, move |proof| {
+        let device = match fuse.map(|_| open_fuse()).transpose() {
+            Ok(device) => device,
+            Err(source) => return told(&report, &Error::Overlay { source }),
+        };
+        match process::fork(proof) {
+            Err(source) => told(&report, &Error::Session { what: "fork", source }),
+            Ok(Fork::Child) => process::finish(|| {
+                keeper::start(proof, plan, device, keeper::Ends { listener, lock: lock.into(), report }, tracing)
+            }),
+            Ok(Fork::Parent(_)) => match (fuse, device, plan.steps.first()) {
+                (Some(program), Some(device), Some(Step::Overlay(overlay))) => {
+                    told(&report, &Error::Overlay { source: overlay::serve(program, overlay, device, &log.into()) })
+                }
+                _ => 0,
+            },
+        }
+    })?;
+    let result = await_ready(&reports, trace);
+    if fuse.is_none() || result.is_err() {
+        // Nothing to learn from its status: the keeper, its child, has told.
+        let _ = process::wait(child);
+    }
+    result?;
+    match connect(runtime)? {
+        Some(live) => Ok(runtime
+            .record(&KeeperRecord { pid: live.pid.as_raw(), start_time: start_time(live.pid).unwrap_or_default() })?),
+        None => Err(Error::KeeperDied),
+    }
+}
+
+/// Tells the parent of a failure; the result is the exit status.
+fn told(report: &OwnedFd, error: &Error) -> u8 {
+    // If the parent is gone there is nobody left to tell.
+    let _ = match error {
+        Error::Overlay { .. } => Report::OverlayRefused(chain(error)).send(report),
+        _ => Report::Failed(chain(error)).send(report),
+    };
+    1
+}
+
+/// FUSE wants the device opened in the user namespace that mounts it.
+fn open_fuse() -> io::Result<OwnedFd> {
+    let device = fs::File::options().read(true).write(true).open("/dev/fuse")?;
+    Ok(device.into())
+}
+
+fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Result<(), Error> {
+    loop {
+        match Report::receive(reports).map_err(|source| Error::Session { what: "hear from the keeper", source })? {
+            Some(Report::Step(step)) => {
+                if let Some(trace) = &mut trace {
+                    trace(&step);
+                }
+            }
+            Some(Report::Ready) => return Ok(()),
+            Some(Report::OverlayRefused(reasons)) => {
+                let reason = reasons.get(1..).unwrap_or_default().join(": ");
+                return Err(Error::Overlay { source: io::Error::other(reason) });
+            }
+            Some(Report::Failed(reasons)) => return Err(Error::Boot(reasons)),
+            None => return Err(Error::KeeperDied),
+        }
+    }
+}
+
+/// The last keeper may have been killed an instant ago, and its processes may still be on their way out. Two overlays
+/// on one upper directory corrupt it, so a new one waits until the old one is gone for good: an init's pidfd becomes
+/// readable only after all of its pid namespace has ended (pid_namespaces(7)).
+fn await_last_keeper(runtime: &Runtime) -> Result<(), Error> {
+    let fail = |source| Error::Session { what: "wait for the last keeper's end", source };
+    let Some(last) = runtime.recorded() else { return Ok(()) };
+    let pid = Pid::from_raw(last.pid);
+    let Ok(pidfd) = process::pidfd_open(pid) else { return Ok(()) };
+    if start_time(pid) != Some(last.start_time) {
+        return Ok(());
+    }
+    await_end(&pidfd, Duration::from_millis(500)).map_err(fail)
+}
+
+/// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
+fn start_time(pid: Pid) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, and may contain anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Opens the namespaces of this process, to be handed out.
+pub(super) fn own_namespaces() -> io::Result<Vec<OwnedFd>> {
+    let open = |name: &str| root::open_absolute(&Path::new("/proc/self/ns").join(name), Open::Read);
+    keeper::NAMESPACES.iter().map(|(_, name)| open(name)).collect()
+}
+
+/// Joins one of a box's namespaces.
+pub(super) fn join(proof: &SingleThread, live: &Live, wanted: &[Kind]) -> io::Result<()> {
+    live.namespaces
+        .iter()
+        .filter(|(kind, _)| wanted.contains(kind))
+        .try_for_each(|(kind, namespace)| namespace::join(proof, namespace, *kind))
+}

@@ -1,0 +1,96 @@
+//! What can go wrong between a plan and a running program.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{store, userns};
+
+/// A failure to start a box or a session in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No user namespace.
+    #[error(transparent)]
+    UserNs(#[from] userns::Error),
+    /// The store or the runtime directory.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A step of the plan failed.
+    #[error("cannot set the box up: {step}")]
+    Step {
+        /// The step, as the plan has it.
+        step: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The root could not be mounted: the overlay was refused.
+    #[error("cannot mount the box's root as an overlay")]
+    Overlay {
+        /// The kernel's or fuse-overlayfs's reason.
+        source: io::Error,
+    },
+    /// The keeper of a box told why it could not start.
+    #[error("{}", .0.first().map_or("the box did not start", String::as_str))]
+    Boot(Vec<String>),
+    /// The keeper ended without a word.
+    #[error("the box's first process ended before the box was up")]
+    KeeperDied,
+    /// The keeper is there, but does not answer.
+    #[error("the box's keeper (process {pid}) does not answer")]
+    Silent {
+        /// Its process id.
+        pid: i32,
+    },
+    /// The keeper speaks another version's protocol.
+    #[error("the box was started by another version of envbox")]
+    OtherVersion,
+    /// Joining the box failed.
+    #[error("cannot join the box: {what}")]
+    Join {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program could not be run.
+    #[error("cannot run `{program}` in the box")]
+    Exec {
+        /// The program.
+        program: String,
+        /// Why: `NotFound` is exit status 127, anything else 126.
+        source: io::Error,
+    },
+    /// The box has none of the shells.
+    #[error("the box has no shell")]
+    NoShell,
+    /// The directory that was asked for is not there.
+    #[error("cannot start in {}", path.display())]
+    WorkDir {
+        /// The directory in the box.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The host's side of a session failed.
+    #[error("cannot {what}")]
+    Session {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program that finishes a new root failed.
+    #[error("{program} failed in the new root ({status})")]
+    Offline {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: String,
+        /// The end of what it printed.
+        output: String,
+    },
+}
+
+/// The texts of an error and of all its causes, the outermost first.
+pub(super) fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+}

@@ -1,0 +1,99 @@
+//! Keeping the box's resolver configuration, hosts and time zone the same as the host's.
+//!
+//! In the box these are links into its run directory, so no file of a package's is touched. Each session writes them as
+//! it begins, and one with a terminal, which may last for days, again whenever the host's change.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use crate::sys::poll::Watch;
+use crate::sys::root;
+
+const FILES: [&str; 3] = ["resolv.conf", "hosts", "localtime"];
+
+/// What follows the host.
+#[derive(Debug)]
+pub(super) struct Follower {
+    hostname: String,
+    watch: Option<Watch>,
+}
+
+impl Follower {
+    /// With a watch on the host's files if `lasting`. Closing a watch costs milliseconds (the kernel waits for its
+    /// readers), which a short command should not pay.
+    pub(super) fn new(hostname: &str, lasting: bool) -> Self {
+        // A user at the limit of watches has a box that does not follow until the next session.
+        Self { hostname: hostname.to_owned(), watch: lasting.then(watch).and_then(Result::ok) }
+    }
+
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(Watch::as_fd)
+    }
+
+    /// Writes what differs.
+    pub(super) fn refresh_all(&self, run_dir: &OwnedFd) -> io::Result<()> {
+        FILES.iter().try_for_each(|name| self.refresh(run_dir, name))
+    }
+
+    /// Writes what differs, if a change of the host's may have made a difference.
+    pub(super) fn refresh_changed(&self, run_dir: &OwnedFd) -> io::Result<()> {
+        match self.watch.as_ref().map(Watch::changes).transpose()? {
+            Some(changes) if !changes.is_empty() => self.refresh_all(run_dir),
+            _ => Ok(()),
+        }
+    }
+
+    fn refresh(&self, run_dir: &OwnedFd, name: &str) -> io::Result<()> {
+        let Ok(host) = fs::read(Path::new("/etc").join(name)) else { return Ok(()) };
+        let content = if name == "hosts" { with_own_name(host, &self.hostname) } else { host };
+        match root::read(run_dir, Path::new(name)) {
+            Ok(old) if old == content => Ok(()),
+            _ => root::replace_file(run_dir, OsStr::new(name), &content, 0o644),
+        }
+    }
+}
+
+/// The directories that hold the files, and those that hold what they are links to.
+fn watch() -> io::Result<Watch> {
+    let watch = Watch::new()?;
+    watch.add(Path::new("/etc"))?;
+    for name in FILES {
+        let real = fs::canonicalize(Path::new("/etc").join(name));
+        if let Some(dir) = real.ok().as_deref().and_then(Path::parent).filter(|dir| *dir != Path::new("/etc")) {
+            watch.add(dir)?;
+        }
+    }
+    Ok(watch)
+}
+
+/// The hosts file, with a line for the box's own name (hosts(5)): programs that look it up must not have to wait for
+/// a name server to say that it knows nothing.
+fn with_own_name(mut hosts: Vec<u8>, name: &str) -> Vec<u8> {
+    let known = String::from_utf8_lossy(&hosts)
+        .lines()
+        .any(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1).any(|word| word == name));
+    if !known {
+        if !hosts.is_empty() && !hosts.ends_with(b"\n") {
+            hosts.push(b'\n');
+        }
+        hosts.extend_from_slice(format!("127.0.1.1\t{name}\n").as_bytes());
+    }
+    hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boxs_name_is_added_once() {
+        let of = |hosts: &str| String::from_utf8(with_own_name(hosts.into(), "deb")).unwrap();
+        assert_eq!(of("127.0.0.1 localhost"), "127.0.0.1 localhost\n127.0.1.1\tdeb\n");
+        assert_eq!(of("127.0.0.1 localhost deb # x\n"), "127.0.0.1 localhost deb # x\n");
+        assert_eq!(of("127.0.0.1 debian # deb\n"), "127.0.0.1 debian # deb\n127.0.1.1\tdeb\n");
+        assert_eq!(of(""), "127.0.1.1\tdeb\n");
+    }
+}

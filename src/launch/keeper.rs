@@ -1,0 +1,312 @@
+//! The keeper: PID 1 of an application box. It builds the root, hands out the namespaces to whoever may have them, reaps
+//! what is orphaned, ends what a dead session left, and leaves when there is nothing left to keep.
+//!
+//! It is a fork of the program that started it and executes nothing, so a process in the box can neither trace it nor
+//! reach the host's binary through `/proc/1/exe` (CVE-2019-5736): its memory belongs to the host's user namespace, and
+//! it is not dumpable. That is also why sessions get the namespaces from its socket and not by its pid: setns(2) with a
+//! pidfd needs the very access that is denied to all.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::apply::apply;
+use super::boot::own_namespaces;
+use super::error::chain;
+use super::protocol::{HELLO, Report, Request};
+use crate::plan::{BootPlan, RUN_DIR};
+use crate::sys::namespace::{self, Kind, Namespaces};
+use crate::sys::poll::{self, Ready};
+use crate::sys::process::{self, Pid, SingleThread};
+use crate::sys::root::{self, Open};
+use crate::sys::signal::{self, Signal, Signals};
+use crate::sys::{lock, socket, system, tty};
+
+/// The namespaces of a box, in the order in which a session joins them, and their names under `/proc/PID/ns`.
+pub(super) const NAMESPACES: [(Kind, &str); 6] = [
+    (Kind::User, "user"),
+    (Kind::Mount, "mnt"),
+    (Kind::ProcessID, "pid"),
+    (Kind::InterProcessCommunication, "ipc"),
+    (Kind::HostNameAndNISDomainName, "uts"),
+    (Kind::ControlGroup, "cgroup"),
+];
+
+/// How long what is left of a dead session has between `SIGHUP` and `SIGKILL`.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A keeper looks this often at the most whether it may leave.
+const SHORTEST_LINGER: Duration = Duration::from_millis(100);
+
+/// The keeper's ends of what connects it with the host.
+#[derive(Debug)]
+pub(super) struct Ends {
+    /// Bound to the box's socket, not listening yet.
+    pub(super) listener: OwnedFd,
+    /// The box's lock file.
+    pub(super) lock: OwnedFd,
+    /// To the process that starts the box.
+    pub(super) report: OwnedFd,
+}
+
+/// Builds the root and keeps the box. The result is the exit status.
+pub(super) fn start(proof: &SingleThread, plan: &BootPlan, fuse: Option<OwnedFd>, ends: Ends, tracing: bool) -> u8 {
+    let Ends { listener, lock, report } = ends;
+    let outcome = set_up(proof, plan, fuse, &[listener.as_fd(), lock.as_fd(), report.as_fd()], &report, tracing)
+        .and_then(|()| Keeper::new(listener, lock, plan.linger).map_err(up_failed));
+    // Whether the process that started the box has lived to hear it makes no difference to the box.
+    match outcome {
+        Ok(mut keeper) => {
+            let _ = Report::Ready.send(&report);
+            drop(report);
+            match keeper.keep() {
+                Ok(()) => 0,
+                Err(_) => 1,
+            }
+        }
+        Err(error @ Error::Overlay { .. }) => {
+            let _ = Report::OverlayRefused(chain(&error)).send(&report);
+            1
+        }
+        Err(error) => {
+            let _ = Report::Failed(chain(&error)).send(&report);
+            1
+        }
+    }
+}
+
+fn up_failed(source: io::Error) -> Error {
+    Error::Session { what: "become the box's keeper", source }
+}
+
+fn set_up(
+    proof: &SingleThread,
+    plan: &BootPlan,
+    fuse: Option<OwnedFd>,
+    keep: &[BorrowedFd<'_>],
+    report: &OwnedFd,
+    tracing: bool,
+) -> Result<(), Error> {
+    // Nobody but its own loop may look into this process (CVE-2016-9962).
+    process::set_dumpable(false).map_err(up_failed)?;
+    tty::new_session().map_err(up_failed)?;
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null").map_err(up_failed)?;
+    (0..3).try_for_each(|number| tty::as_standard(&null, number)).map_err(up_failed)?;
+    drop(null);
+    let mut keep = keep.to_vec();
+    keep.extend(fuse.as_ref().map(OwnedFd::as_fd));
+    // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
+    process::close_all_but(&keep).map_err(up_failed)?;
+    namespace::unshare(proof, Namespaces::NEWNS).map_err(up_failed)?;
+    system::set_umask(0);
+    apply(plan, fuse.as_ref(), &mut |step| {
+        if tracing {
+            // Only for the reader's eyes.
+            let _ = Report::Step(step.to_string()).send(report);
+        }
+    })?;
+    // The mount holds what it needs of the device.
+    drop(fuse);
+    system::set_umask(0o022);
+    Ok(())
+}
+
+struct Keeper {
+    signals: Signals,
+    listener: OwnedFd,
+    lock: OwnedFd,
+    linger: Duration,
+    /// Sent to every session.
+    handout: Vec<OwnedFd>,
+    /// `/proc` as it was before any program of the box ran.
+    proc: OwnedFd,
+    sessions: Vec<Session>,
+    /// Sessions that died without a word, and when what is left of them is killed.
+    condemned: Vec<(Pid, Instant)>,
+    /// Set by [`Request::Stop`]: when all is killed.
+    stopping: Option<Instant>,
+    idle_since: Option<Instant>,
+}
+
+struct Session {
+    connection: OwnedFd,
+    leader: Option<Pid>,
+    said_bye: bool,
+}
+
+impl Keeper {
+    fn new(listener: OwnedFd, lock: OwnedFd, linger: u32) -> io::Result<Self> {
+        let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
+        let mut handout = own_namespaces()?;
+        handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
+        let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
+        socket::set_nonblocking(&listener)?;
+        socket::start_listening(&listener)?;
+        Ok(Self {
+            signals,
+            listener,
+            lock,
+            linger: Duration::from_secs(u64::from(linger)).max(SHORTEST_LINGER),
+            handout,
+            proc,
+            sessions: Vec::new(),
+            condemned: Vec::new(),
+            stopping: None,
+            idle_since: Some(Instant::now()),
+        })
+    }
+
+    fn keep(&mut self) -> io::Result<()> {
+        loop {
+            self.wait()?;
+            self.reap()?;
+            self.take_connections()?;
+            self.hear_sessions();
+            self.end_condemned()?;
+            if self.is_over()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for whatever comes next: a signal, a connection, a word of a session, or the end of a term.
+    fn wait(&self) -> io::Result<()> {
+        let read = Ready { read: true, write: false };
+        let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), read)];
+        fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
+        let terms = self.condemned.iter().map(|(_, at)| *at);
+        let terms = terms.chain(self.stopping).chain(self.idle_since.map(|since| since + self.linger));
+        let timeout = terms.min().map(|at| at.saturating_duration_since(Instant::now()));
+        poll::wait(&fds, timeout)?;
+        Ok(())
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        while let Some(arrival) = self.signals.next()? {
+            if arrival.signal == Signal::SIGTERM {
+                self.begin_stop(10);
+            }
+        }
+        while process::reap(false)?.is_some() {}
+        Ok(())
+    }
+
+    fn take_connections(&mut self) -> io::Result<()> {
+        loop {
+            match socket::accept(&self.listener) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+                Ok(connection) => {
+                    // A peer that is gone already shows when it is listened to.
+                    let _ = socket::send(&connection, HELLO, &self.handout);
+                    self.sessions.push(Session { connection, leader: None, said_bye: false });
+                    self.idle_since = None;
+                }
+            }
+        }
+    }
+
+    fn hear_sessions(&mut self) {
+        let read = Ready { read: true, write: false };
+        let fds: Vec<_> = self.sessions.iter().map(|session| (session.connection.as_fd(), read)).collect();
+        let Ok(ready) = poll::wait(&fds, Some(Duration::ZERO)) else { return };
+        let mut ready = ready.into_iter();
+        let mut kept = Vec::new();
+        for mut session in std::mem::take(&mut self.sessions) {
+            if !ready.next().is_some_and(|ready| ready.read) {
+                kept.push(session);
+                continue;
+            }
+            match Request::receive(&session.connection) {
+                Ok(Some(request)) => {
+                    match request {
+                        Request::Session(leader) => session.leader = Some(leader),
+                        Request::Bye => session.said_bye = true,
+                        Request::Stop(grace) => self.begin_stop(grace),
+                    }
+                    kept.push(session);
+                }
+                Ok(None) | Err(_) => self.part_with(&session),
+            }
+        }
+        self.sessions = kept;
+    }
+
+    fn part_with(&mut self, session: &Session) {
+        if let (Some(leader), false) = (session.leader, session.said_bye) {
+            self.signal_session(leader, Signal::SIGHUP);
+            self.signal_session(leader, Signal::SIGCONT);
+            self.condemned.push((leader, Instant::now() + LAST_WORDS));
+        }
+    }
+
+    fn end_condemned(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let (due, waiting) = std::mem::take(&mut self.condemned).into_iter().partition(|(_, at)| *at <= now);
+        self.condemned = waiting;
+        let due: Vec<(Pid, Instant)> = due;
+        for (leader, _) in due {
+            self.signal_session(leader, Signal::SIGKILL);
+        }
+        if self.stopping.is_some_and(|at| at <= now) {
+            return ignore_none(signal::kill_all(Some(Signal::SIGKILL)));
+        }
+        Ok(())
+    }
+
+    /// Signals every process of a session, whatever its process group.
+    fn signal_session(&self, leader: Pid, signal: Signal) {
+        let Ok(entries) = root::names(&self.proc) else { return };
+        let pids = entries.iter().filter_map(|name| name.to_str()?.parse().ok()).map(Pid::from_raw);
+        for pid in pids.filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader)) {
+            // It may have ended in between.
+            let _ = signal::kill(pid, signal);
+        }
+    }
+
+    fn begin_stop(&mut self, grace: u32) {
+        let at = Instant::now() + Duration::from_secs(u64::from(grace));
+        self.stopping = Some(self.stopping.map_or(at, |earlier| earlier.min(at)));
+        // A shell that waits for its user ignores SIGTERM, and leaves at SIGHUP.
+        for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCONT] {
+            let _ = signal::kill_all(Some(signal));
+        }
+    }
+
+    /// Whether the box has come to its end: it was told to stop and all have gone, or nothing has been in it for as long
+    /// as it was to linger and nobody is about to come.
+    fn is_over(&mut self) -> io::Result<bool> {
+        let alone = signal::kill_all(None).is_err();
+        if self.stopping.is_some() {
+            return Ok(alone || self.stopping.is_some_and(|at| at + LAST_WORDS <= Instant::now()));
+        }
+        if !alone || !self.sessions.is_empty() {
+            self.idle_since = None;
+            return Ok(false);
+        }
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < self.linger {
+            return Ok(false);
+        }
+        if !lock::try_exclusive(&self.lock)? {
+            // Somebody is looking for this box right now.
+            self.idle_since = Some(Instant::now());
+            return Ok(false);
+        }
+        // With the lock held nobody starts another keeper, so whoever is connected by now is the last to be.
+        self.take_connections()?;
+        if self.sessions.is_empty() {
+            return Ok(true);
+        }
+        lock::unlock(&self.lock)?;
+        Ok(false)
+    }
+}
+
+fn ignore_none(result: io::Result<()>) -> io::Result<()> {
+    // ESRCH: there was nobody left.
+    result.or_else(|error| if error.raw_os_error() == Some(3) { Ok(()) } else { Err(error) })
+}

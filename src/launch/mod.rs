@@ -1,0 +1,26 @@
+//! Carries a plan out: builds the root, keeps the box, runs sessions in it.
+//!
+//! `boot` is the parent's side and `keeper` the child's; `apply` is the loop over the steps. `session` is the side of a
+//! session that stays outside and `payload` the one that becomes the user's program.
+
+mod account;
+mod apply;
+mod boot;
+mod error;
+mod follow;
+mod identity;
+mod keeper;
+mod locale;
+
+mod overlay;
+mod payload;
+mod protocol;
+mod pump;
+mod session;
+mod shells;
+
+pub use boot::{Live, boot, connect};
+pub use error::Error;
+pub use identity::Identity;
+
+pub use session::run;

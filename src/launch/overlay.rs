@@ -1,0 +1,126 @@
+//! The overlay: the kernel's own, or fuse-overlayfs.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use crate::plan::{HostPath, Overlay};
+use crate::sys::mount::{self, Attributes, Context};
+use crate::sys::root::{self, Open};
+use crate::sys::{process, system};
+
+/// Mounts the overlay on its root directory, and opens the merged tree.
+///
+/// # Errors
+/// The kernel's, with what it logged.
+pub(super) fn mount(plan: &Overlay, fuse: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+    adopt(plan)?;
+    let merged = match fuse {
+        Some(device) => fuse_mount(device)?,
+        None => kernel_mount(plan)?,
+    };
+    let place = root::open_absolute(&plan.root.0, Open::Path)?;
+    mount::attach(&merged, &place)?;
+    root::open_absolute(&plan.root.0, Open::Directory)
+}
+
+/// A new box's upper directory is still the user's. It is the root directory of what the box sees, so it gets the owner
+/// and the mode that the topmost layer's has.
+fn adopt(plan: &Overlay) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let upper = root::open_absolute(&plan.upper.0, Open::Directory)?;
+    let Some(layer) = plan.layers.last() else { return Ok(()) };
+    let (have, want) = (fs::metadata(&plan.upper.0)?, fs::metadata(&layer.0)?);
+    if have.uid() == want.uid() && have.gid() == want.gid() {
+        return Ok(());
+    }
+    root::chmod(&upper, want.mode() & 0o7777)?;
+    root::chown(&upper, want.uid(), want.gid())
+}
+
+fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
+    let overlay = Context::open("overlay")?;
+    // In a user namespace the marks of whiteouts and opaque directories are `user.overlay.*` attributes; without this
+    // every rename of a directory fails, new ones included (Documentation/filesystems/overlayfs.rst).
+    overlay.flag("userxattr")?;
+    lower_dirs(&overlay, &plan.layers)?;
+    overlay.set("upperdir", &plan.upper.0)?;
+    overlay.set("workdir", &plan.work.0)?;
+    overlay.mount(Attributes::MOUNT_ATTR_NODEV)
+}
+
+/// One parameter a layer, topmost first (Linux 6.8); all in one, joined by colons, before that.
+fn lower_dirs(overlay: &Context, layers: &[HostPath]) -> io::Result<()> {
+    let topmost_first = || layers.iter().rev().map(|layer| layer.0.as_path());
+    let mut one_by_one = topmost_first();
+    let first = one_by_one.next().ok_or(io::ErrorKind::InvalidInput)?;
+    if overlay.set("lowerdir+", first).is_ok() {
+        return one_by_one.try_for_each(|layer| overlay.set("lowerdir+", layer));
+    }
+    overlay.set("lowerdir", Path::new(&joined(topmost_first())))
+}
+
+/// Paths joined by colons, with the characters escaped that would end one.
+fn joined<'a>(paths: impl Iterator<Item = &'a Path>) -> std::ffi::OsString {
+    use std::os::unix::ffi::OsStringExt as _;
+    let escaped = paths.map(|path| {
+        path.as_os_str().as_bytes().iter().fold(Vec::new(), |mut escaped, &byte| {
+            if matches!(byte, b':' | b'\\' | b',') {
+                escaped.push(b'\\');
+            }
+            escaped.push(byte);
+            escaped
+        })
+    });
+    std::ffi::OsString::from_vec(escaped.collect::<Vec<_>>().join(&b':'))
+}
+
+/// Mounts a FUSE file system whose requests are read from `device`, an open `/dev/fuse` (fuse(4)).
+fn fuse_mount(device: &OwnedFd) -> io::Result<OwnedFd> {
+    let fuse = Context::open("fuse")?;
+    fuse.set("source", "fuse-overlayfs")?;
+    fuse.set("fd", device.as_raw_fd().to_string())?;
+    fuse.set("rootmode", "40755")?;
+    fuse.set("user_id", "0")?;
+    fuse.set("group_id", "0")?;
+    fuse.flag("default_permissions")?;
+    // Everybody in the box, not only the box-root who mounted it.
+    fuse.flag("allow_other")?;
+    fuse.mount(Attributes::MOUNT_ATTR_NODEV)
+}
+
+/// Becomes fuse-overlayfs(1), serving the mount that was made of `device` somewhere else. It stays outside of the box's
+/// pid and mount namespaces: nothing in the box can reach it, and its own end comes when the mount is gone.
+///
+/// # Errors
+/// Returns only if it cannot be executed.
+pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &OwnedFd) -> io::Error {
+    let options = {
+        let mut options = std::ffi::OsString::from("lowerdir=");
+        options.push(joined(plan.layers.iter().rev().map(|layer| layer.0.as_path())));
+        options.push(",upperdir=");
+        options.push(joined(std::iter::once(plan.upper.0.as_path())));
+        options.push(",workdir=");
+        options.push(joined(std::iter::once(plan.work.0.as_path())));
+        options
+    };
+    let run = || {
+        crate::sys::tty::new_session()?;
+        let null = root::open_absolute(Path::new("/dev/null"), Open::Read)?;
+        crate::sys::tty::as_standard(&null, 0)?;
+        crate::sys::tty::as_standard(log, 1)?;
+        crate::sys::tty::as_standard(log, 2)?;
+        // libfuse takes a descriptor that is a mounted /dev/fuse in the place of the mount point.
+        let device = process::inheritable(device)?;
+        let mount_point = format!("/dev/fd/{device}");
+        let argv = [program.as_os_str(), "-f".as_ref(), "-o".as_ref(), &options, mount_point.as_ref()];
+        let env = [("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into())];
+        Err(system::exec(program, &argv, &env))
+    };
+    match run() {
+        Ok(never) => never,
+        Err(error) => error,
+    }
+}

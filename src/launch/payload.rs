@@ -1,0 +1,331 @@
+//! The side of a session that becomes the user's program.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use super::protocol::Request;
+use super::{Error, Live, boot, locale, shells};
+use crate::host::Host;
+use crate::plan::{Command, RUN_DIR, SessionPlan, WorkDir};
+use crate::sys::namespace::Kind;
+use crate::sys::poll::{self, Ready};
+use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
+use crate::sys::root::{self, Open};
+use crate::sys::signal::{self, Signal, Signals};
+use crate::sys::{id, socket, stream, system, tty};
+
+/// A terminal's name and its compiled description.
+pub(super) type Terminfo = (String, Vec<u8>);
+
+/// The host's description of the caller's terminal, for a box that does not know it.
+pub(super) fn terminfo(host: &Host) -> Option<Terminfo> {
+    let term = host.var("TERM")?.to_str()?.to_owned();
+    if term.contains('/') || term.starts_with('.') {
+        return None;
+    }
+    let entry = format!("{}/{term}", term.chars().next()?);
+    let own = host.var("TERMINFO").map(PathBuf::from);
+    let system = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"].map(PathBuf::from);
+    let description = own.into_iter().chain(system).find_map(|dir| std::fs::read(dir.join(&entry)).ok())?;
+    Some((term, description))
+}
+
+/// What is said from inside to the side that stays outside.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// Something the user should know.
+    Note(String),
+    /// The master of the session's pseudo-terminal.
+    Terminal(OwnedFd),
+    /// It cannot be.
+    Failed(Failure),
+    /// The program runs; also what the end of the stream means.
+    Running,
+    /// Job control has stopped the program.
+    Stopped,
+}
+
+/// Why there is no program.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: u8,
+    errno: i32,
+    text: OsString,
+}
+
+impl Failure {
+    fn new(kind: u8, text: impl Into<OsString>) -> impl FnOnce(io::Error) -> Self {
+        let text = text.into();
+        move |error| Self { kind, errno: error.raw_os_error().unwrap_or(0), text }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let source = io::Error::from_raw_os_error(failure.errno);
+        match failure.kind {
+            b'S' => Self::NoShell,
+            b'D' => Self::WorkDir { path: failure.text.into(), source },
+            b'X' => Self::Exec { program: failure.text.to_string_lossy().into_owned(), source },
+            b'T' => Self::Join { what: "open a terminal of its own", source },
+            _ => Self::Join { what: "enter its namespaces", source },
+        }
+    }
+}
+
+impl Word {
+    fn send(&self, socket: impl AsFd) -> io::Result<()> {
+        let nothing = &[] as &[OwnedFd];
+        match self {
+            Self::Note(text) => socket::send(socket, &[b"N", text.as_bytes()].concat(), nothing),
+            Self::Terminal(master) => socket::send(socket, b"T", &[master]),
+            Self::Failed(Failure { kind, errno, text }) => {
+                let bytes = [b"F", &[*kind][..], &errno.to_ne_bytes(), text.as_bytes()].concat();
+                socket::send(socket, &bytes, nothing)
+            }
+            Self::Running => socket::send(socket, b"R", nothing),
+            Self::Stopped => socket::send(socket, b"S", nothing),
+        }
+    }
+
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Self> {
+        let mut buffer = [0; 8192];
+        let (length, fds) = socket::receive(socket, &mut buffer)?;
+        match (&buffer[..length], fds.into_iter().next()) {
+            ([] | [b'R'], _) => Ok(Self::Running),
+            ([b'S'], _) => Ok(Self::Stopped),
+            ([b'T'], Some(master)) => Ok(Self::Terminal(master)),
+            ([b'N', text @ ..], _) => Ok(Self::Note(String::from_utf8_lossy(text).into_owned())),
+            ([b'F', kind, a, b, c, d, text @ ..], _) => Ok(Self::Failed(Failure {
+                kind: *kind,
+                errno: i32::from_ne_bytes([*a, *b, *c, *d]),
+                text: OsString::from_vec(text.to_vec()),
+            })),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// Becomes the program, or, where the program needs somebody to suspend it, its session's leader. Returns only the exit
+/// status of a failure or of a leader.
+pub(super) fn start(
+    proof: &SingleThread,
+    live: Live,
+    plan: &SessionPlan,
+    terminfo: Option<Terminfo>,
+    signals: &Signals,
+    word: &OwnedFd,
+) -> u8 {
+    match enter(proof, live, plan, terminfo, signals, word) {
+        Ok(status) => status,
+        Err(failure) => {
+            // If the other side is gone there is nobody left to tell.
+            let _ = Word::Failed(failure).send(word);
+            process::EXIT_PANIC
+        }
+    }
+}
+
+fn enter(
+    proof: &SingleThread,
+    live: Live,
+    plan: &SessionPlan,
+    terminfo: Option<Terminfo>,
+    signals: &Signals,
+    word: &OwnedFd,
+) -> Result<u8, Failure> {
+    let rest = [Kind::Mount, Kind::InterProcessCommunication, Kind::HostNameAndNISDomainName, Kind::ControlGroup];
+    boot::join(proof, &live, &rest).map_err(Failure::new(b'J', ""))?;
+    tty::new_session().map_err(Failure::new(b'J', ""))?;
+    Request::Session(process::own_pid()).send(&live.connection).map_err(Failure::new(b'J', ""))?;
+
+    let mut env = plan.env.clone();
+    if let Some((term, description)) = terminfo {
+        locale::provide_terminfo(&live.run_dir, RUN_DIR, &term, &description, &mut env);
+    }
+    drop(live);
+    let (uid, gid) = plan.owner;
+    id::become_user(uid, gid).map_err(Failure::new(b'J', ""))?;
+    locale::adapt(&mut env);
+    if plan.terminal {
+        take_terminal(word).map_err(Failure::new(b'T', ""))?;
+    }
+    let dir = change_dir(&plan.workdir, word)?;
+    set(&mut env, "PWD", dir.into());
+    process::close_rest_on_exec().map_err(Failure::new(b'J', ""))?;
+
+    let (program, argv, wants_leader) = resolve(&plan.command, &mut env)?;
+    if wants_leader && plan.terminal {
+        return lead(proof, signals, word, || become_program(&program, &argv, &env, signals));
+    }
+    Err(become_program(&program, &argv, &env, signals))
+}
+
+/// A pseudo-terminal of the box's, with the size and the settings of the caller's; the master goes to the other side.
+fn take_terminal(word: &OwnedFd) -> io::Result<()> {
+    let (master, slave) = tty::open_pty(Path::new("/dev/pts/ptmx"))?;
+    tty::apply(&slave, &tty::settings(stream::STDIN)?)?;
+    tty::set_window_size(&slave, tty::window_size(stream::STDIN)?)?;
+    tty::take_controlling(&slave)?;
+    // Standard error goes with the others only where it is a terminal too: `2>log` stays what it is.
+    let standard = if tty::is_terminal(stream::STDERR) { 0..3 } else { 0..2 };
+    standard.into_iter().try_for_each(|number| tty::as_standard(&slave, number))?;
+    Word::Terminal(master).send(word)
+}
+
+fn change_dir(workdir: &WorkDir, word: &OwnedFd) -> Result<PathBuf, Failure> {
+    let note = |text: String| {
+        // A note that cannot be delivered has nobody to read it.
+        let _ = Word::Note(text).send(word);
+    };
+    let (dir, home) = match workdir {
+        WorkDir::Named(dir) => {
+            return system::change_dir(dir).map(|()| dir.clone()).map_err(Failure::new(b'D', dir.clone()));
+        }
+        WorkDir::Shared { dir, home } => (Some(dir), home),
+        WorkDir::NotVisible { dir, home } => {
+            note(format!("{} is not visible in the box: starting in {}", dir.display(), home.display()));
+            (None, home)
+        }
+        WorkDir::Home(home) => (None, home),
+    };
+    if let Some(dir) = dir {
+        match system::change_dir(dir) {
+            Ok(()) => return Ok(dir.clone()),
+            Err(error) => note(format!("{}: {error}: starting in {}", dir.display(), home.display())),
+        }
+    }
+    match system::change_dir(home) {
+        Ok(()) => Ok(home.clone()),
+        Err(_) => system::change_dir(Path::new("/")).map(|()| "/".into()).map_err(Failure::new(b'D', "/")),
+    }
+}
+
+/// The file to execute, its arguments, and whether it needs a leader: a shell has job control of its own.
+fn resolve(command: &Command, env: &mut Vec<(OsString, OsString)>) -> Result<(PathBuf, Vec<OsString>, bool), Failure> {
+    match command {
+        Command::Shell(wanted) => {
+            let root = root::open_absolute(Path::new("/"), Open::Path).map_err(Failure::new(b'J', ""))?;
+            let shell =
+                shells::first(&root, wanted).ok_or_else(|| Failure { kind: b'S', errno: 0, text: "".into() })?;
+            set(env, "SHELL", shell.into());
+            Ok((shell.to_owned(), vec![shell.file_name().unwrap_or(OsStr::new("sh")).to_owned()], false))
+        }
+        Command::Program(argv) => {
+            let name = argv.first().cloned().unwrap_or_default();
+            let program = search(&name, env).map_err(Failure::new(b'X', name))?;
+            Ok((program, argv.clone(), true))
+        }
+    }
+}
+
+/// Finds a program as execvp(3) does: a name with a slash is a path, any other is looked for on the session's `PATH`. A
+/// file that is there but may not be executed is remembered as the reason.
+fn search(name: &OsStr, env: &[(OsString, OsString)]) -> io::Result<PathBuf> {
+    if name.as_bytes().contains(&b'/') {
+        return Ok(name.into());
+    }
+    let path = env.iter().find(|(key, _)| key == "PATH").map_or(OsStr::new(""), |(_, path)| path);
+    let mut reason = io::Error::from_raw_os_error(ENOENT);
+    for dir in std::env::split_paths(path) {
+        let candidate = dir.join(name);
+        match system::check_executable(&candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => reason = error,
+            Err(_) => {}
+        }
+    }
+    Err(reason)
+}
+
+/// "No such file or directory" and "exec format error" (errno(3)).
+const ENOENT: i32 = 2;
+const ENOEXEC: i32 = 8;
+
+fn become_program(program: &Path, argv: &[OsString], env: &[(OsString, OsString)], signals: &Signals) -> Failure {
+    // The Rust runtime ignores it; a pipeline expects it to end its writers (signal(7)).
+    let prepared = signal::set_default(Signal::SIGPIPE).and_then(|()| signals.restore_mask());
+    let error = match prepared {
+        Ok(()) => system::exec(program, argv, env),
+        Err(error) => error,
+    };
+    let error = if error.raw_os_error() == Some(ENOEXEC) {
+        // A script without `#!` is the shell's, as execvp(3) has it.
+        let words: Vec<&OsStr> = [OsStr::new("sh"), program.as_os_str()]
+            .into_iter()
+            .chain(argv.iter().skip(1).map(OsString::as_os_str))
+            .collect();
+        system::exec(Path::new("/bin/sh"), &words, env)
+    } else {
+        error
+    };
+    Failure::new(b'X', argv.first().cloned().unwrap_or_default())(error)
+}
+
+fn set(env: &mut Vec<(OsString, OsString)>, name: &str, value: OsString) {
+    match env.iter_mut().find(|(key, _)| key == name) {
+        Some((_, old)) => *old = value,
+        None => env.push((name.into(), value)),
+    }
+}
+
+/// Leads the session for a program that is no shell: the program gets a process group of its own in the foreground, so
+/// that Ctrl-Z can stop it (a group without a parent in its session cannot be stopped: setpgid(2), orphaned groups), and
+/// its stops are passed to the other side, whose caller has a shell.
+fn lead(
+    proof: &SingleThread,
+    signals: &Signals,
+    word: &OwnedFd,
+    program: impl FnOnce() -> Failure,
+) -> Result<u8, Failure> {
+    let fail = || Failure::new(b'T', "");
+    let (started, start) = process::pipe().map_err(fail())?;
+    match process::fork(proof).map_err(fail())? {
+        Fork::Child => {
+            drop(started);
+            process::finish(|| {
+                let own = process::own_pid();
+                let ready = tty::own_group(own).and_then(|()| tty::set_foreground(stream::STDIN, own));
+                let failure = match ready {
+                    Ok(()) => program(),
+                    Err(error) => fail()(error),
+                };
+                drop(start);
+                let _ = Word::Failed(failure).send(word);
+                process::EXIT_PANIC
+            })
+        }
+        Fork::Parent(child) => {
+            drop(start);
+            // The end of the pipe: the program runs, or has said why it does not.
+            let _ = stream::read(&started, &mut [0]);
+            let _ = Word::Running.send(word);
+            attend(child, signals, word).map_err(fail())
+        }
+    }
+}
+
+fn attend(child: Pid, signals: &Signals, word: &OwnedFd) -> io::Result<u8> {
+    loop {
+        poll::wait(&[(signals.as_fd(), Ready { read: true, write: false })], None)?;
+        while let Some(arrival) = signals.next()? {
+            match arrival.signal {
+                Signal::SIGCHLD => {
+                    while let Some(change) = process::reap(true)? {
+                        match change {
+                            Change::Ended(pid, ended) if pid == child => return Ok(ended.status()),
+                            Change::Stopped(pid, _) if pid == child => Word::Stopped.send(word)?,
+                            _ => {}
+                        }
+                    }
+                }
+                Signal::SIGWINCH | Signal::SIGTSTP | Signal::SIGTTOU => {}
+                // It may have ended in between.
+                other => drop(signal::kill_group(child, other)),
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What is said over the two kinds of socket: by a starting keeper to the process that starts it, and between a keeper
+//! and its sessions. One message is one packet: a letter, and what belongs to it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::sys::process::Pid;
+use crate::sys::socket;
+
+/// Room for the longest message: an error with all its causes.
+const LONGEST: usize = 16 * 1024;
+
+/// From a process that is being set up to the one that waits for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    /// This step is being taken (`-v`).
+    Step(String),
+    /// All is set up.
+    Ready,
+    /// The root could not be mounted: another overlay may do better.
+    OverlayRefused(Vec<String>),
+    /// It failed, for these reasons, the outermost first.
+    Failed(Vec<String>),
+}
+
+impl Report {
+    pub(super) fn send(&self, socket: impl AsFd) -> io::Result<()> {
+        let causes = |letter: u8, causes: &[String]| {
+            let mut bytes = vec![letter];
+            bytes.extend_from_slice(causes.join("\0").as_bytes());
+            bytes.truncate(LONGEST);
+            bytes
+        };
+        let bytes = match self {
+            Self::Step(step) => causes(b'S', std::slice::from_ref(step)),
+            Self::Ready => vec![b'R'],
+            Self::OverlayRefused(reasons) => causes(b'O', reasons),
+            Self::Failed(reasons) => causes(b'F', reasons),
+        };
+        socket::send(socket, &bytes, &[] as &[OwnedFd])
+    }
+
+    /// The next report; `None` when the other end is gone.
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
+        let mut buffer = vec![0; LONGEST];
+        let (length, _) = socket::receive(socket, &mut buffer)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let causes = |bytes: &[u8]| text(bytes).split('\0').map(str::to_owned).collect();
+        match &buffer[..length] {
+            [] => Ok(None),
+            [b'S', step @ ..] => Ok(Some(Self::Step(text(step)))),
+            [b'R'] => Ok(Some(Self::Ready)),
+            [b'O', reasons @ ..] => Ok(Some(Self::OverlayRefused(causes(reasons)))),
+            [b'F', reasons @ ..] => Ok(Some(Self::Failed(causes(reasons)))),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// The first packet a keeper sends on every connection; the namespaces and the run directory come with it. Another
+/// version's is not understood, and says so.
+pub(super) const HELLO: &[u8] = b"envbox keeper 1";
+
+/// From a session, or from `envbox stop`, to the keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// The session of this connection is led by this process (its id in the box). If the connection ends without a
+    /// [`Request::Bye`], what is left of the session is ended.
+    Session(Pid),
+    /// The session ended as sessions do; what it left in the background may stay.
+    Bye,
+    /// End the box: every process gets `SIGTERM`, and after this many seconds `SIGKILL`.
+    Stop(u32),
+}
+
+impl Request {
+    pub(super) fn send(self, socket: impl AsFd) -> io::Result<()> {
+        let (letter, number) = match self {
+            Self::Session(pid) => (b'S', pid.as_raw().to_ne_bytes()),
+            Self::Bye => (b'B', [0; 4]),
+            Self::Stop(seconds) => (b'T', seconds.to_ne_bytes()),
+        };
+        let [a, b, c, d] = number;
+        socket::send(socket, &[letter, a, b, c, d], &[] as &[OwnedFd])
+    }
+
+    /// The next request; `None` when the other end is gone.
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
+        let mut buffer = [0; 5];
+        let (length, _) = socket::receive(socket, &mut buffer)?;
+        let [letter, a, b, c, d] = buffer;
+        let number = [a, b, c, d];
+        match (length, letter) {
+            (0, _) => Ok(None),
+            (5, b'S') => Ok(Some(Self::Session(Pid::from_raw(i32::from_ne_bytes(number))))),
+            (5, b'B') => Ok(Some(Self::Bye)),
+            (5, b'T') => Ok(Some(Self::Stop(u32::from_ne_bytes(number)))),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_received() {
+        let (a, b) = socket::pair().unwrap();
+        let reports = [
+            Report::Step("tmpfs /dev".into()),
+            Report::Ready,
+            Report::OverlayRefused(vec!["x".into(), "y".into()]),
+            Report::Failed(vec!["cannot".into(), String::new()]),
+        ];
+        for report in reports {
+            report.send(&a).unwrap();
+            assert_eq!(Report::receive(&b).unwrap(), Some(report));
+        }
+        for request in [Request::Session(Pid::from_raw(77)), Request::Bye, Request::Stop(10)] {
+            request.send(&a).unwrap();
+            assert_eq!(Request::receive(&b).unwrap(), Some(request));
+        }
+        drop(a);
+        assert_eq!(Request::receive(&b).unwrap(), None);
+    }
+}

@@ -1,0 +1,195 @@
+//! The side of a session that stays outside of the box: it waits, passes signals and terminal bytes on, and returns how
+//! the program ended.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::follow::Follower;
+use super::payload::{self, Word};
+use super::protocol::Request;
+use super::pump::Pump;
+use super::{Error, Live, boot};
+use crate::host::Host;
+use crate::plan::SessionPlan;
+use crate::sys::namespace::Kind;
+use crate::sys::poll::{self, Ready};
+use crate::sys::process::{self, Change, Ended, Fork, Pid, SingleThread};
+use crate::sys::signal::{self, Signal, Signals};
+use crate::sys::socket;
+
+/// Signals that are passed on to the program, as if it had been started here.
+const PASSED_ON: [Signal; 8] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGIO,
+];
+
+/// Signals that mean something to the session itself. `SIGTTOU` is only blocked: whoever changes a terminal's settings or
+/// foreground from the background would be stopped by it (tcsetpgrp(3)).
+const HANDLED: [Signal; 5] = [Signal::SIGCHLD, Signal::SIGWINCH, Signal::SIGTSTP, Signal::SIGCONT, Signal::SIGTTOU];
+
+/// Runs a program in a live box and returns how it ended. `note` gets what the user should know.
+///
+/// # Errors
+/// [`Error::Join`], [`Error::Exec`], [`Error::NoShell`], [`Error::WorkDir`], [`Error::Session`].
+pub fn run(
+    proof: &SingleThread,
+    live: Live,
+    plan: &SessionPlan,
+    host: &Host,
+    note: &mut dyn FnMut(&str),
+) -> Result<Ended, Error> {
+    let fail = |what| move |source| Error::Session { what, source };
+    let watched: Vec<Signal> = PASSED_ON.into_iter().chain(HANDLED).collect();
+    let signals = Signals::watch(&watched).map_err(fail("watch for signals"))?;
+    let terminfo = plan.terminal.then(|| payload::terminfo(host)).flatten();
+    let follower = Follower::new(&plan.hostname, plan.terminal);
+
+    // This process joins only what its child needs it to: a pid namespace counts for children, and takes the user
+    // namespace's privilege. It stays in the host's mount namespace, and holds nothing of the box's open.
+    boot::join(proof, &live, &[Kind::User, Kind::ProcessID])
+        .map_err(|source| Error::Join { what: "enter its namespaces", source })?;
+    follower.refresh_all(&live.run_dir).map_err(fail("write the box's resolver configuration"))?;
+    let (words, word) = socket::pair().map_err(fail("make a socket pair"))?;
+    match process::fork(proof).map_err(fail("fork"))? {
+        Fork::Child => {
+            drop(words);
+            process::finish(|| payload::start(proof, live, plan, terminfo, &signals, &word))
+        }
+        Fork::Parent(child) => {
+            drop(word);
+            let terminal = hear_first_words(&words, note)?;
+            let pump = terminal.map(Pump::new).transpose().map_err(fail("prepare the terminal"))?;
+            let mut session = Session { child, signals, words, pump, follower, live };
+            match session.attend().map_err(fail("attend to the session"))? {
+                Outcome::Ended(ended) => {
+                    // A keeper that has gone has no more to hear.
+                    let _ = Request::Bye.send(&session.live.connection);
+                    Ok(ended)
+                }
+                // Without a farewell the keeper ends whatever does not go by itself.
+                Outcome::HungUp => Ok(Ended::Killed(Signal::SIGHUP as i32)),
+            }
+        }
+    }
+}
+
+/// How a session came to its end.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    /// The program ended.
+    Ended(Ended),
+    /// The terminal is gone, and closing the pseudo-terminal's master hangs up on all that uses it in the box.
+    HungUp,
+}
+
+/// Until the program runs: notes, the terminal, and what went wrong.
+fn hear_first_words(words: &OwnedFd, note: &mut dyn FnMut(&str)) -> Result<Option<OwnedFd>, Error> {
+    let mut terminal = None;
+    loop {
+        match Word::receive(words).map_err(|source| Error::Session { what: "hear from the box", source })? {
+            Word::Note(text) => note(&text),
+            Word::Terminal(master) => terminal = Some(master),
+            Word::Failed(failure) => return Err(failure.into()),
+            Word::Stopped | Word::Running => return Ok(terminal),
+        }
+    }
+}
+
+struct Session {
+    child: Pid,
+    signals: Signals,
+    words: OwnedFd,
+    pump: Option<Pump>,
+    follower: Follower,
+    live: Live,
+}
+
+impl Session {
+    fn attend(&mut self) -> io::Result<Outcome> {
+        let mut words_open = true;
+        loop {
+            let read = |read| Ready { read, write: false };
+            let mut fds = vec![(self.signals.as_fd(), read(true)), (self.words.as_fd(), read(words_open))];
+            fds.extend(self.follower.as_fd().map(|fd| (fd, read(true))));
+            let before_pump = fds.len();
+            fds.extend(self.pump.iter().flat_map(Pump::wants));
+            let ready = poll::wait(&fds, None)?;
+            if let Some(pump) = &mut self.pump
+                && !pump.turn(&ready[before_pump..])?
+            {
+                return Ok(Outcome::HungUp);
+            }
+            if before_pump > 2 && ready[2].read {
+                self.follower.refresh_changed(&self.live.run_dir)?;
+            }
+            if ready[1].read {
+                match Word::receive(&self.words) {
+                    Ok(Word::Stopped) => self.suspend()?,
+                    // The other end is closed: the program runs, or has ended and is about to be collected.
+                    _ => words_open = false,
+                }
+            }
+            while let Some(arrival) = self.signals.next()? {
+                if let Some(outcome) = self.handle(arrival.signal)? {
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, signal: Signal) -> io::Result<Option<Outcome>> {
+        match (signal, &mut self.pump) {
+            (Signal::SIGCHLD, _) => return self.collect(),
+            (Signal::SIGWINCH, Some(pump)) => pump.resize()?,
+            (Signal::SIGHUP, Some(_)) => return Ok(Some(Outcome::HungUp)),
+            // Without a terminal of its own the program is no part of the caller's job, so it is stopped along with it.
+            (Signal::SIGTSTP, None) => {
+                pass_on(self.child, Signal::SIGSTOP);
+                signal::raise(Signal::SIGSTOP)?;
+                pass_on(self.child, Signal::SIGCONT);
+            }
+            (Signal::SIGTSTP | Signal::SIGCONT | Signal::SIGWINCH | Signal::SIGTTOU, _) => {}
+            (other, _) => pass_on(self.child, other),
+        }
+        Ok(None)
+    }
+
+    fn collect(&mut self) -> io::Result<Option<Outcome>> {
+        while let Some(change) = process::reap(false)? {
+            match change {
+                Change::Ended(pid, ended) if pid == self.child => {
+                    if let Some(pump) = &mut self.pump {
+                        pump.drain()?;
+                    }
+                    return Ok(Some(Outcome::Ended(ended)));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Job control inside has stopped the program: stop too, so that the caller's shell takes over, and go on with it.
+    fn suspend(&mut self) -> io::Result<()> {
+        if let Some(pump) = &mut self.pump {
+            pump.pause()?;
+            signal::raise(Signal::SIGSTOP)?;
+            pump.resume()?;
+        }
+        // To the leader of the session, which passes it on.
+        pass_on(self.child, Signal::SIGCONT);
+        Ok(())
+    }
+}
+
+/// To the program's whole process group: it is the leader of its own session, so what it started is in there too.
+fn pass_on(child: Pid, signal: Signal) {
+    // It may have ended in between.
+    let _ = signal::kill_group(child, signal).or_else(|_| signal::kill(child, signal));
+}

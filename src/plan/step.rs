@@ -1,0 +1,175 @@
+//! The steps that build a box's root, in the words of the kernel.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{BoxPath, HostPath};
+
+/// One step. They are carried out in order, and all before the first program of the box runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Mounts the layers and the upper directory as one tree, to become the root.
+    Overlay(Overlay),
+    /// Takes a plain directory as the root.
+    Directory {
+        /// The directory.
+        root: HostPath,
+    },
+    /// Makes a directory, if it is missing; its mode and owner are set in either case.
+    MakeDir {
+        /// The directory.
+        at: BoxPath,
+        /// Permission bits.
+        mode: u32,
+        /// Owner: user and group.
+        owner: (u32, u32),
+    },
+    /// Mounts an empty file system in memory.
+    Tmpfs {
+        /// On which directory.
+        at: BoxPath,
+        /// Permission bits of its root.
+        mode: u32,
+    },
+    /// Mounts a proc of the box's own pid namespace.
+    Proc {
+        /// On which directory.
+        at: BoxPath,
+    },
+    /// Mounts a devpts instance of the box's own.
+    Devpts {
+        /// On which directory.
+        at: BoxPath,
+    },
+    /// Mounts the message queues of the box's own IPC namespace.
+    Mqueue {
+        /// On which directory.
+        at: BoxPath,
+    },
+    /// Mounts a file or a tree of the host's, with all that is mounted below it.
+    Bind {
+        /// What.
+        from: HostPath,
+        /// On what; made if it is missing.
+        at: BoxPath,
+        /// What it is.
+        kind: Kind,
+        /// Whether the box may not write to it.
+        read_only: bool,
+        /// Whether it is no failure that the host does not have it.
+        optional: bool,
+    },
+    /// Puts an empty, read-only directory over one that must not be seen, if there is one.
+    Hide {
+        /// Which.
+        at: BoxPath,
+    },
+    /// Makes a symbolic link, in the place of any file or link of that name.
+    Symlink {
+        /// The link.
+        at: BoxPath,
+        /// What it points to.
+        target: PathBuf,
+    },
+    /// Writes a file, in the place of any file or link of that name.
+    File {
+        /// The file.
+        at: BoxPath,
+        /// Permission bits.
+        mode: u32,
+        /// Its content.
+        content: Vec<u8>,
+    },
+    /// Makes the user known in the box: passwd, group, shadow.
+    Account(Account),
+    /// Lets the user be root in the box: by the image's own sudo where it has one, else by envbox's agent.
+    Sudo {
+        /// The user.
+        user: String,
+        /// The agent on the host, owned by box-root and setuid.
+        agent: HostPath,
+    },
+    /// Sets the host name of the box's own UTS namespace.
+    Hostname(String),
+    /// Makes the root the root, and lets go of the host's.
+    PivotRoot,
+}
+
+/// What the two overlay file systems have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// fuse-overlayfs rather than the kernel's own.
+    pub fuse: bool,
+    /// The layers, the lowest first.
+    pub layers: Vec<HostPath>,
+    /// What is written goes here.
+    pub upper: HostPath,
+    /// A directory of the file system's own, beside the upper one.
+    pub work: HostPath,
+    /// An empty directory to mount on.
+    pub root: HostPath,
+}
+
+/// Whether a bind mount is of a directory or of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory, mounted on a directory.
+    Directory,
+    /// Anything else, mounted on a file.
+    File,
+}
+
+/// The user, as the box's account files are to have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// The primary group's id.
+    pub gid: u32,
+    /// The primary group's name.
+    pub group: String,
+    /// The full name.
+    pub gecos: String,
+    /// The home directory.
+    pub home: BoxPath,
+    /// Shells, the one wanted most first; the first that the box has is the user's.
+    pub shells: Vec<PathBuf>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlay(overlay) => {
+                write!(f, "overlay   /  ({})", if overlay.fuse { "fuse-overlayfs" } else { "kernel" })?;
+                for layer in &overlay.layers {
+                    write!(f, "\n            lower {layer}")?;
+                }
+                write!(f, "\n            upper {}\n            work  {}", overlay.upper, overlay.work)
+            }
+            Self::Directory { root } => write!(f, "root      {root}"),
+            Self::MakeDir { at, mode, owner: (uid, gid) } => {
+                write!(f, "mkdir     {at}  (mode {mode:04o}, {uid}:{gid})")
+            }
+            Self::Tmpfs { at, mode } => write!(f, "tmpfs     {at}  (mode {mode:04o})"),
+            Self::Proc { at } => write!(f, "proc      {at}"),
+            Self::Devpts { at } => write!(f, "devpts    {at}"),
+            Self::Mqueue { at } => write!(f, "mqueue    {at}"),
+            Self::Bind { from, at, read_only, optional, .. } => {
+                let access = if *read_only { "ro" } else { "rw" };
+                let optional = if *optional { ", if there" } else { "" };
+                write!(f, "bind      {at}  (from {from}, {access}{optional})")
+            }
+            Self::Hide { at } => write!(f, "hide      {at}"),
+            Self::Symlink { at, target } => write!(f, "symlink   {at} -> {}", target.display()),
+            Self::File { at, mode, content } => write!(f, "file      {at}  (mode {mode:04o}, {} bytes)", content.len()),
+            Self::Account(account) => {
+                write!(f, "account   {} ({}:{}), home {}", account.name, account.uid, account.gid, account.home)
+            }
+            Self::Sudo { user, .. } => write!(f, "sudo      for {user}"),
+            Self::Hostname(name) => write!(f, "hostname  {name}"),
+            Self::PivotRoot => write!(f, "pivot_root"),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `box.yaml`: what a box is, applied at each start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::BoxName;
+
+/// The configuration of a box. The file is the source of truth: nothing of it is baked into the box.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoxConfig {
+    /// What the box was made from: a recipe, a tarball. For people; the image itself is recorded by digest.
+    pub from: String,
+    /// Which overlay file system holds the box together.
+    #[serde(default)]
+    pub overlay: Overlay,
+    /// The host name inside; the box's own name where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<BoxName>,
+    /// The shell for `enter`; the user's own, or the best there is, where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<PathBuf>,
+    /// Environment variables that every program in the box gets, over those of the caller.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Seconds that the box stays up after the last process in it has ended.
+    #[serde(default = "default_linger")]
+    pub linger: u32,
+}
+
+fn default_linger() -> u32 {
+    60
+}
+
+/// Which overlay file system to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlay {
+    /// The kernel's where it works, else fuse-overlayfs.
+    #[default]
+    Auto,
+    /// The kernel's own.
+    Kernel,
+    /// fuse-overlayfs(1).
+    Fuse,
+}
+
+/// `box.yaml` is not what it should be. The text has line and column.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ParseConfigError(String);
+
+impl BoxConfig {
+    /// A box with everything as it is by default.
+    pub fn new(from: String) -> Self {
+        Self {
+            from,
+            overlay: Overlay::Auto,
+            hostname: None,
+            shell: None,
+            env: BTreeMap::new(),
+            linger: default_linger(),
+        }
+    }
+
+    /// Parses `box.yaml`.
+    ///
+    /// # Errors
+    /// [`ParseConfigError`], with line, column and the keys that are known.
+    pub fn parse(text: &str) -> Result<Self, ParseConfigError> {
+        let config: Self = serde_saphyr::from_str(text).map_err(|error| ParseConfigError(error.to_string()))?;
+        let bad = config.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']));
+        match bad {
+            Some(name) => Err(ParseConfigError(format!("`{}` cannot be a variable's name", name.escape_debug()))),
+            None => Ok(config),
+        }
+    }
+
+    /// The file's text.
+    pub fn to_yaml(&self) -> String {
+        // A plain structure of strings and numbers has no value that YAML cannot express.
+        serde_saphyr::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut config = BoxConfig::new("debian: #x".into());
+        config.env.insert("A".into(), "line\nline `$x` \"q\" ü".into());
+        config.shell = Some("/bin/zsh".into());
+        assert_eq!(BoxConfig::parse(&config.to_yaml()).unwrap(), config);
+    }
+
+    #[test]
+    fn little_is_needed_and_typos_are_named() {
+        let config = BoxConfig::parse("from: debian\n").unwrap();
+        assert_eq!(config, BoxConfig::new("debian".into()));
+        let error = BoxConfig::parse("from: debian\nshel: /bin/sh\n").unwrap_err().to_string();
+        assert!(error.contains("shel") && error.contains('2'), "{error}");
+        assert!(BoxConfig::parse("from: debian\nenv: {'A=B': c}\n").is_err());
+        assert!(BoxConfig::parse("from: debian\nlinger: -1\n").is_err());
+        assert!(BoxConfig::parse("").is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! Boxes: `box.yaml`, the image, and the directories of the overlay.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::{Error, Staging, Store, private_dir, write_synced};
+use crate::image::{Digest, Image};
+use crate::recipe::{BoxConfig, BoxName};
+
+/// Where a box is on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoxPaths {
+    /// What is written in the box: the overlay's upper directory.
+    pub upper: PathBuf,
+    /// The overlay's work directory.
+    pub work: PathBuf,
+    /// An empty directory to mount the root on.
+    pub root: PathBuf,
+    /// The layers, the lowest first.
+    pub layers: Vec<PathBuf>,
+}
+
+/// A box as it is on disk.
+#[derive(Debug, Clone)]
+pub struct StoredBox {
+    /// Its name.
+    pub name: BoxName,
+    /// Its configuration.
+    pub config: BoxConfig,
+    /// Its image's digest.
+    pub digest: Digest,
+    /// Its image.
+    pub image: Image,
+    /// Its directories.
+    pub paths: BoxPaths,
+}
+
+impl Store {
+    fn box_dir(&self, name: &BoxName) -> PathBuf {
+        self.data.join("boxes").join(name.as_str())
+    }
+
+    /// Whether there is a box of that name.
+    pub fn has_box(&self, name: &BoxName) -> bool {
+        self.box_dir(name).is_dir()
+    }
+
+    /// Makes a box of an image in the store. Costs a few small files, whatever the image.
+    ///
+    /// # Errors
+    /// [`Error::BoxExists`]; [`Error::Make`] or [`Error::Write`], and then there is no such box.
+    pub fn create_box(&self, name: &BoxName, config: &BoxConfig, image: &Digest) -> Result<(), Error> {
+        let staging = self.stage()?;
+        let staged = staging.path().join("box");
+        for dir in ["upper", "work", "root"] {
+            private_dir(&staged.join(dir))?;
+        }
+        write_synced(&staged.join("box.yaml"), config.to_yaml().as_bytes())?;
+        write_synced(&staged.join("image"), format!("{image}\n").as_bytes())?;
+        let target = self.box_dir(name);
+        match crate::sys::file::rename_new(&staged, &target) {
+            Ok(()) => {
+                // The directory is empty now; a failure leaves it to the sweep.
+                let _ = fs::remove_dir(staging.path());
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::BoxExists(name.clone())),
+            Err(source) => Err(Error::Make { path: target, source }),
+        }
+    }
+
+    /// Reads a box.
+    ///
+    /// # Errors
+    /// [`Error::NoBox`], [`Error::NoImage`], [`Error::Damaged`], [`Error::Read`].
+    pub fn open_box(&self, name: &BoxName) -> Result<StoredBox, Error> {
+        let dir = self.box_dir(name);
+        let read = |file: &str| {
+            let path = dir.join(file);
+            fs::read_to_string(&path).map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound if !dir.is_dir() => Error::NoBox(name.clone()),
+                _ => Error::Read { path, source },
+            })
+        };
+        let damaged = |file: &str, source| Error::Damaged { path: dir.join(file), source };
+        let config = BoxConfig::parse(&read("box.yaml")?).map_err(|error| damaged("box.yaml", Box::new(error)))?;
+        let digest: Digest = read("image")?.trim().parse().map_err(|error| damaged("image", Box::new(error)))?;
+        let image = self.image(&digest)?.ok_or_else(|| Error::NoImage(name.clone()))?;
+        let paths = BoxPaths {
+            upper: dir.join("upper"),
+            work: dir.join("work"),
+            root: dir.join("root"),
+            layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),
+        };
+        Ok(StoredBox { name: name.clone(), config, digest, image, paths })
+    }
+
+    /// The names of all boxes, sorted. Opens nothing but the one directory.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn box_names(&self) -> Result<Vec<BoxName>, Error> {
+        let path = self.data.join("boxes");
+        let fail = |source| Error::Read { path: path.clone(), source };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&path).map_err(fail)? {
+            let name = entry.map_err(fail)?.file_name();
+            names.extend(name.to_str().and_then(|name| name.parse::<BoxName>().ok()));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Takes a box out of the store. What it was is in the staging directory, to be deleted inside the namespace.
+    ///
+    /// # Errors
+    /// [`Error::NoBox`], [`Error::Write`].
+    pub fn remove_box(&self, name: &BoxName) -> Result<Staging, Error> {
+        if !self.has_box(name) {
+            return Err(Error::NoBox(name.clone()));
+        }
+        self.discard(&self.box_dir(name))
+    }
+}

@@ -1,0 +1,99 @@
+//! Layers, images and boxes on disk: the only code that knows paths under the data directory.
+//!
+//! Every change is staged in a locked directory, synced, and renamed into place; what a dead owner left in `staging/`
+//! has no lock and is swept. Nothing here runs inside a namespace: a tree that belongs to subordinate ids is renamed
+//! into `staging/` and handed to a caller who can delete it there.
+
+mod boxes;
+mod error;
+mod images;
+mod layers;
+mod runtime;
+mod staging;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+pub use boxes::{BoxPaths, StoredBox};
+pub use error::Error;
+pub use runtime::{KeeperRecord, Runtime};
+pub use staging::Staging;
+
+/// One user's store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    data: PathBuf,
+    runtime: PathBuf,
+}
+
+impl Store {
+    /// Opens the store, and makes its directories where they are missing, for this user's eyes only.
+    ///
+    /// # Errors
+    /// [`Error`]: a directory that cannot be made, or a runtime directory that is another user's.
+    pub fn open(data: PathBuf, runtime: PathBuf) -> Result<Self, Error> {
+        let store = Self { data, runtime };
+        // One look says that the others are there too: `boxes` is made last.
+        if !store.data.join("boxes").is_dir() {
+            private_dir(&store.data)?;
+            for dir in ["staging", "layers/sha256", "images/sha256", "refs", "agent", "boxes"] {
+                private_dir(&store.data.join(dir))?;
+            }
+        }
+        private_dir(&store.runtime)?;
+        check_owner(&store.runtime)?;
+        Ok(store)
+    }
+
+    /// The data directory, to be hidden from boxes and judged by `doctor`.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Where the id map that owns all files of this store is recorded.
+    pub fn map_file(&self) -> PathBuf {
+        self.data.join("idmap.json")
+    }
+
+    /// The directory of an agent binary: one for each build, since a box may still use the last one's.
+    pub fn agent_dir(&self, build: &str) -> PathBuf {
+        self.data.join("agent").join(build)
+    }
+}
+
+fn private_dir(path: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| Error::Make { path: path.to_owned(), source })
+}
+
+/// The fallback runtime directory is in `/tmp`, where anybody could have made it first.
+fn check_owner(path: &Path) -> Result<(), Error> {
+    let found = fs::symlink_metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let private = found.is_dir() && found.permissions().mode() & 0o077 == 0;
+    if private && found.uid() == crate::sys::id::effective_uid() {
+        return Ok(());
+    }
+    Err(Error::NotPrivate { path: path.to_owned() })
+}
+
+/// Writes a small file so that a kill or a power cut leaves the old one or the new one.
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    use std::io::Write as _;
+    let staged = path.with_extension(format!("{}.new", std::process::id()));
+    let write = || -> io::Result<()> {
+        let mut file = fs::File::create(&staged)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&staged, path)
+    };
+    write().map_err(|source| {
+        // The name carries this process's id, so nobody else's file goes.
+        let _ = fs::remove_file(&staged);
+        Error::Write { path: path.to_owned(), source }
+    })
+}

@@ -1,0 +1,119 @@
+//! A box's runtime directory: its lock, its keeper's socket and record.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Store, private_dir};
+use crate::recipe::BoxName;
+use crate::sys::lock;
+
+/// What is known of a running box outside of it. Gone after a reboot, as the box is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime {
+    dir: PathBuf,
+}
+
+/// A keeper, so that it can be told from another process that later has its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeeperRecord {
+    /// Its process id, as the host sees it.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (proc_pid_stat(5), field 22).
+    pub start_time: u64,
+}
+
+impl Store {
+    /// The runtime directory of a box, made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn runtime(&self, name: &BoxName) -> Result<Runtime, Error> {
+        let dir = self.runtime_path(name);
+        private_dir(&dir.dir)?;
+        Ok(dir)
+    }
+
+    /// The runtime directory of a box, whether it is there or not.
+    pub fn runtime_path(&self, name: &BoxName) -> Runtime {
+        Runtime { dir: self.runtime.join(name.as_str()) }
+    }
+}
+
+impl Runtime {
+    /// Where the keeper takes connections.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("keeper.sock")
+    }
+
+    /// Where fuse-overlayfs writes its complaints.
+    pub fn fuse_log(&self) -> PathBuf {
+        self.dir.join("fuse-overlayfs.log")
+    }
+
+    fn record_file(&self) -> PathBuf {
+        self.dir.join("keeper.json")
+    }
+
+    /// Opens the file that is locked by whoever starts or ends the keeper.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn lock_file(&self) -> Result<File, Error> {
+        let path = self.dir.join("lock");
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| Error::Write { path, source })
+    }
+
+    /// Takes the lock. `waiting` is called if somebody else has it, before this process waits for them.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn lock(&self, waiting: impl FnOnce()) -> Result<File, Error> {
+        let file = self.lock_file()?;
+        let fail = |source| Error::Write { path: self.dir.join("lock"), source };
+        if !lock::try_exclusive(&file).map_err(fail)? {
+            waiting();
+            lock::exclusive(&file).map_err(fail)?;
+        }
+        Ok(file)
+    }
+
+    /// Records the keeper. Written under the lock.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn record(&self, keeper: &KeeperRecord) -> Result<(), Error> {
+        // Not synced: after a power cut there is no keeper to be found.
+        let path = self.record_file();
+        let bytes = serde_json::to_vec(keeper).unwrap_or_default();
+        fs::write(&path, bytes).map_err(|source| Error::Write { path, source })
+    }
+
+    /// The keeper that was recorded last, if the record can be read.
+    pub fn recorded(&self) -> Option<KeeperRecord> {
+        serde_json::from_slice(&fs::read(self.record_file()).ok()?).ok()
+    }
+
+    /// Removes what a keeper that is gone has left, under the lock.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn clear(&self) -> Result<(), Error> {
+        remove_if_there(&self.socket())?;
+        remove_if_there(&self.record_file())
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(|source| Error::Write { path: path.to_owned(), source }),
+    }
+}

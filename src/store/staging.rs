@@ -1,0 +1,88 @@
+//! Work in progress: directories whose owner holds a lock on them while it lives.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{Error, Store};
+use crate::sys::lock;
+
+/// A directory under `staging/`, locked by this process. Dropping it gives it up: what is still there is rubbish for the
+/// next sweep.
+#[derive(Debug)]
+pub struct Staging {
+    path: PathBuf,
+    // Held for its lock.
+    _dir: File,
+}
+
+impl Staging {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Store {
+    /// Makes a staging directory.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn stage(&self) -> Result<Staging, Error> {
+        let staging = self.data.join("staging");
+        let fail = |source| Error::Make { path: staging.clone(), source };
+        for attempt in 0u64.. {
+            let path = staging.join(format!("{}-{attempt}", std::process::id()));
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(fail(error)),
+            }
+            // A sweep may have taken it between the two calls; then the next one is tried.
+            if let Some(dir) = lock_dir(&path).map_err(fail)? {
+                return Ok(Staging { path, _dir: dir });
+            }
+        }
+        Err(fail(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Moves a tree out of the way, into a staging directory of its own, where it can be deleted.
+    pub(super) fn discard(&self, path: &Path) -> Result<Staging, Error> {
+        let staging = self.stage()?;
+        let rubbish = staging.path().join("rubbish");
+        fs::rename(path, &rubbish).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        Ok(staging)
+    }
+
+    /// What processes that are gone have left under `staging/`, now owned by this process.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn abandoned(&self) -> Result<Vec<Staging>, Error> {
+        let staging = self.data.join("staging");
+        let fail = |source| Error::Read { path: staging.clone(), source };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&staging).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            if let Some(dir) = lock_dir(&path).map_err(fail)? {
+                found.push(Staging { path, _dir: dir });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Locks a directory, if nobody has it locked and it is still the one at that path.
+fn lock_dir(path: &Path) -> io::Result<Option<File>> {
+    let dir = match File::open(path) {
+        Ok(dir) => dir,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !lock::try_exclusive(&dir)? {
+        return Ok(None);
+    }
+    let same = fs::metadata(path).is_ok_and(|at_path| dir.metadata().is_ok_and(|held| held.ino() == at_path.ino()));
+    Ok(same.then_some(dir))
+}
