@@ -2,7 +2,12 @@
 //!
 //! The layers, what each owns and what each may use are in `ARCHITECTURE.md`; `tests/it/tidy.rs` enforces it.
 
+pub mod cli;
+pub mod commands;
+pub mod error;
 pub mod host;
 pub mod image;
+pub mod recipe;
 pub mod sys;
+pub mod ui;
 pub mod userns;

@@ -1,0 +1,67 @@
+//! `envbox list`, `stop` and `rm`: what is done with boxes from outside.
+
+use clap::Args;
+
+use crate::recipe::BoxName;
+
+/// List the boxes
+#[derive(Debug, Args)]
+#[command(after_long_help = LIST_EXAMPLES)]
+pub struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  envbox list
+  envbox list --json | jq -r '.[].name'";
+
+/// Stop boxes: end everything that runs in them
+///
+/// The programs in the box are asked to end, and killed where they have not after the given time. What the box has on
+/// disk stays.
+#[derive(Debug, Args)]
+#[command(after_long_help = STOP_EXAMPLES)]
+pub struct Stop {
+    /// Names of boxes
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "NAME")]
+    pub names: Vec<BoxName>,
+    /// Stop all boxes that run
+    #[arg(short, long)]
+    pub all: bool,
+    /// Seconds to wait before what is left is killed
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
+    pub time: u32,
+}
+
+const STOP_EXAMPLES: &str = "\
+Examples:
+  envbox stop debian
+  envbox stop --all --time 0";
+
+/// Remove boxes and everything in them
+///
+/// Asks first. Your home is not part of a box, and stays.
+#[derive(Debug, Args)]
+#[command(after_long_help = RM_EXAMPLES)]
+pub struct Remove {
+    /// Names of boxes
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "NAME")]
+    pub names: Vec<BoxName>,
+    /// Remove all boxes
+    #[arg(short, long)]
+    pub all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Stop a box that runs, and do not mind one that does not exist
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+const RM_EXAMPLES: &str = "\
+Examples:
+  envbox rm debian
+  envbox rm --yes --force old older";
