@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::recipe::BoxName;
 
-/// List the boxes
+/// What `envbox list` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = LIST_EXAMPLES)]
 pub struct List {
@@ -18,10 +18,7 @@ Examples:
   envbox list
   envbox list --json | jq -r '.[].name'";
 
-/// Stop boxes: end everything that runs in them
-///
-/// The programs in the box are asked to end, and killed where they have not after the given time. What the box has on
-/// disk stays.
+/// What `envbox stop` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = STOP_EXAMPLES)]
 pub struct Stop {
@@ -41,9 +38,7 @@ Examples:
   envbox stop debian
   envbox stop --all --time 0";
 
-/// Remove boxes and everything in them
-///
-/// Asks first. Your home is not part of a box, and stays.
+/// What `envbox rm` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = RM_EXAMPLES)]
 pub struct Remove {

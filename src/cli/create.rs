@@ -5,10 +5,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use crate::image::Digest;
 use crate::recipe::BoxName;
 
-/// Create a box
-///
-/// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds and
-/// next to no space. Nothing is started; `envbox enter` does that.
+/// What `envbox create` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Create {

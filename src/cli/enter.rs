@@ -8,11 +8,7 @@ use clap::{Args, ValueHint};
 use super::Source;
 use crate::recipe::BoxName;
 
-/// Open a shell in a box; the box is created if need be
-///
-/// Where there is no box of that name, it is created from the recipe of that name. In it you have your own name, home,
-/// working directory and environment, and `sudo` without a password. The box lives on for a minute after the last
-/// session has ended, so that the next `enter` takes a few milliseconds.
+/// What `envbox enter` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Enter {
@@ -25,15 +21,15 @@ pub struct Enter {
     /// Print what would be done, step by step, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Answer yes to every question
+    #[arg(short, long)]
+    pub yes: bool,
     /// Where to begin.
     #[command(flatten)]
     pub workdir: WorkDir,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
-    /// Answer yes to every question
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 /// The directory to begin in.

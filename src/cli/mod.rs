@@ -33,14 +33,14 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  envbox enter debian                    a shell in Debian stable, built from its archive the first time
-  envbox run debian -- make              one command in a box
+  envbox enter debian             a shell in Debian stable, built from its archive at first
+  envbox run debian -- make       one command in a box
   envbox create alp --image alpine.tar.gz
   envbox list
-  envbox doctor                          what this machine lacks, and the line that mends it
+  envbox doctor                   what this machine lacks, and the line that mends it
 
-Exit status: that of the program that was run; 125 for a failure of envbox's own, 126 where the program
-cannot be executed, 127 where it is not found.";
+Exit status: that of the program that was run; 125 for a failure of envbox's own, 126 where the
+program cannot be executed, 127 where it is not found.";
 
 /// Options of every command that shape what is printed.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -73,19 +73,37 @@ pub enum Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Open a shell in a box; the box is created if need be
+    ///
+    /// Where there is no box of that name, it is created from the recipe of that name. In it you have your own name,
+    /// home, working directory and environment, and `sudo` without a password. The box lives on for a minute after the
+    /// last session has ended, so that the next `enter` takes a few milliseconds.
     Enter(Enter),
     /// Run one command in a box, or in a new box of an image
+    ///
+    /// The exit status is the command's. Standard input, output and error are passed through byte for byte, so it works
+    /// in a pipe; the command has a terminal only where envbox has one.
     Run(Run),
     /// Create a box
+    ///
+    /// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds
+    /// and next to no space. Nothing is started; `envbox enter` does that.
     Create(Create),
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),
     /// Stop boxes: end everything that runs in them
+    ///
+    /// The programs in the box are asked to end, and killed if they have not after the given time. What the box has on
+    /// disk stays.
     Stop(Stop),
     /// Remove boxes and everything in them
+    ///
+    /// Asks first. Your home is not part of a box, and stays.
     Rm(Remove),
     /// Check what this machine offers, and show how to mend what it lacks
+    ///
+    /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot
+    /// do without.
     Doctor(Doctor),
     /// Print the completion script of a shell
     Completions(Completions),

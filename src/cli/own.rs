@@ -5,10 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-/// Check what this machine offers, and show how to mend what it lacks
-///
-/// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot do
-/// without.
+/// What `envbox doctor` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = DOCTOR_EXAMPLES)]
 pub struct Doctor {
@@ -22,7 +19,7 @@ Examples:
   envbox doctor
   envbox doctor --json | jq '.[] | select(.state != \"ok\")'";
 
-/// Print the completion script of a shell
+/// What `envbox completions` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = COMPLETIONS_EXAMPLES)]
 pub struct Completions {
@@ -47,7 +44,7 @@ pub enum Shell {
     Fish,
 }
 
-/// Write the manual pages into a directory
+/// What `envbox manual` takes.
 #[derive(Debug, Args)]
 pub struct Manual {
     /// The directory
@@ -55,7 +52,7 @@ pub struct Manual {
     pub dir: PathBuf,
 }
 
-/// Print what may stand next on a command line
+/// What `envbox __complete` takes.
 #[derive(Debug, Args)]
 pub struct Complete {
     /// The words after `envbox`, the last of them the one to complete

@@ -6,10 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::{Source, WorkDir};
 
-/// Run one command in a box, or in a new box of an image
-///
-/// The exit status is the command's. Standard input, output and error are passed through byte for byte, so it works in
-/// a pipe; a terminal is given to the command only where envbox has one.
+/// What `envbox run` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Run {
