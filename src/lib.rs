@@ -8,6 +8,7 @@ pub mod error;
 pub mod host;
 pub mod image;
 pub mod recipe;
+pub mod store;
 pub mod sys;
 pub mod ui;
 pub mod userns;

@@ -8,6 +8,7 @@ use clap::CommandFactory as _;
 use crate::cli::{self, Cli, Complete, Follow};
 use crate::error::Result;
 use crate::host::Host;
+use crate::store;
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
@@ -18,7 +19,7 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
         text += &format!("{}\t{}\n", candidate.value, candidate.help);
     }
     if found.boxes {
-        let names = box_names(host).into_iter().filter(|name| name.starts_with(&*begun));
+        let names = store::box_names(&host.dirs.data).into_iter().filter(|name| name.as_str().starts_with(&*begun));
         names.for_each(|name| text += &format!("{name}\t\n"));
     }
     match found.follow {
@@ -29,12 +30,4 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
     }
     ui.data(text)?;
     Ok(0)
-}
-
-/// The names of the boxes, sorted. A completion has nobody to tell of an error.
-fn box_names(host: &Host) -> Vec<String> {
-    let entries = std::fs::read_dir(host.dirs.data.join("boxes")).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    names
 }
