@@ -2,6 +2,9 @@
 //!
 //! The layers, what each owns and what each may use are in `ARCHITECTURE.md`; `tests/it/tidy.rs` enforces it.
 
+pub mod cli;
+pub mod commands;
+pub mod error;
 pub mod host;
 pub mod image;
 pub mod launch;

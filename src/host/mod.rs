@@ -2,6 +2,7 @@
 //!
 //! The only folder that reads the environment. It decides nothing: what follows from a fact is `plan`'s business.
 
+mod colour;
 mod dirs;
 mod passwd;
 mod subid;

@@ -1,1 +1,15 @@
+//! Integration tests: the real binary, on real root file systems, without any mock of the kernel.
+//!
+//! A test says what it needs by `requires!`. One whose name has `as_root` in it runs as root, all others as an ordinary
+//! user: `tests/run` sees to both.
+#![allow(clippy::disallowed_methods, reason = "tests read the environment they are started in")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails, in what it calls as well")]
 
+mod support;
+
+mod completions;
+mod doctor;
+mod help;
+mod readme;
+mod tidy;
+mod usage;

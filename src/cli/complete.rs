@@ -1,0 +1,223 @@
+//! What may stand next on a command line, read off the definitions.
+//!
+//! The scripts of the three shells only carry words to here and candidates back, so that all shells complete alike and
+//! a new option needs no new script.
+
+use std::any::TypeId;
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+use super::Target;
+use crate::recipe::BoxName;
+
+/// What may stand in place of the last word.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    /// Words that the definitions name.
+    pub candidates: Vec<Candidate>,
+    /// Whether a box's name may stand there.
+    pub boxes: bool,
+    /// What the shell itself knows best.
+    pub follow: Option<Follow>,
+}
+
+/// A word, and what it means.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The word.
+    pub value: String,
+    /// One line of explanation, or nothing.
+    pub help: String,
+}
+
+/// What is left to the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// Names of files.
+    Files,
+    /// Names of directories.
+    Directories,
+    /// A command and its arguments, which begin at the word with this index.
+    Command(usize),
+}
+
+/// Completes the last of the words that follow the program's name.
+pub fn complete(mut root: Command, words: &[OsString]) -> Completion {
+    root.build();
+    let Some((last, settled)) = words.split_last() else { return Completion::default() };
+    let last = last.to_string_lossy();
+    let mut place = Place { command: &root, positional: 0, option: None };
+    for (index, word) in settled.iter().enumerate() {
+        if let Some(begin) = place.pass(word, index) {
+            return Completion { follow: Some(Follow::Command(begin)), ..Completion::default() };
+        }
+    }
+    place.candidates(&last, settled.len())
+}
+
+/// How far the settled words lead.
+struct Place<'a> {
+    command: &'a Command,
+    /// Positional arguments that are taken.
+    positional: usize,
+    /// An option that waits for its value.
+    option: Option<&'a Arg>,
+}
+
+impl<'a> Place<'a> {
+    /// Goes past one word. The answer is where a command line of another program begins, if it does.
+    fn pass(&mut self, word: &OsStr, index: usize) -> Option<usize> {
+        let word = word.to_string_lossy();
+        if self.option.is_some() {
+            // bash takes `--option=value` for three words.
+            if word != "=" {
+                self.option = None;
+            }
+        } else if word == "--" {
+            let takes_command = |arg: &&Arg| arg.is_last_set() || arg.is_trailing_var_arg_set();
+            return self.command.get_positionals().any(|arg| takes_command(&arg)).then_some(index + 1);
+        } else if let Some(long) = word.strip_prefix("--") {
+            self.option = self.option_named(|arg| arg.get_long() == Some(long));
+        } else if let Some(shorts) = word.strip_prefix('-').filter(|shorts| !shorts.is_empty()) {
+            self.option = self.option_named(|arg| arg.get_short().is_some_and(|short| shorts.ends_with(short)));
+        } else if let Some(command) = self.command.find_subcommand(&*word) {
+            self.command = command;
+        } else {
+            let arg = self.command.get_positionals().nth(self.positional)?;
+            if arg.is_trailing_var_arg_set() {
+                return Some(index);
+            }
+            self.positional += usize::from(!matches!(arg.get_action(), ArgAction::Append));
+        }
+        None
+    }
+
+    fn option_named(&self, named: impl Fn(&Arg) -> bool) -> Option<&'a Arg> {
+        self.command.get_opts().find(|arg| arg.get_action().takes_values() && named(arg))
+    }
+
+    fn candidates(&self, last: &str, index: usize) -> Completion {
+        if let Some(option) = self.option {
+            return value(option, last.trim_start_matches('='), index);
+        }
+        if let Some((long, text)) = last.strip_prefix("--").and_then(|rest| rest.split_once('=')) {
+            let found = self.option_named(|arg| arg.get_long() == Some(long));
+            let mut completion = found.map(|arg| value(arg, text, index)).unwrap_or_default();
+            for candidate in &mut completion.candidates {
+                candidate.value = format!("--{long}={}", candidate.value);
+            }
+            return completion;
+        }
+        if last.starts_with('-') {
+            return Completion { candidates: options(self.command, last), ..Completion::default() };
+        }
+        if self.command.has_subcommands() {
+            return Completion { candidates: subcommands(self.command, last), ..Completion::default() };
+        }
+        let positional = self.command.get_positionals().filter(|arg| !arg.is_last_set()).nth(self.positional);
+        positional.map(|arg| value(arg, last, index)).unwrap_or_default()
+    }
+}
+
+fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
+    let value_type = arg.get_value_parser().type_id();
+    let either = value_type == TypeId::of::<Target>();
+    let hint = arg.get_value_hint();
+    let candidates = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).map(|value| {
+        let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+        Candidate { value: value.get_name().to_owned(), help: sentence(&help) }
+    });
+    Completion {
+        candidates: candidates.filter(|candidate| candidate.value.starts_with(begun)).collect(),
+        boxes: either || (value_type == TypeId::of::<BoxName>() && hint != ValueHint::Other),
+        follow: match hint {
+            ValueHint::FilePath => Some(Follow::Files),
+            ValueHint::DirPath => Some(Follow::Directories),
+            ValueHint::CommandWithArguments => Some(Follow::Command(index)),
+            _ => either.then_some(Follow::Files),
+        },
+    }
+}
+
+fn options(command: &Command, begun: &str) -> Vec<Candidate> {
+    let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let long = visible.filter_map(|arg| Some((arg, format!("--{}", arg.get_long()?))));
+    long.filter(|(_, long)| long.starts_with(begun))
+        .map(|(arg, value)| Candidate {
+            value,
+            help: sentence(&arg.get_help().map(ToString::to_string).unwrap_or_default()),
+        })
+        .collect()
+}
+
+fn subcommands(command: &Command, begun: &str) -> Vec<Candidate> {
+    let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
+    visible
+        .filter(|command| command.get_name().starts_with(begun))
+        .map(|command| Candidate {
+            value: command.get_name().to_owned(),
+            help: sentence(&command.get_about().map(ToString::to_string).unwrap_or_default()),
+        })
+        .collect()
+}
+
+/// The first line: an explanation stands beside its word.
+fn sentence(help: &str) -> String {
+    help.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn of(line: &str) -> Completion {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        complete(crate::cli::Cli::command(), &words)
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        of(line).candidates.into_iter().map(|candidate| candidate.value).collect()
+    }
+
+    #[test]
+    fn subcommands_but_not_the_hidden_ones() {
+        assert_eq!(words("s"), ["stop"]);
+        assert!(words("").contains(&"enter".to_owned()));
+        assert!(!words("").iter().any(|word| word.starts_with('_') || word == "manual"));
+        assert_eq!(words("--color never do"), ["doctor"], "an option's value is not a subcommand");
+    }
+
+    #[test]
+    fn names_of_boxes_where_one_may_stand() {
+        for line in ["enter ", "stop ", "rm a b ", "rm --yes ", "ls -v ; enter ", "run "] {
+            let line = line.rsplit("; ").next().unwrap();
+            assert!(of(line).boxes, "{line}");
+        }
+        for line in ["create ", "enter deb ", "list ", "completions ", "enter --mirror "] {
+            assert!(!of(line).boxes, "{line}");
+        }
+    }
+
+    #[test]
+    fn options_and_their_values() {
+        assert_eq!(words("enter --dry"), ["--dry-run"]);
+        assert_eq!(words("enter --overlay "), ["kernel", "fuse", "auto"]);
+        assert_eq!(words("enter --overlay=f"), ["--overlay=fuse"]);
+        assert_eq!(words("enter --overlay = f"), ["fuse"], "as bash splits it");
+        assert_eq!(words("completions z"), ["zsh"]);
+        assert!(words("enter -").contains(&"--verbose".to_owned()), "global options too");
+    }
+
+    #[test]
+    fn what_the_shell_knows_best() {
+        assert_eq!(of("create x --image ").follow, Some(Follow::Files));
+        assert_eq!(of("create x -i ").follow, Some(Follow::Files));
+        assert_eq!(of("enter --workdir ").follow, Some(Follow::Directories));
+        assert_eq!(of("run deb ").follow, Some(Follow::Command(2)));
+        assert_eq!(of("run deb -- ls -").follow, Some(Follow::Command(3)));
+        assert_eq!(of("run deb ls --al").follow, Some(Follow::Command(2)));
+        assert_eq!(of("enter -- top ").follow, Some(Follow::Command(2)));
+    }
+}

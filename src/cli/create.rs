@@ -1,0 +1,65 @@
+//! `envbox create`, and where root filesystems come from.
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::image::Digest;
+use crate::recipe::BoxName;
+
+/// What `envbox create` takes.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Create {
+    /// Name of the new box
+    #[arg(value_hint = ValueHint::Other)]
+    pub name: BoxName,
+    /// What it is made of: a recipe (`debian:12`), a tarball or its URL. Without it, the recipe of that name
+    #[arg(short, long, value_hint = ValueHint::FilePath)]
+    pub image: Option<String>,
+    /// The SHA-256 digest that the tarball must have
+    #[arg(long, value_name = "HEX", requires = "image", value_parser = Digest::from_hex)]
+    pub sha256: Option<Digest>,
+    /// How to create the box.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// Options of everything that may create a box.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Creating")]
+pub struct Source {
+    /// How layers are stacked; `auto`: the kernel's overlay where it works, else fuse-overlayfs
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub overlay: Option<Overlay>,
+    /// Mirror of the distribution's archive; without it the host's own, else the distribution's
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = url)]
+    pub mirror: Option<String>,
+    /// Accept an archive whose signature is good but whose validity has ended
+    #[arg(long)]
+    pub ignore_valid_until: bool,
+}
+
+/// How the layers of a box are stacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Overlay {
+    /// By the kernel's overlay file system.
+    Kernel,
+    /// By fuse-overlayfs.
+    Fuse,
+    /// By the kernel's where a probe says that it works, else by fuse-overlayfs.
+    Auto,
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(text.to_owned()),
+        _ => Err("an http:// or https:// URL is expected"),
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  envbox create debian                                   from the recipe `debian`
+  envbox create old --image debian:11
+  envbox create alp --image alpine-minirootfs.tar.gz
+  envbox create web --image https://example.org/rootfs.tar.xz --sha256 2cf2…";

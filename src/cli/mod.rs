@@ -1,0 +1,126 @@
+//! What the user typed: clap definitions and nothing else. What follows from it is `commands`' business.
+
+mod boxes;
+mod complete;
+mod create;
+mod enter;
+mod own;
+mod run;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+pub use boxes::{List, Remove, Stop};
+pub use complete::{Candidate, Completion, Follow, complete};
+pub use create::{Create, Overlay, Source};
+pub use enter::{Enter, WorkDir};
+pub use own::{Complete, Completions, Doctor, Manual, Shell};
+pub use run::{Run, Target};
+
+/// Linux environments without root and without a daemon
+///
+/// A box is a Linux system of its own (Debian, Alpine, …) in which you are yourself: your name, your home, your
+/// terminal. Boxes need no root, no daemon and no engine, and starting one takes milliseconds.
+#[derive(Debug, Parser)]
+#[command(name = "envbox", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  envbox enter debian             a shell in Debian stable, built from its archive at first
+  envbox run debian -- make       one command in a box
+  envbox create alp --image alpine.tar.gz
+  envbox list
+  envbox doctor                   what this machine lacks, and the line that mends it
+
+Exit status: that of the program that was run; 125 for a failure of envbox's own, 126 where the
+program cannot be executed, 127 where it is not found.";
+
+/// Options of every command that shape what is printed.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Show each step as it is carried out; twice for more
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Print nothing but data and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Use colours; `auto`: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    pub color: Colour,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set or the terminal is a dumb one.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open a shell in a box; the box is created if need be
+    ///
+    /// Where there is no box of that name, it is created from the recipe of that name. In it you have your own name,
+    /// home, working directory and environment, and `sudo` without a password. The box lives on for a minute after the
+    /// last session has ended, so that the next `enter` takes a few milliseconds.
+    Enter(Enter),
+    /// Run one command in a box, or in a new box of an image
+    ///
+    /// The exit status is the command's. Standard input, output and error are passed through byte for byte, so it works
+    /// in a pipe; the command has a terminal only where envbox has one.
+    Run(Run),
+    /// Create a box
+    ///
+    /// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds
+    /// and next to no space. Nothing is started; `envbox enter` does that.
+    Create(Create),
+    /// List the boxes
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Stop boxes: end everything that runs in them
+    ///
+    /// The programs in the box are asked to end, and killed if they have not after the given time. What the box has on
+    /// disk stays.
+    Stop(Stop),
+    /// Remove boxes and everything in them
+    ///
+    /// Asks first. Your home is not part of a box, and stays.
+    Rm(Remove),
+    /// Check what this machine offers, and show how to mend what it lacks
+    ///
+    /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot
+    /// do without.
+    Doctor(Doctor),
+    /// Print the completion script of a shell
+    Completions(Completions),
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Manual(Manual),
+    /// Print what may stand next on a command line
+    #[command(name = "__complete", hide = true)]
+    Complete(Complete),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,172 @@
+//! The one top-level error: what went wrong, of which kind, and what the user can do about it.
+//!
+//! Every layer has an error type of its own. Each is turned into this one here and nowhere else, which is where its
+//! kind and its hints are decided.
+
+use std::error::Error as StdError;
+
+use crate::{host, recipe, userns};
+
+/// Exit status of a failure of envbox's own. As with env(1) and chroot(1), any other status of `enter` and `run` is the
+/// program's that they ran, which is why wrong usage has this one as well.
+pub const EXIT_FAILURE: u8 = 125;
+/// Exit status where the program was found but cannot be executed.
+pub const EXIT_NOT_EXECUTABLE: u8 = 126;
+/// Exit status where there is no such program.
+pub const EXIT_NOT_FOUND: u8 = 127;
+/// Exit status where the reader of our output has gone: what a shell shows for a death by `SIGPIPE`.
+pub const EXIT_BROKEN_PIPE: u8 = 128 + 13;
+
+/// What a command of envbox's ends with: an exit status, or an error that has one.
+pub type Result<T = u8> = std::result::Result<T, Error>;
+
+/// What sort of failure it is; decides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// envbox could not do what it was asked to do.
+    Failure,
+    /// The program to run is there but cannot be executed.
+    NotExecutable,
+    /// The program to run is not there.
+    NotFound,
+    /// Nobody reads our output any more: not a failure to speak of.
+    BrokenPipe,
+}
+
+impl Kind {
+    /// The exit status.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Failure => EXIT_FAILURE,
+            Self::NotExecutable => EXIT_NOT_EXECUTABLE,
+            Self::NotFound => EXIT_NOT_FOUND,
+            Self::BrokenPipe => EXIT_BROKEN_PIPE,
+        }
+    }
+}
+
+/// A failure, ready to be shown.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    source: Box<dyn StdError>,
+    hints: Vec<String>,
+}
+
+impl Error {
+    /// A failure of the usual kind: an error of some layer's, or a message.
+    pub fn new(source: impl Into<Box<dyn StdError>>) -> Self {
+        Self { kind: Kind::Failure, source: source.into(), hints: Vec::new() }
+    }
+
+    /// A failure that arrived as texts, the outermost first: the causes of something that happened in another process.
+    pub fn from_texts(texts: &[String]) -> Self {
+        let link = |cause, text: &String| Some(Box::new(Reported { text: text.clone(), cause }));
+        let chain = texts.iter().rev().fold(None, link);
+        Self::new(chain.unwrap_or_else(|| Box::new(Reported { text: "no reason was given".into(), cause: None })))
+    }
+
+    /// The same of another kind.
+    #[must_use]
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same with a hint: a command or a line that the user can paste.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The status to exit with.
+    pub fn exit_status(&self) -> u8 {
+        self.kind.exit_status()
+    }
+
+    /// Whether there is anybody to tell.
+    pub fn is_silent(&self) -> bool {
+        self.kind == Kind::BrokenPipe
+    }
+
+    /// The error and its causes, the outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &dyn StdError> {
+        std::iter::successors(Some(&*self.source), |&error| error.source())
+    }
+
+    /// What the user can do.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+/// An error of which only the text is left.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Reported {
+    text: String,
+    #[source]
+    cause: Option<Box<Reported>>,
+}
+
+impl From<host::Error> for Error {
+    fn from(error: host::Error) -> Self {
+        match error {
+            host::Error::NoHome => Self::new(error).hint("HOME=/some/directory envbox …"),
+            host::Error::NoWorkingDirectory { .. } => Self::new(error).hint("cd"),
+            host::Error::Read { .. } | host::Error::NoUser(_) => Self::new(error),
+        }
+    }
+}
+
+impl From<host::SubIdError> for Error {
+    fn from(error: host::SubIdError) -> Self {
+        let remedy = error.remedy();
+        Self::new(error).hint(remedy)
+    }
+}
+
+impl From<recipe::ParseNameError> for Error {
+    fn from(error: recipe::ParseNameError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<userns::Error> for Error {
+    fn from(error: userns::Error) -> Self {
+        const DOCTOR: &str = "`envbox doctor` shows what is missing, and the line that mends it";
+        match error {
+            userns::Error::Work(texts) => Self::from_texts(&texts),
+            userns::Error::Refused { .. }
+            | userns::Error::Helper { .. }
+            | userns::Error::HelperRefused { .. }
+            | userns::Error::WriteMap { .. } => Self::new(error).hint(DOCTOR),
+            userns::Error::Parent { .. } | userns::Error::ChildDied(_) => Self::new(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(error: &Error) -> Vec<String> {
+        error.chain().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn causes_from_another_process_stay_a_chain() {
+        let error = Error::from(userns::Error::Work(vec!["cannot unpack".into(), "no space".into()]));
+        assert_eq!(texts(&error), ["cannot unpack", "no space"]);
+        assert_eq!(texts(&Error::from_texts(&[])), ["no reason was given"]);
+    }
+
+    #[test]
+    fn the_source_of_an_error_is_its_cause() {
+        let source = std::io::Error::from_raw_os_error(1);
+        let error = Error::from(userns::Error::Refused { source });
+        assert_eq!(texts(&error)[1], "Operation not permitted (os error 1)");
+        assert_eq!(error.hints().len(), 1);
+        assert_eq!(error.exit_status(), 125);
+    }
+}

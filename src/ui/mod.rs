@@ -1,0 +1,179 @@
+//! What the user sees: the only folder that prints.
+//!
+//! Data goes to standard output, everything for people to standard error. All text passes through
+//! [`escape`](escape::escape) on its way to a person, since names, paths and messages may come from an image.
+
+mod escape;
+mod progress;
+mod prompt;
+mod report;
+mod style;
+mod table;
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use crate::error::{Error, Kind, Result};
+pub use escape::escape;
+pub use progress::Progress;
+pub use style::Style;
+pub use table::{Cell, Table};
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Data and errors only.
+    Quiet,
+    /// What a user wants to know.
+    Normal,
+    /// Each step as well.
+    Verbose,
+    /// Whatever there is.
+    Debug,
+}
+
+/// Whether to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// On a terminal.
+    OnTerminal,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The user, as somebody to talk to.
+#[derive(Debug, Clone, Copy)]
+pub struct Ui {
+    verbosity: Verbosity,
+    colour_out: bool,
+    colour_err: bool,
+    interactive: bool,
+    bars: bool,
+}
+
+impl Ui {
+    /// Looks at what the three standard streams are.
+    pub fn new(verbosity: Verbosity, colour: Colour) -> Self {
+        let (stdin, stdout, stderr) =
+            (io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal());
+        let coloured = |terminal| colour == Colour::Always || (colour == Colour::OnTerminal && terminal);
+        Self {
+            verbosity,
+            colour_out: coloured(stdout),
+            colour_err: coloured(stderr),
+            interactive: stdin && stderr,
+            bars: stderr,
+        }
+    }
+
+    /// Prints data as it is, escapes and all: for scripts and other programs.
+    ///
+    /// # Errors
+    /// A silent one where the reader has gone; else that standard output cannot be written.
+    pub fn data(&self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()).map_err(|error| {
+            let gone = error.kind() == io::ErrorKind::BrokenPipe;
+            Error::new(OutputError { source: error }).kind(if gone { Kind::BrokenPipe } else { Kind::Failure })
+        })
+    }
+
+    /// Prints a line of data for people.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn line(&self, text: &str) -> Result<()> {
+        self.data(format!("{}\n", escape(text)))
+    }
+
+    /// Prints a table.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn table(&self, table: &Table) -> Result<()> {
+        self.data(table.render(self.colour_out))
+    }
+
+    /// Prints a value as JSON.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn json(&self, value: &impl Serialize) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(value).map_err(Error::new)?;
+        text.push('\n');
+        self.data(text)
+    }
+
+    /// Says what has happened, unless the user wants quiet.
+    pub fn note(&self, text: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.say(None, text);
+        }
+    }
+
+    /// Says what may not be as the user expects, unless the user wants quiet.
+    pub fn warning(&self, text: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.say(Some(("warning", Style::Warning)), text);
+        }
+    }
+
+    /// Says what is being done, to a user who wants to know.
+    pub fn step(&self, text: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.say(None, text);
+        }
+    }
+
+    /// Whether steps are shown: spares the work of describing them.
+    pub fn shows_steps(&self) -> bool {
+        self.verbosity >= Verbosity::Verbose
+    }
+
+    /// Prints an error, its causes and its hints.
+    pub fn error(&self, error: &Error) {
+        if !error.is_silent() {
+            write_stderr(&report::report(error, self.colour_err));
+        }
+    }
+
+    /// Begins to show how far something is: `total` bytes, if that is known.
+    pub fn progress(&self, label: &str, total: Option<u64>) -> Progress {
+        match (self.verbosity, self.bars) {
+            (Verbosity::Quiet, _) => Progress::none(),
+            (_, true) => Progress::bar(label, total),
+            (_, false) => Progress::lines(label, total),
+        }
+    }
+
+    /// Asks a yes-or-no question; no is the default.
+    ///
+    /// # Errors
+    /// Where there is nobody to ask, one that names `flag`, which answers beforehand.
+    pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
+        if !self.interactive {
+            return Err(Error::new(format!("there is no terminal to ask on: {}", escape(question)))
+                .hint(format!("{flag} answers yes")));
+        }
+        prompt::confirm(question, self.colour_err)
+    }
+
+    fn say(&self, label: Option<(&str, Style)>, text: &str) {
+        let label = label.map(|(word, style)| style.paint(&format!("{word}: "), self.colour_err)).unwrap_or_default();
+        write_stderr(&format!("{label}{}\n", escape(text)));
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+struct OutputError {
+    source: io::Error,
+}
+
+/// There is nobody left to tell that standard error is gone.
+fn write_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,1 @@
+//! `envbox doctor`, on the machine that the tests run on.

@@ -1,0 +1,28 @@
+//! The whole `--help` tree, so that every change to what the user types shows in review.
+
+use crate::support::{TestEnvironment, golden};
+
+const COMMANDS: [&str; 8] = ["enter", "run", "create", "list", "stop", "rm", "doctor", "completions"];
+
+#[test]
+fn help_of_every_command() {
+    let env = TestEnvironment::new();
+    let help = |args: &[&str]| format!("$ envbox {}\n{}\n", args.join(" "), env.envbox(args).succeeds().stdout);
+    let mut text = help(&["--help"]) + &help(&["-h"]);
+    for command in COMMANDS {
+        assert!(text.contains(&format!("\n  {command} ")), "`{command}` is not in the list of commands");
+        text += &help(&[command, "--help"]);
+    }
+    golden("tests/it/help.txt", &text);
+}
+
+#[test]
+fn manual_pages() {
+    let env = TestEnvironment::new();
+    env.envbox(["manual", "."]).dir(env.path("home")).succeeds();
+    for page in COMMANDS.iter().map(|command| format!("envbox-{command}.1")).chain(["envbox.1".into()]) {
+        let text = std::fs::read_to_string(env.path("home").join(&page)).unwrap();
+        golden(&format!("man/{page}"), &text);
+    }
+    assert_eq!(std::fs::read_dir(env.path("home")).unwrap().count(), COMMANDS.len() + 1, "a page nobody compares");
+}

@@ -1,0 +1,28 @@
+//! What tests are made of.
+
+mod environment;
+mod golden;
+mod pty;
+pub(crate) mod requirement;
+
+use std::path::PathBuf;
+
+pub(crate) use environment::TestEnvironment;
+pub(crate) use golden::golden;
+pub(crate) use pty::Pty;
+pub(crate) use requirement::requires;
+
+/// The project's source tree: where `tests/run` has put a copy that its ordinary user can read, else where it was built.
+pub(crate) fn source_dir() -> PathBuf {
+    std::env::var_os("ENVBOX_SOURCE").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
+/// The binary under test.
+pub(crate) fn envbox() -> PathBuf {
+    std::env::var_os("ENVBOX_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_envbox")), PathBuf::from)
+}
+
+/// Third-party root file systems.
+pub(crate) fn fixtures() -> PathBuf {
+    std::env::var_os("ENVBOX_FIXTURES").map_or_else(|| source_dir().join("../shared/fixtures"), PathBuf::from)
+}

@@ -1,0 +1,116 @@
+//! What a test needs of the machine, found out by trying.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Ends the test, and says so, unless the machine has all of this: `requires!(userns, fuse)`. Where everything is meant
+/// to be there (`ENVBOX_TEST_REQUIRE`, in CI), the test fails instead.
+macro_rules! requires {
+    ($($what:ident),+ $(,)?) => {
+        $(if !$crate::support::requirement::has($crate::support::requirement::$what) {
+            return $crate::support::requirement::skip(stringify!($what));
+        })+
+    };
+}
+pub(crate) use requires;
+
+/// A requirement: what to try, and where the answer is kept.
+pub(crate) struct Requirement(fn() -> bool, OnceLock<bool>);
+
+/// Whether it is met. Tried once.
+pub(crate) fn has(what: &Requirement) -> bool {
+    *what.1.get_or_init(what.0)
+}
+
+/// Says on the real standard error (libtest keeps what a passing test prints) that this test does not run.
+#[track_caller]
+pub(crate) fn skip(what: &str) {
+    let thread = std::thread::current();
+    let line = format!("skipped: {} needs {what}", thread.name().unwrap_or("a test"));
+    assert!(std::env::var_os("ENVBOX_TEST_REQUIRE").is_none(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+macro_rules! requirements {
+    ($($(#[$doc:meta])* $name:ident: $probe:expr;)+) => {
+        $($(#[$doc])* #[allow(non_upper_case_globals, dead_code, reason = "the names that `requires!` takes")]
+        pub(crate) static $name: &Requirement = {
+            static IT: Requirement = Requirement($probe, OnceLock::new());
+            &IT
+        };)+
+    };
+}
+
+requirements! {
+    /// The user is root.
+    root: is_root;
+    /// The user is not root.
+    user: || !is_root();
+    /// User namespaces.
+    userns: || works("unshare", &["--user", "--map-root-user", "true"]);
+    /// A range of subordinate ids, and the programs that map it. Root needs neither.
+    subid: || is_root() || works("unshare", &["--user", "--map-root-user", "--map-auto", "true"]);
+    /// The kernel's overlay in a user namespace, where the tests' directories are.
+    overlay: overlay_works;
+    /// FUSE and fuse-overlayfs.
+    fuse: || works("fuse-overlayfs", &["--version"]) && opens("/dev/fuse");
+    /// A way to the archive.
+    net: archive_answers;
+    /// The third-party root file systems.
+    fixtures: || super::fixtures().is_dir();
+    /// The source tree with its history.
+    git: || works("git", &["-C", &super::source_dir().to_string_lossy(), "rev-parse"]);
+    /// bash.
+    bash: || works("bash", &["--version"]);
+    /// zsh.
+    zsh: || works("zsh", &["--version"]);
+    /// fish.
+    fish: || works("fish", &["--version"]);
+    /// tmux.
+    tmux: || works("tmux", &["-V"]);
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn works(program: &str, args: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn opens(path: &str) -> bool {
+    OpenOptions::new().read(true).write(true).open(path).is_ok()
+}
+
+fn overlay_works() -> bool {
+    let base = std::env::var("ENVBOX_TEST_DIR").unwrap_or_else(|_| "/var/tmp".into());
+    let script = "d=$(mktemp -d -p \"$1\") && cd \"$d\" && mkdir l u w m \
+        && mount -t overlay -o userxattr,lowerdir=l,upperdir=u,workdir=w overlay m; s=$?; \
+        umount m 2>/dev/null; rm -rf --one-file-system \"$d\"; exit $s";
+    works("unshare", &["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", &base])
+}
+
+/// Whether the host of this machine's own package source, else of the default one, takes a connection.
+fn archive_answers() -> bool {
+    let lists = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let text: String = lists
+        .chain(["/etc/apt/sources.list".into()])
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .flat_map(|text| {
+            text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line} ")).collect::<Vec<_>>()
+        })
+        .collect();
+    let url = text.split_whitespace().find(|word| word.starts_with("http")).unwrap_or("http://ftp.debian.org/");
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let host = rest.split('/').next().unwrap_or_default();
+    let port = if scheme == "https" { 443 } else { 80 };
+    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") };
+    let mut addresses = address.to_socket_addrs().into_iter().flatten();
+    addresses.any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok())
+}
