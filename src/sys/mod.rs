@@ -5,7 +5,10 @@
 //! tried and on which path. Every descriptor is an owned type and close-on-exec.
 #![allow(unsafe_code)]
 
+pub mod confine;
 pub mod fs;
 pub mod id;
 pub mod namespace;
 pub mod process;
+pub mod tree;
+pub mod xattr;
