@@ -12,4 +12,5 @@ pub mod plan;
 pub mod recipe;
 pub mod store;
 pub mod sys;
+pub mod unpack;
 pub mod userns;

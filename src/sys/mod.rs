@@ -5,6 +5,7 @@
 //! tried and on which path. Every descriptor is an owned type and close-on-exec.
 #![allow(unsafe_code)]
 
+pub mod confine;
 pub mod file;
 pub mod fs;
 pub mod id;
@@ -18,4 +19,6 @@ pub mod signal;
 pub mod socket;
 pub mod stream;
 pub mod system;
+pub mod tree;
 pub mod tty;
+pub mod xattr;

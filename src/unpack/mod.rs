@@ -1,0 +1,28 @@
+//! Archives become trees: run as root of a user namespace, in a process of its own that is locked into the target.
+//!
+//! An archive is hostile until proven otherwise. Whatever it says, nothing outside of the target changes: every path is
+//! resolved by the kernel beneath the target's descriptor, and the process can reach nothing else. What an archive may
+//! cost is capped ([`Limits`]), and what two readers of it could understand differently is refused.
+
+mod archive;
+mod dirs;
+mod error;
+mod member;
+mod name;
+mod options;
+mod pax;
+mod pipe;
+mod report;
+mod root;
+mod sparse;
+mod stream;
+mod strip;
+mod tar;
+mod writer;
+
+pub use error::{Cap, Error};
+pub use options::{Limits, Options, Owners, Strip};
+pub use report::Report;
+pub use root::Root;
+pub use stream::Format;
+pub use tar::tar;

@@ -1,0 +1,310 @@
+//! Making what an archive's members say.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::rc::Rc;
+
+use super::archive::Archive;
+use super::dirs::{Dir, Dirs};
+use super::error::Cap;
+use super::member::{Kind, Member, Meta};
+use super::name::{Shown, split};
+use super::report::Counts;
+use super::sparse::Map;
+use super::{Error, Limits, Owners, Root};
+use crate::sys::fs::{self, Beneath};
+use crate::sys::xattr;
+
+/// What to do about a file where one is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// The later one counts.
+    Replace,
+    /// The earlier one stays.
+    Keep,
+}
+
+/// A directory whose owner, mode and time are set when everything is in it.
+#[derive(Debug, Clone)]
+pub(super) struct Deferred {
+    pub(super) path: Vec<u8>,
+    pub(super) meta: Meta,
+}
+
+/// Writes members into a root.
+pub(super) struct Writer<'a> {
+    root: &'a Root,
+    limits: &'a Limits,
+    owners: Owners,
+    pub(super) existing: Existing,
+    dirs: Dirs<'a>,
+    pub(super) deferred: Vec<Deferred>,
+    pub(super) counts: Counts,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(root: &'a Root, limits: &'a Limits, owners: Owners) -> Self {
+        let (dirs, existing) = (Dirs::new(root), Existing::Replace);
+        Self { root, limits, owners, existing, dirs, deferred: Vec::new(), counts: Counts::default() }
+    }
+
+    /// Counts a member, whether it is made or left out.
+    pub(super) fn count(&mut self, member: &Member) -> Result<(), Error> {
+        self.counts.entries += 1;
+        let size = member.sparse.as_ref().map_or(member.stored, |map| map.size);
+        let longest = member.name.len().max(member.link.len());
+        self.counts.bytes = self.counts.bytes.saturating_add(member.stored);
+        let limits = self.limits;
+        for (exceeded, cap) in [
+            (self.counts.entries > limits.entries, Cap::Entries(limits.entries)),
+            (longest > limits.path, Cap::Path(limits.path)),
+            (size > limits.file, Cap::File(limits.file)),
+            (self.counts.bytes > limits.bytes, Cap::Bytes(limits.bytes)),
+        ] {
+            if exceeded {
+                return Err(Error::Limit { cap });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a member at a cleaned path; `link` is the cleaned path of a hard link's target.
+    pub(super) fn place(
+        &mut self,
+        mut member: Member,
+        path: &[u8],
+        link: &[u8],
+        archive: &mut Archive<'_, impl BufRead>,
+    ) -> Result<(), Error> {
+        if self.owners == Owners::Root {
+            (member.meta.uid, member.meta.gid) = (0, 0);
+        }
+        self.counts.xattrs_dropped += drop_xattrs(&mut member);
+        match member.kind {
+            Kind::Device => {
+                self.counts.devices_skipped += 1;
+                Ok(())
+            }
+            Kind::Label => Ok(()),
+            Kind::Directory => self.directory(path, member.meta),
+            _ if path.is_empty() => Err(Error::RootNotDirectory),
+            Kind::File => self.file(path, &member, archive),
+            Kind::Symlink => self.symlink(path, &member),
+            Kind::HardLink => self.hard_link(path, link),
+            Kind::Fifo => self.fifo(path, &member.meta),
+        }
+    }
+
+    fn directory(&mut self, path: &[u8], meta: Meta) -> Result<(), Error> {
+        if !path.is_empty() {
+            let (parent, name) = (self.dirs.parent(split(path).0)?, base(path));
+            let made = fs::make_dir(&*parent, name, meta.mode & 0o777);
+            match made {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let there = fs::status_at(&*parent, name).map_err(|e| Error::write("look at", path, e))?;
+                    if there.is_symlink && self.dirs.resolves(path) {
+                        // A distribution's own layout (`lib` is `usr/lib`): the directory it leads to is the member.
+                        return Ok(());
+                    }
+                    if !there.is_dir {
+                        self.remove(&parent, path)?;
+                        fs::make_dir(&*parent, name, meta.mode & 0o777)
+                            .map_err(|e| Error::write("make the directory", path, e))?;
+                    }
+                }
+                Err(error) => return Err(Error::write("make the directory", path, error)),
+            }
+        }
+        self.deferred.push(Deferred { path: path.to_vec(), meta });
+        Ok(())
+    }
+
+    fn file(&mut self, path: &[u8], member: &Member, archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+        let (parent, meta) = (self.dirs.parent(split(path).0)?, &member.meta);
+        let Some(file) = self.make(&parent, path, |dir, name| fs::create_file(dir, name, meta.mode & 0o777))? else {
+            return Ok(());
+        };
+        match &member.sparse {
+            None => copy(&file, path, archive)?,
+            Some(map) => copy_pieces(&file, map, path, archive)?,
+        }
+        if parent.setgid || (meta.uid, meta.gid) != (0, 0) {
+            fs::set_owner(&file, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
+        }
+        set_xattrs(&file, path, meta)?;
+        if meta.mode & 0o7000 != 0 {
+            fs::set_mode(&file, meta.mode).map_err(|e| Error::write("set the mode of", path, e))?;
+        }
+        fs::set_modified(&file, meta.modified).map_err(|e| Error::write("set the time of", path, e))
+    }
+
+    fn symlink(&mut self, path: &[u8], member: &Member) -> Result<(), Error> {
+        if member.link.is_empty() || member.link.contains(&0) {
+            return Err(Error::malformed(path, "the target of a symbolic link is empty or has a NUL byte in it"));
+        }
+        let target = OsStr::from_bytes(&member.link);
+        let parent = self.dirs.parent(split(path).0)?;
+        if self.make(&parent, path, |dir, name| fs::make_symlink(target, dir, name))?.is_none() {
+            return Ok(());
+        }
+        named_meta(&parent, path, &member.meta)
+    }
+
+    fn fifo(&mut self, path: &[u8], meta: &Meta) -> Result<(), Error> {
+        let parent = self.dirs.parent(split(path).0)?;
+        // A pipe has no use for setuid and its kin, which its owner would clear.
+        if self.make(&parent, path, |dir, name| fs::make_fifo(dir, name, meta.mode & 0o777))?.is_none() {
+            return Ok(());
+        }
+        named_meta(&parent, path, meta)
+    }
+
+    fn hard_link(&mut self, path: &[u8], target: &[u8]) -> Result<(), Error> {
+        let failed = |source| Error::write("make the hard link", path, source);
+        let parent = self.dirs.parent(split(path).0)?;
+        let from = self.dirs.existing(split(target).0).map_err(failed)?;
+        let there = fs::status_at(&*from, base(target)).map_err(failed)?;
+        let same = |found: fs::Status| found.identity == there.identity;
+        if fs::status_at(&*parent, base(path)).is_ok_and(same) {
+            return Ok(());
+        }
+        self.make(&parent, path, |dir, name| fs::hard_link(&*from, base(target), dir, name)).map(drop)
+    }
+
+    /// Makes a new name; what has it already is removed, or stays and `None` is the answer.
+    fn make<T>(
+        &mut self,
+        parent: &Rc<Dir>,
+        path: &[u8],
+        make: impl Fn(BorrowedFd<'_>, &OsStr) -> io::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        match make(parent.as_fd(), base(path)) {
+            Ok(made) => return Ok(Some(made)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::write("make", path, error));
+            }
+            Err(_) if self.existing == Existing::Keep => return Ok(None),
+            Err(_) => self.remove(parent, path)?,
+        }
+        make(parent.as_fd(), base(path)).map(Some).map_err(|error| Error::write("make", path, error))
+    }
+
+    /// Removes what is in the way of a new file: anything but a directory with something in it.
+    fn remove(&mut self, parent: &Rc<Dir>, path: &[u8]) -> Result<(), Error> {
+        self.dirs.forget();
+        let removed = match fs::remove_file(&**parent, base(path)) {
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(&**parent, base(path)),
+            result => result,
+        };
+        removed.map_err(|source| Error::write("replace", path, source))
+    }
+
+    /// Sets what was left for the end. A directory that is gone by then is passed over.
+    pub(super) fn finish(self) -> Result<Counts, Error> {
+        for Deferred { path, meta } in &self.deferred {
+            if let Some(dir) = open_deferred(self.root, path)? {
+                set_dir(&dir, path, meta)?;
+            }
+        }
+        Ok(self.counts)
+    }
+}
+
+/// Opens a directory whose metadata is to be set, unless it was replaced by something else since.
+pub(super) fn open_deferred(root: &Root, path: &[u8]) -> Result<Option<std::os::fd::OwnedFd>, Error> {
+    let beneath = if path.is_empty() { b"." } else { path };
+    match fs::open_beneath(root.dir(), OsStr::from_bytes(beneath), Beneath::RealDirectory) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(Error::write("open the directory", path, source)),
+    }
+}
+
+/// Sets owner, mode and time of a directory.
+pub(super) fn set_dir(dir: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
+    // Without the right to enter the root, nobody but root could use the box (Alpine's archives have had such a mode).
+    let mode = if path.is_empty() { meta.mode | 0o755 } else { meta.mode };
+    fs::set_owner(&dir, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
+    set_xattrs(&dir, path, meta)?;
+    fs::set_mode(&dir, mode).map_err(|e| Error::write("set the mode of", path, e))?;
+    fs::set_modified(&dir, meta.modified).map_err(|e| Error::write("set the time of", path, e))
+}
+
+fn base(path: &[u8]) -> &OsStr {
+    OsStr::from_bytes(split(path).1)
+}
+
+fn owner_error(path: &[u8], meta: &Meta, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => Error::Owner { name: Shown::new(path), uid: meta.uid, gid: meta.gid },
+        _ => Error::write("set the owner of", path, error),
+    }
+}
+
+/// Sets owner and time of what has no descriptor.
+fn named_meta(parent: &Dir, path: &[u8], meta: &Meta) -> Result<(), Error> {
+    if parent.setgid || (meta.uid, meta.gid) != (0, 0) {
+        fs::set_owner_at(parent, base(path), meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
+    }
+    fs::set_modified_at(parent, base(path), meta.modified).map_err(|e| Error::write("set the time of", path, e))
+}
+
+/// Takes away the attributes that are not an archive's to set, and says how many those were.
+///
+/// Kept are `user.*` and file capabilities. The overlay's own attributes would forge whiteouts and redirects, and
+/// `user.containers.*` owners; what else there is belongs to the host (labels, `trusted.*`).
+fn drop_xattrs(member: &mut Member) -> u64 {
+    let before = member.meta.xattrs.len();
+    let may_have = matches!(member.kind, Kind::File | Kind::Directory);
+    member.meta.xattrs.retain(|(name, _)| {
+        let user =
+            name.starts_with(b"user.") && !name.starts_with(b"user.overlay.") && !name.starts_with(b"user.containers.");
+        may_have && (user || name == b"security.capability")
+    });
+    u64::try_from(before - member.meta.xattrs.len()).unwrap_or(0)
+}
+
+fn set_xattrs(fd: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
+    for (name, value) in &meta.xattrs {
+        xattr::set(&fd, OsStr::from_bytes(name), value)
+            .map_err(|source| Error::write("set an extended attribute of", path, source))?;
+    }
+    Ok(())
+}
+
+fn copy(mut file: &File, path: &[u8], archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+    loop {
+        let bytes = archive.content()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        file.write_all(bytes).map_err(|source| Error::write("write", path, source))?;
+        let count = bytes.len();
+        archive.consume(count);
+    }
+}
+
+fn copy_pieces(file: &File, map: &Map, path: &[u8], archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+    let failed = |source| Error::write("write", path, source);
+    file.set_len(map.size).map_err(failed)?;
+    for &(mut offset, mut left) in &map.pieces {
+        while left > 0 {
+            let bytes = archive.content()?;
+            let bytes = &bytes[..usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()))];
+            if bytes.is_empty() {
+                return Err(Error::malformed(path, "the pieces of a sparse file are not its content"));
+            }
+            file.write_all_at(bytes, offset).map_err(failed)?;
+            let count = bytes.len();
+            archive.consume(count);
+            offset += u64::try_from(count).unwrap_or(0);
+            left -= u64::try_from(count).unwrap_or(left);
+        }
+    }
+    Ok(())
+}
