@@ -4,5 +4,7 @@
 
 pub mod host;
 pub mod image;
+pub mod source;
+pub mod store;
 pub mod sys;
 pub mod userns;
