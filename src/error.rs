@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{host, recipe, userns};
+use crate::{host, launch, plan, recipe, source, store, userns};
 
 /// Exit status of a failure of envbox's own. As with env(1) and chroot(1), any other status of `enter` and `run` is the
 /// program's that they ran, which is why wrong usage has this one as well.
@@ -84,6 +84,11 @@ impl Error {
         self.kind.exit_status()
     }
 
+    /// Whether the box's overlay was refused: another kind may do.
+    pub fn is_overlay(&self) -> bool {
+        self.source.downcast_ref::<launch::Error>().is_some_and(|error| matches!(error, launch::Error::Overlay { .. }))
+    }
+
     /// Whether there is anybody to tell.
     pub fn is_silent(&self) -> bool {
         self.kind == Kind::BrokenPipe
@@ -142,6 +147,60 @@ impl From<userns::Error> for Error {
             | userns::Error::HelperRefused { .. }
             | userns::Error::WriteMap { .. } => Self::new(error).hint(DOCTOR),
             userns::Error::Parent { .. } | userns::Error::ChildDied(_) => Self::new(error),
+        }
+    }
+}
+
+impl From<plan::NotABoxPath> for Error {
+    fn from(error: plan::NotABoxPath) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<source::Error> for Error {
+    fn from(error: source::Error) -> Self {
+        let hint = error.hint();
+        let error = Self::new(error);
+        hint.into_iter().fold(error, Self::hint)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        let hint = match &error {
+            store::Error::NoBox(name) => Some(format!("envbox create {name}, or `envbox list` for those there are")),
+            store::Error::BoxExists(name) => Some(format!("envbox enter {name}, or envbox rm {name}")),
+            store::Error::NotPrivate { path } => Some(format!("rm -r {}, or set XDG_RUNTIME_DIR", path.display())),
+            store::Error::NoImage(name) => Some(format!("envbox rm {name}; then create it anew")),
+            store::Error::Make { source, .. } | store::Error::Write { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    Some("make room on that disk, or set XDG_DATA_HOME to a directory on another".to_owned())
+                }
+                _ => None,
+            },
+            store::Error::Read { .. } | store::Error::Damaged { .. } => None,
+        };
+        let error = Self::new(error);
+        hint.into_iter().fold(error, Self::hint)
+    }
+}
+
+impl From<launch::Error> for Error {
+    fn from(error: launch::Error) -> Self {
+        use std::io::ErrorKind;
+        match error {
+            launch::Error::UserNs(error) => error.into(),
+            launch::Error::Store(error) => error.into(),
+            launch::Error::Boot(texts) => Self::from_texts(&texts),
+            launch::Error::Exec { ref source, .. } if source.kind() == ErrorKind::NotFound => {
+                Self::new(error).kind(Kind::NotFound)
+            }
+            launch::Error::Exec { .. } => Self::new(error).kind(Kind::NotExecutable),
+            launch::Error::WorkDir { .. } => Self::new(error).kind(Kind::NotFound),
+            launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
+                Self::new(error).hint("envbox stop ends it")
+            }
+            error => Self::new(error),
         }
     }
 }

@@ -2,29 +2,40 @@
 
 mod complete;
 mod completions;
+mod create;
 mod doctor;
+mod enter;
+mod identity;
+mod list;
+mod live;
 mod manual;
+mod provision;
+mod remove;
+mod run;
+mod session;
+mod stop;
+mod sweep;
 
 use crate::cli::Command;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::Host;
 use crate::ui::Ui;
 
 /// Does what the user asked for. The result is the status to exit with.
 ///
 /// # Errors
-/// [`Error`].
+/// [`crate::error::Error`].
 pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
     match command {
+        Command::Enter(args) => enter::run(&args, host, ui),
+        Command::Run(args) => run::run(&args, host, ui),
+        Command::Create(args) => create::run(&args, host, ui),
+        Command::List(args) => list::run(&args, host, ui),
+        Command::Stop(args) => stop::run(&args, host, ui),
+        Command::Rm(args) => remove::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),
         Command::Complete(args) => complete::run(&args, host, ui),
-        Command::Enter(_)
-        | Command::Run(_)
-        | Command::Create(_)
-        | Command::List(_)
-        | Command::Stop(_)
-        | Command::Rm(_) => Err(Error::new("this build has no boxes yet")),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The only folder that reads the environment. It decides nothing: what follows from a fact is `plan`'s business.
 
+mod apt;
 mod colour;
 mod dirs;
 mod passwd;
@@ -14,6 +15,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+pub use apt::AptMirror;
 pub use dirs::Dirs;
 pub use passwd::User;
 pub use subid::{Range, SubIdError, SubIds};

@@ -18,6 +18,28 @@ use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket};
 use crate::userns;
 
+/// Whether a box is up: somebody listens on its socket.
+pub fn is_up(runtime: &Runtime) -> bool {
+    socket::connect_to(&runtime.socket()).is_ok()
+}
+
+/// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
+///
+/// # Errors
+/// [`Error::Session`].
+pub fn kill(runtime: &Runtime, pid: i32) -> Result<(), Error> {
+    let fail = |source| Error::Session { what: "kill the box's keeper", source };
+    let pid = Pid::from_raw(pid);
+    let keeper = process::pidfd_open(pid).map_err(fail)?;
+    // After the pidfd was opened the number cannot change hands any more.
+    match runtime.recorded() {
+        Some(record) if record.pid == pid.as_raw() && start_time(pid) == Some(record.start_time) => {
+            await_end(&keeper, Duration::ZERO).map_err(fail)
+        }
+        _ => Err(Error::Silent { pid: pid.as_raw() }),
+    }
+}
+
 /// How long a keeper may take to say hello: it has nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -61,7 +83,7 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
     let namespaces: Vec<(Kind, OwnedFd)> = keeper::NAMESPACES.iter().map(|(kind, _)| *kind).zip(&mut fds).collect();
     match fds.next() {
         Some(run_dir) if &hello[..length] == HELLO => Ok(Some(Live { pid, connection, namespaces, run_dir })),
-        _ => Err(Error::OtherVersion),
+        _ => Err(Error::OtherVersion { pid: pid.as_raw() }),
     }
 }
 
@@ -98,7 +120,7 @@ fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<()> {
 /// "No such process" (errno(3)).
 const ESRCH: i32 = 3;
 
-/// Starts a box's keeper, which carries `plan` out and stays. The caller holds the box's lock and has found no keeper.
+/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock and has found no keeper.
 ///
 /// # Errors
 /// [`Error::Overlay`] if the root's file system was refused, so that the caller may plan with the other one; everything
@@ -110,7 +132,7 @@ pub fn boot(
     runtime: &Runtime,
     fuse: Option<&Path>,
     trace: Option<&mut dyn FnMut(&str)>,
-) -> Result<(), Error> {
+) -> Result<Live, Error> {
     let fail = |what| move |source| Error::Session { what, source };
     await_last_keeper(runtime)?;
     runtime.clear()?;

@@ -42,7 +42,10 @@ pub enum Error {
     },
     /// The keeper speaks another version's protocol.
     #[error("the box was started by another version of envbox")]
-    OtherVersion,
+    OtherVersion {
+        /// The keeper's process id.
+        pid: i32,
+    },
     /// Joining the box failed.
     #[error("cannot join the box: {what}")]
     Join {

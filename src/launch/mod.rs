@@ -11,6 +11,7 @@ mod follow;
 mod identity;
 mod keeper;
 mod locale;
+mod offline;
 
 mod overlay;
 mod payload;
@@ -19,8 +20,9 @@ mod pump;
 mod session;
 mod shells;
 
-pub use boot::{Live, boot, connect};
+pub use boot::{Live, boot, connect, is_up, kill};
 pub use error::Error;
 pub use identity::Identity;
+pub use offline::run_in;
 
 pub use session::run;

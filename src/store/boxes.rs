@@ -96,22 +96,6 @@ impl Store {
         Ok(StoredBox { name: name.clone(), config, digest, image, paths })
     }
 
-    /// The names of all boxes, sorted. Opens nothing but the one directory.
-    ///
-    /// # Errors
-    /// [`Error::Read`].
-    pub fn box_names(&self) -> Result<Vec<BoxName>, Error> {
-        let path = self.data.join("boxes");
-        let fail = |source| Error::Read { path: path.clone(), source };
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&path).map_err(fail)? {
-            let name = entry.map_err(fail)?.file_name();
-            names.extend(name.to_str().and_then(|name| name.parse::<BoxName>().ok()));
-        }
-        names.sort();
-        Ok(names)
-    }
-
     /// Takes a box out of the store. What it was is in the staging directory, to be deleted inside the namespace.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! has no lock and is swept. Nothing here runs inside a namespace: a tree that belongs to subordinate ids is renamed
 //! into `staging/` and handed to a caller who can delete it there.
 
+pub mod blobs;
 mod boxes;
 mod error;
 mod images;
@@ -57,10 +58,48 @@ impl Store {
         self.data.join("idmap.json")
     }
 
+    /// Records the id map, and whatever tells that it still holds.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn keep_map(&self, record: &impl serde::Serialize) -> Result<(), Error> {
+        let path = self.map_file();
+        let bytes = serde_json::to_vec_pretty(record)
+            .map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
+        write_synced(&path, &bytes)
+    }
+
+    /// Whether there is no layer, no box and no agent: nothing that belongs to a subordinate id.
+    pub fn is_empty(&self) -> bool {
+        let empty = |dir: &str| fs::read_dir(self.data.join(dir)).is_ok_and(|mut entries| entries.next().is_none());
+        ["layers/sha256", "boxes", "agent", "staging"].into_iter().all(empty)
+    }
+
+    /// Puts a finished agent directory, `agent` in a staging directory, into its place. If another process was faster,
+    /// its agent stays.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn commit_agent(&self, staging: &Staging, agent: &Path) -> Result<(), Error> {
+        let place = agent.parent().unwrap_or(agent);
+        match crate::sys::file::rename_new(&staging.path().join("agent"), place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result.map_err(|source| Error::Write { path: place.to_owned(), source }),
+        }
+    }
+
     /// The directory of an agent binary: one for each build, since a box may still use the last one's.
     pub fn agent_dir(&self, build: &str) -> PathBuf {
         self.data.join("agent").join(build)
     }
+}
+
+/// The names of the boxes, sorted; nothing is opened but the one directory, and nothing is made.
+pub fn box_names(data: &Path) -> Vec<crate::recipe::BoxName> {
+    let entries = fs::read_dir(data.join("boxes")).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    names.sort_unstable();
+    names
 }
 
 fn private_dir(path: &Path) -> Result<(), Error> {

@@ -101,6 +101,18 @@ impl Runtime {
         serde_json::from_slice(&fs::read(self.record_file()).ok()?).ok()
     }
 
+    /// Removes the whole directory of a box that is no more. The lock's holder keeps the lock; whoever waits for it finds
+    /// no box.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn remove(&self) -> Result<(), Error> {
+        self.clear()?;
+        remove_if_there(&self.fuse_log())?;
+        remove_if_there(&self.dir.join("lock"))?;
+        fs::remove_dir(&self.dir).map_err(|source| Error::Write { path: self.dir.clone(), source })
+    }
+
     /// Removes what a keeper that is gone has left, under the lock.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ pub fn chown(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
     Ok(rustix::fs::chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
 }
 
-/// Sets the permission bits of an open file (fchmod(2)).
+/// Sets the permission bits of an open file or directory (fchmod(2)).
 ///
 /// # Errors
 /// fchmod(2)'s.

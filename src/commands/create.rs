@@ -1,0 +1,56 @@
+//! `envbox create`
+
+use super::provision;
+use crate::cli::{self, Create, Source};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::image::Digest;
+use crate::recipe::{BoxConfig, BoxName, Overlay};
+use crate::store;
+use crate::ui::Ui;
+
+pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
+    let context = Context::open(host, ui)?;
+    // Before anything is fetched for nothing.
+    if context.store.has_box(&args.name) {
+        return Err(store::Error::BoxExists(args.name.clone()).into());
+    }
+    let image = args.image.as_deref().unwrap_or(args.name.as_str());
+    from_image(&context, &args.name, image, args.sha256, &args.source)?;
+    ui.note(&format!("created box `{}`", args.name));
+    Ok(0)
+}
+
+/// Creates a box of an image, which is fetched if it is not there.
+///
+/// # Errors
+/// Whatever keeps the image or the box from being made.
+pub(super) fn from_image(
+    context: &Context<'_>,
+    name: &BoxName,
+    image: &str,
+    sha256: Option<Digest>,
+    source: &Source,
+) -> Result<()> {
+    let digest = provision::image(context, image, sha256, source)?;
+    let mut config = BoxConfig::new(image.to_owned());
+    config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
+    match context.store.create_box(name, &config, &digest) {
+        // Two at once: the other one has made it, which is as good for who wants to enter it.
+        Err(store::Error::BoxExists(_)) if context.store.open_box(name).is_ok_and(|there| there.digest == digest) => {
+            Ok(())
+        }
+        result => result.map_err(Error::from),
+    }
+}
+
+impl From<cli::Overlay> for Overlay {
+    fn from(overlay: cli::Overlay) -> Self {
+        match overlay {
+            cli::Overlay::Kernel => Self::Kernel,
+            cli::Overlay::Fuse => Self::Fuse,
+            cli::Overlay::Auto => Self::Auto,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The id map of the store: worked out once, and kept with the files it owns.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::{IdHelpers, SubIds};
+use crate::launch::Identity;
+use crate::userns::IdMap;
+
+/// `idmap.json`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    map: IdMap,
+    /// What `/etc/subuid` and `/etc/subgid` were like; while they are, nobody has to be asked again.
+    stamps: [Option<Stamp>; 2],
+}
+
+/// A file's inode, size and time of last change: whether it is what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp(u64, u64, i64, i64);
+
+/// The identity under which this user crosses into a namespace.
+///
+/// # Errors
+/// What is missing for that, with the remedy.
+pub(super) fn of(context: &Context<'_>) -> Result<Identity> {
+    let helpers = context.host.id_helpers().map_err(|program| {
+        Error::new(format!("{program} is not installed: without it only root can give a box its user ids"))
+            .hint("as root: apt-get install uidmap   (dnf install shadow-utils, apk add shadow-uidmap, …)")
+    })?;
+    let path = context.store.map_file();
+    let stamps = ["/etc/subuid", "/etc/subgid"].map(|file| stamp(Path::new(file)));
+    let known: Option<Record> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match known {
+        // Root needs nobody's leave for the range it has once taken.
+        Some(record) if record.stamps == stamps || helpers == IdHelpers::Direct => {
+            Ok(Identity { map: record.map, helpers })
+        }
+        known => {
+            let map = work_out(context, &helpers)?;
+            if let Some(old) = known.filter(|old| old.map != map) {
+                check_unused(context, &old.map)?;
+            }
+            context.store.keep_map(&Record { map: map.clone(), stamps })?;
+            Ok(Identity { map, helpers })
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some(Stamp(found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
+
+fn work_out(context: &Context<'_>, helpers: &IdHelpers) -> Result<IdMap> {
+    let user = &context.host.user;
+    let ids = match helpers {
+        IdHelpers::Direct => SubIds::of_root(user),
+        IdHelpers::Programs { .. } => SubIds::of(user)?,
+    };
+    Ok(IdMap::keep_id(user.uid, user.gid, ids.uid.start, ids.gid.start))
+}
+
+/// With another map, the files of the store would belong to ids that the boxes do not have.
+fn check_unused(context: &Context<'_>, old: &IdMap) -> Result<()> {
+    if context.store.is_empty() {
+        return Ok(());
+    }
+    let start = |extents: &[crate::userns::Extent]| extents.first().map_or(0, |extent| extent.outside);
+    let user = &context.host.user.name;
+    Err(Error::new("the subordinate ids of this user have changed, and all boxes belong to the old ones")
+        .hint(format!("as root, put the old range back: {user}:{}:65536 in /etc/subuid", start(&old.uid)))
+        .hint(format!("and {user}:{}:65536 in /etc/subgid", start(&old.gid)))
+        .hint(format!("or begin anew: as root, move {} away", context.store.data().display())))
+}

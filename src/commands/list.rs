@@ -1,0 +1,74 @@
+//! `envbox list`
+
+use serde::Serialize;
+
+use crate::cli::List;
+use crate::context::Context;
+use crate::error::Result;
+use crate::host::Host;
+use crate::launch;
+use crate::recipe::BoxName;
+use crate::store;
+use crate::ui::{Cell, Style, Table, Ui};
+
+/// A box, as `list --json` has it.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: BoxName,
+    state: State,
+    from: String,
+    image: Option<String>,
+    title: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Running,
+    Stopped,
+    Damaged,
+}
+
+pub(super) fn run(args: &List, host: &Host, ui: &Ui) -> Result {
+    let context = Context::open(host, ui)?;
+    let names = store::box_names(context.store.data());
+    let rows: Vec<Row> = names.into_iter().map(|name| row(&context, name)).collect();
+    if args.json {
+        ui.json(&rows)?;
+    } else {
+        ui.table(&table(&rows))?;
+    }
+    Ok(0)
+}
+
+fn row(context: &Context<'_>, name: BoxName) -> Row {
+    let running = launch::is_up(&context.store.runtime_path(&name));
+    match context.store.open_box(&name) {
+        Ok(stored) => Row {
+            name,
+            state: if running { State::Running } else { State::Stopped },
+            from: stored.config.from,
+            image: Some(stored.digest.to_string()),
+            title: Some(stored.image.provenance.title),
+        },
+        Err(_) => Row { name, state: State::Damaged, from: String::new(), image: None, title: None },
+    }
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new(&["NAME", "STATE", "FROM", "IMAGE"]);
+    for row in rows {
+        let state = match row.state {
+            State::Running => Cell::styled("running", Style::Good),
+            State::Stopped => Cell::plain("stopped"),
+            State::Damaged => Cell::styled("damaged", Style::Bad),
+        };
+        table.row([
+            Cell::plain(row.name.to_string()),
+            state,
+            Cell::plain(row.from.clone()),
+            Cell::plain(row.title.clone().unwrap_or_default()),
+        ]);
+    }
+    table
+}

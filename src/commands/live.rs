@@ -1,0 +1,128 @@
+//! A box that is up: connected to, or started.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use super::{identity, sweep};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::launch::{self, Identity, Live};
+use crate::plan::{BootPlan, BootRequest};
+use crate::recipe::Overlay;
+use crate::store::StoredBox;
+use crate::sys::process::SingleThread;
+use crate::{sys, userns};
+
+/// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
+///
+/// # Errors
+/// Whatever keeps the box from starting.
+pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
+    let runtime = context.store.runtime(&stored.name)?;
+    if let Some(live) = launch::connect(&runtime)? {
+        return Ok(live);
+    }
+    let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
+    if let Some(live) = launch::connect(&runtime)? {
+        return Ok(live);
+    }
+    let identity = identity::of(context)?;
+    sweep::abandoned(context, &identity);
+    let agent = agent(context, &identity)?;
+    let proof = proof()?;
+    let start = |fuse: Option<PathBuf>| -> Result<Live> {
+        let plan = plan(context, stored, agent.clone(), fuse.is_some())?;
+        let mut trace = |step: &str| context.ui.step(step);
+        let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
+        Ok(launch::boot(&proof, &identity, &plan, &runtime, fuse.as_deref(), trace)?)
+    };
+    match stored.config.overlay {
+        Overlay::Kernel => start(None),
+        Overlay::Fuse => start(Some(fuse_overlayfs(context)?)),
+        Overlay::Auto => match launch_kernel_first(&start) {
+            Err(Fallback::Other(error)) => Err(error),
+            Err(Fallback::Overlay(error)) => match fuse_overlayfs(context) {
+                Ok(program) => {
+                    context.ui.note("the kernel's overlay does not work here: using fuse-overlayfs");
+                    start(Some(program))
+                }
+                Err(_) => Err(error.hint("install fuse-overlayfs, which can do without the kernel's overlay")),
+            },
+            Ok(live) => Ok(live),
+        },
+    }
+}
+
+enum Fallback {
+    Overlay(Error),
+    Other(Error),
+}
+
+fn launch_kernel_first(start: &dyn Fn(Option<PathBuf>) -> Result<Live>) -> std::result::Result<Live, Fallback> {
+    start(None).map_err(|error| if error.is_overlay() { Fallback::Overlay(error) } else { Fallback::Other(error) })
+}
+
+fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
+    context.host.find_program("fuse-overlayfs").ok_or_else(|| {
+        Error::new("fuse-overlayfs is not installed")
+            .hint("as root: apt-get install fuse-overlayfs   (dnf, apk, pacman have it under the same name)")
+    })
+}
+
+/// Plans the boot of a box.
+///
+/// # Errors
+/// A home directory that cannot be one in a box.
+pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fuse: bool) -> Result<BootPlan> {
+    let paths = &stored.paths;
+    Ok(BootPlan::new(&BootRequest {
+        name: &stored.name,
+        config: &stored.config,
+        user: &context.host.user,
+        layers: paths.layers.clone(),
+        upper: paths.upper.clone(),
+        work: paths.work.clone(),
+        root: paths.root.clone(),
+        fuse,
+        hidden: context.hidden(),
+        agent,
+    })?)
+}
+
+/// Proof that this process may fork.
+///
+/// # Errors
+/// A thread that something has left running.
+pub(super) fn proof() -> Result<SingleThread> {
+    SingleThread::prove().map_err(|error| Error::new(format!("cannot make a namespace: {error}")))
+}
+
+/// Where this build's agent is, or will be.
+pub(super) fn agent_path(context: &Context<'_>) -> Result<PathBuf> {
+    let exe = fs::metadata("/proc/self/exe").map_err(Error::new)?;
+    // Two builds that are told apart by neither are one for all that matters here.
+    let build = format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), exe.size(), exe.mtime());
+    Ok(context.store.agent_dir(&build).join("envbox"))
+}
+
+/// This program, as boxes have it: owned by box-root and setuid. Made when a new build starts its first box.
+fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
+    let path = agent_path(context)?;
+    if path.exists() {
+        return Ok(path);
+    }
+    let exe = File::open("/proc/self/exe").map_err(Error::new)?;
+    let staging = context.store.stage()?;
+    let staged = staging.path().join("agent");
+    userns::run(&proof()?, &identity.map, &identity.helpers, |_| -> std::io::Result<()> {
+        fs::create_dir(&staged)?;
+        let mut copy = File::create_new(staged.join("envbox"))?;
+        std::io::copy(&mut &exe, &mut copy)?;
+        copy.sync_data()?;
+        sys::root::chmod(&File::open(&staged)?, 0o755)?;
+        sys::root::chmod(&copy, 0o4755)
+    })?;
+    context.store.commit_agent(&staging, &path)?;
+    Ok(path)
+}

@@ -1,0 +1,79 @@
+//! An image from a tarball.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::progress::Shown;
+use super::{blobs, client, known};
+use crate::commands::live::proof;
+use crate::commands::{identity, sweep};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::image::{Digest, Image, Provenance};
+use crate::source::tarball::{self, Fetched, Location};
+use crate::unpack::{self, Options, Report, Root};
+use crate::userns;
+
+pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Digest> {
+    let name = name(location, sha256)?;
+    if let Some(digest) = known(context, &name)? {
+        return Ok(digest);
+    }
+    let identity = identity::of(context)?;
+    sweep::abandoned(context, &identity);
+    let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
+    let Fetched { file, digest, origin, trust } = fetched;
+    let layer = match digest.filter(|digest| context.store.has_layer(digest)) {
+        Some(layer) => layer,
+        None => {
+            let staging = context.store.stage()?;
+            let tree = staging.path().join("fs");
+            let size = file.metadata().map_err(Error::new)?.len();
+            let report: Report = userns::run(&proof()?, &identity.map, &identity.helpers, |_| {
+                let bar = context.ui.progress("unpacking", Some(size));
+                fs::create_dir(&tree).map_err(Failure::Target)?;
+                let mut before = 0;
+                let report = unpack::tar(&Root::confine(&tree)?, file, &Options::default(), &mut |read| {
+                    bar.advance(read.saturating_sub(before));
+                    before = read;
+                })?;
+                bar.finish();
+                Ok::<_, Failure>(report)
+            })?;
+            if report.devices_skipped > 0 {
+                let count = report.devices_skipped;
+                context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
+            }
+            context.store.commit_layer(&staging, &report.digest, &report)?;
+            report.digest
+        }
+    };
+    let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
+    let provenance = Provenance { origin, trust: trust.to_string(), title };
+    Ok(context.store.commit_image(&name, &Image { layers: vec![layer], provenance })?)
+}
+
+/// What the image is known by: a local file by its place, size and time, so that it is not read again while it is the
+/// same; anything else by its address; and by the digest that was asked for.
+fn name(location: &Location, sha256: Option<Digest>) -> Result<String> {
+    let pin = sha256.map(|digest| format!(" {digest}")).unwrap_or_default();
+    match location {
+        Location::Url(url) => Ok(format!("{url}{pin}")),
+        Location::Path(path) => {
+            let shown = path.display();
+            let found = fs::canonicalize(path).and_then(|real| Ok((real.metadata()?, real)));
+            let (found, real) = found.map_err(|error| Error::new(format!("cannot read {shown}: {error}")))?;
+            let (size, seconds, nanoseconds, inode) = (found.size(), found.mtime(), found.mtime_nsec(), found.ino());
+            Ok(format!("{} {inode} {size} {seconds}.{nanoseconds:09}{pin}", real.display()))
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot make the directory to unpack into")]
+    Target(#[source] std::io::Error),
+    #[error(transparent)]
+    Unpack(#[from] unpack::Error),
+}

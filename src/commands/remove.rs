@@ -1,0 +1,55 @@
+//! `envbox rm`
+
+use super::{identity, stop, sweep};
+use crate::cli::Remove;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::launch;
+use crate::recipe::BoxName;
+use crate::store;
+use crate::ui::Ui;
+
+pub(super) fn run(args: &Remove, host: &Host, ui: &Ui) -> Result {
+    let context = Context::open(host, ui)?;
+    let names = if args.all { store::box_names(context.store.data()) } else { args.names.clone() };
+    for name in &names {
+        check(&context, name, args.force)?;
+    }
+    let listed: Vec<&str> = names.iter().map(BoxName::as_str).collect();
+    if names.is_empty() || !(args.yes || ui.confirm(&format!("Remove {} and all in it?", listed.join(", ")), "--yes")?) {
+        return Ok(0);
+    }
+    let identity = identity::of(&context)?;
+    for name in &names {
+        remove(&context, name)?;
+    }
+    sweep::abandoned(&context, &identity);
+    Ok(0)
+}
+
+fn check(context: &Context<'_>, name: &BoxName, force: bool) -> Result<()> {
+    if !context.store.has_box(name) {
+        return Err(store::Error::NoBox(name.clone()).into());
+    }
+    if !force && launch::is_up(&context.store.runtime_path(name)) {
+        return Err(Error::new(format!("box `{name}` is running"))
+            .hint(format!("envbox stop {name}"))
+            .hint("--force stops it first"));
+    }
+    Ok(())
+}
+
+/// Stops a box and takes it out of the store, under its lock: nobody starts it in between. What is left of it in staging
+/// is for the sweep.
+///
+/// # Errors
+/// Whatever keeps it from ending or going.
+pub(super) fn remove(context: &Context<'_>, name: &BoxName) -> Result<()> {
+    let runtime = context.store.runtime(name)?;
+    let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
+    stop::stop(context, name, 0)?;
+    // Given up at once: the sweep takes it over.
+    drop(context.store.remove_box(name)?);
+    Ok(runtime.remove()?)
+}

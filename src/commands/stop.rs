@@ -1,0 +1,37 @@
+//! `envbox stop`
+
+use crate::cli::Stop;
+use crate::context::Context;
+use crate::error::Result;
+use crate::host::Host;
+use crate::launch;
+use crate::recipe::BoxName;
+use crate::store;
+use crate::ui::Ui;
+
+pub(super) fn run(args: &Stop, host: &Host, ui: &Ui) -> Result {
+    let context = Context::open(host, ui)?;
+    let names = if args.all { store::box_names(context.store.data()) } else { args.names.clone() };
+    for name in &names {
+        if !context.store.has_box(name) {
+            return Err(store::Error::NoBox(name.clone()).into());
+        }
+        stop(&context, name, args.time)?;
+    }
+    Ok(0)
+}
+
+/// Ends whatever runs in a box. Nothing happens to one that is not up.
+///
+/// # Errors
+/// A keeper that cannot be reached or ended.
+pub(super) fn stop(context: &Context<'_>, name: &BoxName, grace: u32) -> Result<()> {
+    let runtime = context.store.runtime_path(name);
+    match launch::connect(&runtime) {
+        Ok(Some(live)) => Ok(live.stop(grace)?),
+        Ok(None) => Ok(()),
+        // It hangs, or is of another time: there is no asking it.
+        Err(launch::Error::Silent { pid } | launch::Error::OtherVersion { pid }) => Ok(launch::kill(&runtime, pid)?),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,41 @@
+//! Deleting what belongs to subordinate ids, which only box-root can do.
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd as _;
+
+use super::live::proof;
+use crate::context::Context;
+use crate::error::Result;
+use crate::launch::Identity;
+use crate::store::Staging;
+use crate::sys::root::{self, Open};
+use crate::sys::tree;
+use crate::userns;
+
+/// Deletes what processes that are gone have left in `staging/`. Whatever cannot be deleted is said and left alone: it is
+/// in nobody's way.
+pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
+    let result = context.store.abandoned().map_err(Into::into).and_then(|found| delete(found, identity));
+    if let Err(error) = result {
+        let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+        context.ui.warning(&format!("cannot delete what is left in staging: {}", texts.join(": ")));
+    }
+}
+
+/// Deletes staging directories and everything in them.
+///
+/// # Errors
+/// The first failure; what was left is swept another time.
+pub(super) fn delete(rubbish: Vec<Staging>, identity: &Identity) -> Result<()> {
+    if rubbish.is_empty() {
+        return Ok(());
+    }
+    userns::run(&proof()?, &identity.map, &identity.helpers, |_| -> std::io::Result<()> {
+        rubbish.iter().try_for_each(|staging| {
+            let parent = staging.path().parent().ok_or(std::io::ErrorKind::InvalidInput)?;
+            let parent = root::open_absolute(parent, Open::Directory)?;
+            tree::remove(parent.as_fd(), staging.path().file_name().unwrap_or(OsStr::new("")))
+        })
+    })?;
+    Ok(())
+}

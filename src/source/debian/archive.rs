@@ -1,0 +1,182 @@
+//! One suite of one archive: its verified list, and its package index.
+
+use std::fs::File;
+use std::io::Read;
+use std::time::SystemTime;
+
+use super::release::{Listed, Release};
+use super::{List, Request};
+use crate::source::http::{Session, Want};
+use crate::source::{Error, Progress};
+use crate::store::blobs::Blobs;
+
+/// Bounds for what no signature covers yet, or what a signed list does not state.
+const LARGEST_INRELEASE: u64 = 8 << 20;
+const LARGEST_PACKAGES: u64 = 1 << 30;
+
+/// Where a suite is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Base URL of the archive.
+    pub(super) base: String,
+    /// The suite's name there.
+    pub(super) suite: String,
+}
+
+impl Place {
+    pub(super) fn new(base: &str, suite: impl Into<String>) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), suite: suite.into() }
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}/dists/{}/{path}", self.base, self.suite)
+    }
+}
+
+/// A suite whose list has been verified.
+#[derive(Debug)]
+pub(super) struct Archive {
+    pub(super) place: Place,
+    pub(super) release: Release,
+}
+
+impl Archive {
+    /// Takes a list that was just fetched, or could not be. Without a network, the one that was fetched last will do, out
+    /// of date as it may be: nothing newer can be had, and its signature is checked like any other. The same goes when
+    /// the mirror has an older one than we have seen: it lags behind, or someone holds updates back.
+    pub(super) fn open(
+        request: &Request,
+        place: Place,
+        fetched: Result<Vec<u8>, Error>,
+        blobs: &Blobs,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        let url = place.url("InRelease");
+        let verify = |content: &[u8]| Release::verify(&url, content, &place.suite, &request.keyring, request.now);
+        let kept = blobs.index(&url).and_then(|content| verify(&content).ok());
+        let release = match (fetched, kept) {
+            (Ok(content), kept) => {
+                let release = verify(&content)?;
+                match kept {
+                    Some(kept) if kept.date > release.date => {
+                        progress.note(&format!("{url} is older than the one fetched before, which is used instead"));
+                        kept
+                    }
+                    _ => {
+                        if !request.ignore_valid_until {
+                            release.check_valid_until(request.now)?;
+                        }
+                        blobs.keep_index(&url, &content)?;
+                        release
+                    }
+                }
+            }
+            (Err(error), Some(kept)) if error.is_offline() => {
+                let date = kept.field("Date").unwrap_or_default();
+                progress.note(&format!("{} cannot be reached: its list of {date} is used", place.base));
+                kept
+            }
+            (Err(error), _) if error.is_missing() => {
+                return Err(Error::NoSuite { mirror: place.base, suite: place.suite });
+            }
+            (Err(error), _) => return Err(error),
+        };
+        Ok(Self { place, release })
+    }
+
+    /// What to fetch for the package index of `main`, and whether it can be had.
+    pub(super) fn packages(&self, arch: &str) -> Result<(Want, Compression), Error> {
+        let directory = format!("main/binary-{arch}");
+        let listed = |compression: &Compression| {
+            let file = format!("Packages{}", compression.suffix());
+            let listed = self.release.file(&format!("{directory}/{file}"))?;
+            Some((*compression, file, listed))
+        };
+        let (compression, file, Listed { digest, size }) = Compression::ALL
+            .iter()
+            .find_map(listed)
+            .ok_or_else(|| Error::NoArch { url: self.release.url().to_owned(), arch: arch.to_owned() })?;
+        let path = if self.release.by_hash() { format!("by-hash/SHA256/{}", digest.hex()) } else { file };
+        let url = self.place.url(&format!("{directory}/{path}"));
+        Ok((Want { url, digest: Some(digest), size: Some(size) }, compression))
+    }
+
+    /// Fetches the package index, unless it is in the cache, and unpacks it.
+    pub(super) fn fetch_packages(
+        &self,
+        arch: &str,
+        session: &Session,
+        blobs: &Blobs,
+        progress: &dyn Progress,
+    ) -> Result<String, Error> {
+        let (want, compression) = self.packages(arch)?;
+        let file = match want.digest.as_ref().map(|digest| blobs.open(digest)).transpose()?.flatten() {
+            Some(file) => file,
+            None => {
+                progress.start(&format!("fetching the package list of {}", self.place.suite), want.size);
+                let fetched = session.file(blobs, &want, progress);
+                progress.finish();
+                fetched?.1
+            }
+        };
+        let plain = self.release.file(&format!("main/binary-{arch}/Packages")).map(|listed| listed.size);
+        compression
+            .read(file, plain.unwrap_or(LARGEST_PACKAGES))
+            .map_err(|error| Error::Malformed { url: want.url, what: error.to_string() })
+    }
+
+    pub(super) fn list(&self) -> List {
+        List {
+            archive: self.place.base.clone(),
+            suite: self.place.suite.clone(),
+            date: self.release.field("Date").unwrap_or_default().to_owned(),
+            signers: self.release.signers.clone(),
+        }
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.release.date.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+}
+
+/// Fetches the lists of some suites at once.
+pub(super) fn fetch_lists(session: &Session, places: &[Place]) -> Vec<Result<Vec<u8>, Error>> {
+    let urls: Vec<String> = places.iter().map(|place| place.url("InRelease")).collect();
+    session.small(&urls, LARGEST_INRELEASE)
+}
+
+/// How an index is compressed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Compression {
+    Xz,
+    Gzip,
+    None,
+}
+
+impl Compression {
+    /// The smallest first.
+    const ALL: [Self; 3] = [Self::Xz, Self::Gzip, Self::None];
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Xz => ".xz",
+            Self::Gzip => ".gz",
+            Self::None => "",
+        }
+    }
+
+    /// The text, which may have `largest` bytes.
+    fn read(self, file: File, largest: u64) -> std::io::Result<String> {
+        let reader: Box<dyn Read> = match self {
+            Self::Xz => Box::new(liblzma::read::XzDecoder::new(file)),
+            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+            Self::None => Box::new(file),
+        };
+        let mut text = Vec::with_capacity(usize::try_from(largest.min(LARGEST_PACKAGES)).unwrap_or(0).min(128 << 20));
+        reader.take(largest.saturating_add(1)).read_to_end(&mut text)?;
+        if u64::try_from(text.len()).is_ok_and(|len| len > largest) {
+            return Err(std::io::Error::other(format!("it has more than {largest} bytes")));
+        }
+        String::from_utf8(text).map_err(std::io::Error::other)
+    }
+}

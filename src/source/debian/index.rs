@@ -1,0 +1,182 @@
+//! Packages files: what an archive has. Scanned without copying, since one has 50 MB and a box needs a thousandth.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::str::FromStr as _;
+
+use debversion::Version;
+
+use super::relation;
+
+/// A package's stanza, as it is in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stanza<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+    text: &'a str,
+    /// Which of the archives it is from.
+    pub(super) archive: usize,
+    /// `Essential: yes` or `Priority: required`.
+    pub(super) required: bool,
+    provides: Option<&'a str>,
+}
+
+impl<'a> Stanza<'a> {
+    /// A field of one line, as all are that a selection needs.
+    pub(super) fn field(&self, name: &str) -> Option<&'a str> {
+        self.text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
+    }
+
+    /// The virtual packages it provides.
+    pub(super) fn provides(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        relation::provided(self.provides.unwrap_or_default())
+    }
+}
+
+/// The newest version of every package, by name and by what it provides.
+#[derive(Debug, Default)]
+pub(super) struct Index<'a> {
+    packages: HashMap<&'a str, Stanza<'a>>,
+    providers: HashMap<&'a str, Vec<(&'a str, Option<&'a str>)>>,
+}
+
+impl<'a> Index<'a> {
+    /// Takes in the texts of Packages files, each from the archive with that place in the list.
+    pub(super) fn build(texts: &'a [String], arch: &str) -> Self {
+        let size: usize = texts.iter().map(|text| text.len() / 800).sum();
+        let mut index = Self { packages: HashMap::with_capacity(size), providers: HashMap::new() };
+        for (archive, text) in texts.iter().enumerate() {
+            for stanza in stanzas(text, archive, arch) {
+                let known = index.packages.entry(stanza.name).or_insert(stanza);
+                if later(stanza.version, known.version) {
+                    *known = stanza;
+                }
+            }
+        }
+        for stanza in index.packages.values().filter(|stanza| stanza.provides.is_some()) {
+            for (name, version) in stanza.provides() {
+                index.providers.entry(name).or_default().push((stanza.name, version));
+            }
+        }
+        // A map has no order, and a selection must be the same every time: what is required comes first, then names.
+        for providers in index.providers.values_mut() {
+            providers.sort_by_key(|(name, _)| (!index.packages[name].required, *name));
+        }
+        index
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Stanza<'a>> {
+        self.packages.get(name)
+    }
+
+    /// Who provides a virtual package, with the version it has there; required packages first.
+    pub(super) fn providers(&self, name: &str) -> impl Iterator<Item = (&Stanza<'a>, Option<&'a str>)> {
+        let providers = self.providers.get(name).map(Vec::as_slice).unwrap_or_default();
+        providers.iter().map(|(name, version)| (&self.packages[name], *version))
+    }
+
+    /// The names of all required packages.
+    pub(super) fn required(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = self.packages.values().filter(|s| s.required).map(|s| s.name).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn later(version: &str, than: &str) -> bool {
+    match (Version::from_str(version), Version::from_str(than)) {
+        (Ok(version), Ok(than)) => version.cmp(&than) == Ordering::Greater,
+        _ => false,
+    }
+}
+
+/// The stanzas for this architecture.
+fn stanzas<'a>(text: &'a str, archive: usize, arch: &str) -> impl Iterator<Item = Stanza<'a>> {
+    text.split("\n\n").filter_map(move |text| scan(text.trim_matches('\n'), archive, arch))
+}
+
+/// One look at each line's first byte tells whether it may matter.
+fn scan<'a>(text: &'a str, archive: usize, arch: &str) -> Option<Stanza<'a>> {
+    let mut stanza = Stanza { name: "", version: "", text, archive, required: false, provides: None };
+    for line in text.split('\n') {
+        match line.as_bytes().first() {
+            Some(b'P') => {
+                if let Some(name) = line.strip_prefix("Package:") {
+                    stanza.name = name.trim();
+                } else if let Some(provides) = line.strip_prefix("Provides:") {
+                    stanza.provides = Some(provides.trim());
+                } else if line.strip_prefix("Priority:").is_some_and(|priority| priority.trim() == "required") {
+                    stanza.required = true;
+                }
+            }
+            Some(b'V') => {
+                if let Some(version) = line.strip_prefix("Version:") {
+                    stanza.version = version.trim();
+                }
+            }
+            Some(b'E') if line.strip_prefix("Essential:").is_some_and(|value| value.trim() == "yes") => {
+                stanza.required = true;
+            }
+            Some(b'A') => {
+                let other = |value: &str| !matches!(value.trim(), "all") && value.trim() != arch;
+                if line.strip_prefix("Architecture:").is_some_and(other) {
+                    return None;
+                }
+            }
+            _ => {}
+        }
+    }
+    (!stanza.name.is_empty() && !stanza.version.is_empty()).then_some(stanza)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIN: &str = "\
+Package: a
+Version: 1.0
+Architecture: amd64
+Essential: yes
+Description: first
+ Package: not-this
+Provides: v, w (= 2)
+Filename: pool/a
+
+Package: b
+Version: 1
+Architecture: i386
+Priority: required
+
+Package: c
+Priority: required
+Version: 3
+Architecture: all
+Provides: v
+";
+
+    fn texts() -> Vec<String> {
+        vec![MAIN.to_owned(), "Package: a\nVersion: 1.0+deb1\nArchitecture: amd64\nFilename: pool/a2\n".to_owned()]
+    }
+
+    #[test]
+    fn finds_what_is_for_this_architecture() {
+        let texts = vec![MAIN.to_owned()];
+        let index = Index::build(&texts, "amd64");
+        assert_eq!(index.required(), ["a", "c"]);
+        assert_eq!(index.get("a").unwrap().field("Filename"), Some("pool/a"));
+        assert_eq!(index.get("a").unwrap().field("Depends"), None);
+        assert!(index.get("b").is_none() && index.get("not-this").is_none());
+        assert_eq!(index.providers("v").map(|(s, _)| s.name).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(index.providers("w").next().unwrap().1, Some("2"));
+    }
+
+    #[test]
+    fn the_newest_of_all_archives_wins() {
+        let texts = texts();
+        let index = Index::build(&texts, "amd64");
+        let a = index.get("a").unwrap();
+        assert_eq!((a.version, a.archive), ("1.0+deb1", 1));
+        assert_eq!(index.providers("w").count(), 0);
+    }
+}

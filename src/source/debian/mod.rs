@@ -1,0 +1,197 @@
+//! Debian from its archive: what to fetch, verified link by link from the archive's keys to each package.
+//!
+//! [`resolve`] says which packages make the system, and names the layer they would give; [`Bootstrap::download`] fetches
+//! them; [`setup`] says what is to be written and run once they are unpacked. Nothing here unpacks.
+
+mod archive;
+mod index;
+mod keyring;
+mod relation;
+mod release;
+mod resolve;
+mod select;
+mod setup;
+mod suite;
+
+use std::fs::File;
+use std::io;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+pub use keyring::Keyring;
+pub use resolve::resolve;
+pub use setup::{Setup, SetupFile, setup};
+pub use suite::Suite;
+
+use super::http::{Client, Want};
+use super::{Error, Progress};
+use crate::image::Digest;
+use crate::store::blobs::Blobs;
+
+/// The flag that stands for [`Request::ignore_valid_until`], for hints.
+pub const UNTIL_FLAG: &str = "--ignore-valid-until";
+
+/// Where to fetch from: base URLs, as in a `URIs:` field of sources.list(5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// The archive.
+    pub archive: String,
+    /// The security archive, where the releases' security suites are; without one, there are no security updates.
+    pub security: Option<String>,
+}
+
+impl Default for Mirror {
+    fn default() -> Self {
+        Self {
+            archive: "http://ftp.debian.org/debian".to_owned(),
+            security: Some("http://security.debian.org/debian-security".to_owned()),
+        }
+    }
+}
+
+/// What system is wanted.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which suite.
+    pub suite: Suite,
+    /// For which architecture, by Debian's name ([`arch`]).
+    pub arch: String,
+    /// From where.
+    pub mirror: Mirror,
+    /// Whether lists that are out of date by their own account will do.
+    pub ignore_valid_until: bool,
+    /// Packages besides the required ones.
+    pub include: Vec<String>,
+    /// The keys to believe.
+    pub keyring: Keyring,
+    /// The time, for signatures and validity.
+    pub now: SystemTime,
+}
+
+/// A package of a selection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture, or `all`.
+    pub arch: String,
+    /// Digest of the .deb file.
+    pub digest: Digest,
+    /// Size of the .deb file in bytes.
+    pub size: u64,
+    /// The URL of the .deb file.
+    pub url: String,
+}
+
+/// Where a selection comes from, for the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The lists it was chosen from; the suite itself first, then its updates.
+    pub lists: Vec<List>,
+}
+
+/// A verified list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {
+    /// Base URL of the archive.
+    pub archive: String,
+    /// The suite.
+    pub suite: String,
+    /// When it was made, as it says.
+    pub date: String,
+    /// Fingerprints of the keys that signed it.
+    pub signers: Vec<String>,
+}
+
+/// A system that can be built.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// Its packages, by name.
+    pub packages: Vec<Package>,
+    /// The release's codename, such as `trixie`.
+    pub codename: String,
+    /// The release's version, such as `13.7`; a suite under development has none.
+    pub version: Option<String>,
+    /// Debian's name of the architecture.
+    pub arch: String,
+    /// Content of `/etc/apt/sources.list.d/debian.sources`.
+    pub sources_list: String,
+    /// When the newest of the lists was made, in seconds since 1970: a clock for reproducible builds.
+    pub epoch: u64,
+    /// Whether lists out of date were accepted.
+    pub ignore_valid_until: bool,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// The digest of all that the system is made of, which names the layer.
+    pub key: Digest,
+}
+
+impl Bootstrap {
+    /// How much there is to download, in bytes, if nothing is in the cache.
+    pub fn size(&self) -> u64 {
+        self.packages.iter().map(|package| package.size).sum()
+    }
+
+    /// Fetches the packages: several at a time, the largest first, each verified. `on_deb` gets each as soon as it is
+    /// there, open for reading; what it returns as an error ends the download. Packages in the cache come first.
+    ///
+    /// # Errors
+    /// [`Error`], the first one.
+    pub fn download(
+        &self,
+        client: &Client,
+        blobs: &Blobs,
+        progress: &dyn Progress,
+        on_deb: &mut dyn FnMut(&Package, File) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let mut hand_on = |package: &Package, file| {
+            on_deb(package, file).map_err(|source| Error::HandOn { package: package.name.clone(), source })
+        };
+        let mut missing = Vec::new();
+        for package in &self.packages {
+            match blobs.open(&package.digest)? {
+                Some(file) => hand_on(package, file)?,
+                None => missing.push(package),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        missing.sort_by_key(|package| std::cmp::Reverse(package.size));
+        let wants: Vec<Want> = missing
+            .iter()
+            .map(|package| Want { url: package.url.clone(), digest: Some(package.digest), size: Some(package.size) })
+            .collect();
+        progress.start("downloading packages", Some(missing.iter().map(|package| package.size).sum()));
+        let done = client.session().and_then(|session| {
+            session.files(blobs, &wants, progress, &mut |place, file| hand_on(missing[place], file))
+        });
+        progress.finish();
+        done
+    }
+}
+
+/// Debian's name of a machine, by the name that Rust and uname(2) have for it; `None` if Debian has no port to it. The
+/// argument is [`std::env::consts::ARCH`] for the machine that this program runs on.
+pub fn arch(machine: &str) -> Option<&'static str> {
+    // ARM without an ABI in its name is taken for the hard-float one.
+    const NAMES: [(&str, &str); 13] = [
+        ("x86_64", "amd64"),
+        ("aarch64", "arm64"),
+        ("arm", "armhf"),
+        ("armv7l", "armhf"),
+        ("x86", "i386"),
+        ("i686", "i386"),
+        ("powerpc64", "ppc64el"),
+        ("powerpc64le", "ppc64el"),
+        ("ppc64le", "ppc64el"),
+        ("riscv64", "riscv64"),
+        ("riscv64gc", "riscv64"),
+        ("s390x", "s390x"),
+        ("loongarch64", "loong64"),
+    ];
+    NAMES.iter().find(|(name, _)| *name == machine).map(|(_, debian)| *debian)
+}

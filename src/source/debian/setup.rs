@@ -1,0 +1,67 @@
+//! What is to be written and run once a Debian's packages are unpacked. Data only; `build` carries it out.
+
+use super::Bootstrap;
+
+/// A file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupFile {
+    /// Its path in the new root, absolute.
+    pub path: &'static str,
+    /// Its mode.
+    pub mode: u32,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+/// How to make a system of unpacked packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// Symbolic links to make before anything is unpacked: (path, target). Their targets are directories to make as well.
+    /// Unpacking goes through them (a merged /usr, as all releases since 2019 are installed).
+    pub links: Vec<(&'static str, &'static str)>,
+    /// Files to write after unpacking, before the script; their parents exist or are to be made with mode 0755.
+    pub files: Vec<SetupFile>,
+    /// A POSIX shell script for `/bin/sh -c`, to be run as root of the user namespace, in the new root, with /proc, /dev
+    /// and /tmp there. It ends with status 0 if and only if every package is configured.
+    pub script: &'static str,
+    /// Its whole environment.
+    pub env: Vec<(&'static str, String)>,
+}
+
+/// How to make a system of this selection.
+pub fn setup(bootstrap: &Bootstrap) -> Setup {
+    let file = |path, mode, content: &str| SetupFile { path, mode, content: content.as_bytes().to_vec() };
+    let mut files = vec![
+        file("/etc/apt/sources.list.d/debian.sources", 0o644, &bootstrap.sources_list),
+        // A box that is lost in a power cut is made anew; syncing each file costs more than all the rest.
+        file("/etc/dpkg/dpkg.cfg.d/envbox", 0o644, "force-unsafe-io\n"),
+    ];
+    if bootstrap.ignore_valid_until {
+        files.push(file("/etc/apt/apt.conf.d/90envbox-valid-until", 0o644, "Acquire::Check-Valid-Until \"false\";\n"));
+    }
+    Setup { links: links(&bootstrap.arch), files, script: include_str!("configure.sh"), env: env(bootstrap.epoch) }
+}
+
+fn links(arch: &str) -> Vec<(&'static str, &'static str)> {
+    let mut links = vec![("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib")];
+    // Where the ABI puts the dynamic loader outside of /lib.
+    if matches!(arch, "amd64" | "ppc64el" | "loong64") {
+        links.push(("/lib64", "usr/lib64"));
+    }
+    links
+}
+
+fn env(epoch: u64) -> Vec<(&'static str, String)> {
+    [
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("LC_ALL", "C.UTF-8"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, value.to_owned()))
+    // Dates that get into files, such as those in /etc/shadow, are the archive's, not today's.
+    .chain([("SOURCE_DATE_EPOCH", epoch.to_string())])
+    .collect()
+}

@@ -1,0 +1,221 @@
+//! What can go wrong with a source.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::debian::{Suite, UNTIL_FLAG};
+use super::http::Fault;
+use crate::image::Digest;
+use crate::store::blobs;
+
+/// A root filesystem, or a part of one, could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A URL could not be fetched.
+    #[error("cannot fetch {url}")]
+    Fetch {
+        /// The URL, without a password.
+        url: String,
+        /// Why.
+        source: Box<Fault>,
+    },
+    /// The async runtime could not be set up.
+    #[error("cannot set up for downloads")]
+    Runtime {
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The download cache could not be used.
+    #[error("the download cache cannot be used")]
+    Cache {
+        /// Why.
+        source: blobs::Error,
+    },
+    /// A local file could not be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The path.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Something has not the content that was promised.
+    #[error("{what} has been altered: it is {actual}, not {expected}")]
+    Digest {
+        /// The file or URL.
+        what: String,
+        /// What was promised.
+        expected: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// The keyring is not an OpenPGP keyring.
+    #[error("the keyring cannot be read: {0}")]
+    Keyring(String),
+    /// No good signature by a key of the keyring.
+    #[error("{url} has no valid signature: {}", reasons.join("; "))]
+    Signature {
+        /// The signed file.
+        url: String,
+        /// What is wrong with each signature.
+        reasons: Vec<String>,
+    },
+    /// A signed or indexed file does not say what it must.
+    #[error("{url} is malformed: {what}")]
+    Malformed {
+        /// The file.
+        url: String,
+        /// What is missing or wrong.
+        what: String,
+    },
+    /// The text names no Debian suite.
+    #[error("`{name}` is not a Debian suite")]
+    UnknownSuite {
+        /// The text.
+        name: String,
+    },
+    /// A mirror has no such suite.
+    #[error("{mirror} has no suite `{suite}`")]
+    NoSuite {
+        /// The mirror.
+        mirror: String,
+        /// The suite.
+        suite: String,
+    },
+    /// A mirror serves another suite's list.
+    #[error("{url} belongs to suite `{found}`, not `{suite}`")]
+    WrongSuite {
+        /// The list.
+        url: String,
+        /// What was asked for.
+        suite: String,
+        /// What its signed text says.
+        found: String,
+    },
+    /// The list is out of date by its own account.
+    #[error("{url} was valid until {until}")]
+    Expired {
+        /// The list.
+        url: String,
+        /// Its `Valid-Until`.
+        until: String,
+    },
+    /// The suite is not there for this architecture.
+    #[error("{url} has nothing for {arch}")]
+    NoArch {
+        /// The list.
+        url: String,
+        /// Debian's name of the architecture.
+        arch: String,
+    },
+    /// A package that was asked for does not exist.
+    #[error("there is no package `{name}` in {suite}")]
+    NoPackage {
+        /// Its name.
+        name: String,
+        /// The suite.
+        suite: String,
+    },
+    /// A dependency cannot be met.
+    #[error("package {package} depends on `{dependency}`, which nothing in the archive satisfies")]
+    Unsatisfied {
+        /// The package.
+        package: String,
+        /// The dependency, as the package states it.
+        dependency: String,
+    },
+    /// Two packages of the selection exclude each other.
+    #[error("packages {package} and {other} exclude each other ({relation})")]
+    Conflict {
+        /// The one that says so.
+        package: String,
+        /// The other.
+        other: String,
+        /// How it says so.
+        relation: String,
+    },
+    /// A finished package could not be handed on.
+    #[error("cannot hand on package {package}")]
+    HandOn {
+        /// The package.
+        package: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl From<blobs::Error> for Error {
+    fn from(source: blobs::Error) -> Self {
+        Self::Cache { source }
+    }
+}
+
+impl Error {
+    pub(super) fn fetch(url: &str, fault: Fault) -> Self {
+        Self::Fetch { url: without_password(url), source: Box::new(fault) }
+    }
+
+    /// What the cache said of the content of `what`.
+    pub(super) fn content(what: &str, error: blobs::Error) -> Self {
+        match error {
+            blobs::Error::Digest { expected, actual } => {
+                Self::Digest { what: without_password(what), expected, actual }
+            }
+            source @ blobs::Error::Io { .. } => Self::Cache { source },
+        }
+    }
+
+    /// Whether there was no way to the server at all.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Fetch { source, .. } if source.is_offline())
+    }
+
+    /// Whether the server has no such file.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Fetch { source, .. } if matches!(**source, Fault::Status { status: 404 | 410, .. }))
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Fetch { source, .. } => return source.hint(),
+            Self::Cache { source: blobs::Error::Io { source, .. } } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk".to_owned(),
+                _ => "set XDG_CACHE_HOME to a directory that can be written to".to_owned(),
+            },
+            Self::Digest { .. } => "fetch it again, or from another server; do not use it as it is".to_owned(),
+            Self::Signature { .. } => {
+                "try another mirror (--mirror), and check this machine's clock; a newer envbox may know newer keys"
+                    .to_owned()
+            }
+            Self::Expired { .. } => format!("try another mirror (--mirror), or accept the old list with {UNTIL_FLAG}"),
+            Self::UnknownSuite { .. } => format!("the suites are {}", Suite::known()),
+            Self::NoSuite { .. } => format!("try another mirror (--mirror); the suites are {}", Suite::known()),
+            Self::WrongSuite { .. } | Self::Unsatisfied { .. } | Self::Conflict { .. } => {
+                "the mirror may be broken or amid an update: try again later, or another one (--mirror)".to_owned()
+            }
+            Self::NoPackage { .. } => "check the spelling; only section `main` is searched".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// A URL that can be shown: the user's name and password, which may stand before the host's, are left out.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("http://al:secret@host:80/a@b"), "http://host:80/a@b");
+        assert_eq!(without_password("https://host/a"), "https://host/a");
+        assert_eq!(without_password("no url"), "no url");
+    }
+}

@@ -1,0 +1,198 @@
+//! The client's settings, and a session of downloads.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::runtime::Runtime;
+
+use super::transfer::{Shown, transfer};
+use super::{Fault, Proxies};
+use crate::image::Digest;
+use crate::source::{Error, Progress};
+use crate::store::blobs::{Blobs, Staged};
+
+/// How long to wait and how often to try.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For the next bytes.
+    pub stall: Duration,
+    /// Tries of a file that bring it no further.
+    pub tries: u32,
+    /// Before the second try; twice as long before each further one.
+    pub backoff: Duration,
+    /// Redirects one after another.
+    pub redirects: usize,
+    /// Downloads at the same time.
+    pub parallel: usize,
+    /// The largest file without a known size, in bytes.
+    pub largest: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            tries: 5,
+            backoff: Duration::from_millis(500),
+            redirects: 10,
+            parallel: 8,
+            largest: 64 << 30,
+        }
+    }
+}
+
+/// A file to fetch.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// From where.
+    pub url: String,
+    /// What it must be.
+    pub digest: Option<Digest>,
+    /// How large it must be.
+    pub size: Option<u64>,
+}
+
+/// The settings for downloads. Holds nothing open.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    proxies: Proxies,
+    limits: Limits,
+}
+
+impl Client {
+    /// With these proxies and the usual limits.
+    pub fn new(proxies: Proxies) -> Self {
+        Self { proxies, limits: Limits::default() }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] if the kernel has no descriptors left.
+    pub fn session(&self) -> Result<Session, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Error::Runtime { source })?;
+        Ok(Session {
+            plain: OnceCell::new(),
+            tls: OnceCell::new(),
+            proxies: self.proxies.clone(),
+            limits: self.limits,
+            runtime,
+        })
+    }
+}
+
+/// Downloads over kept-alive connections. Every method blocks until it is done.
+#[derive(Debug)]
+pub struct Session {
+    // Two clients, because reading the machine's certificate authorities costs more than a small mirror's answer, and
+    // because http must work where there are none.
+    plain: OnceCell<reqwest::Client>,
+    tls: OnceCell<reqwest::Client>,
+    proxies: Proxies,
+    pub(super) limits: Limits,
+    runtime: Runtime,
+}
+
+impl Session {
+    /// The contents of small files, fetched at the same time, in the order of the URLs.
+    pub fn small(&self, urls: &[String], largest: u64) -> Vec<Result<Vec<u8>, Error>> {
+        let one = async |url: &String| {
+            let mut content = Vec::new();
+            transfer(self, url, None, largest, &mut content, &Shown::new(&super::super::Silent)).await?;
+            Ok(content)
+        };
+        self.runtime.block_on(stream::iter(urls).map(one).buffered(self.limits.parallel).collect())
+    }
+
+    /// One file, through the cache.
+    ///
+    /// # Errors
+    /// [`Error`], which names the URL.
+    pub fn file(&self, blobs: &Blobs, want: &Want, progress: &dyn Progress) -> Result<(Digest, File), Error> {
+        self.runtime.block_on(self.fetch(blobs, want, progress))
+    }
+
+    /// Many files, through the cache, several at a time. Each is handed to `done` with its place in `wants` as soon as
+    /// it is complete and right; an error of `done`'s ends it all.
+    ///
+    /// # Errors
+    /// [`Error`], the first one.
+    pub fn files(
+        &self,
+        blobs: &Blobs,
+        wants: &[Want],
+        progress: &dyn Progress,
+        done: &mut dyn FnMut(usize, File) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.runtime.block_on(async {
+            let one = async |(place, want)| Ok::<_, Error>((place, self.fetch(blobs, want, progress).await?.1));
+            let mut downloads = stream::iter(wants.iter().enumerate()).map(one).buffer_unordered(self.limits.parallel);
+            while let Some(file) = downloads.next().await {
+                let (place, file) = file?;
+                done(place, file)?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn fetch(&self, blobs: &Blobs, want: &Want, progress: &dyn Progress) -> Result<(Digest, File), Error> {
+        let mut staged: Staged = blobs.stage()?;
+        let largest = want.size.unwrap_or(self.limits.largest);
+        transfer(self, &want.url, want.size, largest, &mut staged, &Shown::new(progress)).await?;
+        staged.commit(want.digest.as_ref()).map_err(|error| Error::content(&want.url, error))
+    }
+
+    /// The client for a URL's scheme.
+    pub(super) fn client(&self, tls: bool) -> Result<&reqwest::Client, Fault> {
+        let proxied_by_tls =
+            [&self.proxies.http, &self.proxies.https].into_iter().flatten().any(|proxy| proxy.starts_with("https://"));
+        let tls = tls || proxied_by_tls;
+        let cell = if tls { &self.tls } else { &self.plain };
+        if let Some(client) = cell.get() {
+            return Ok(client);
+        }
+        let client = self.build(tls)?;
+        Ok(cell.get_or_init(|| client))
+    }
+
+    fn build(&self, tls: bool) -> Result<reqwest::Client, Fault> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("envbox/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.limits.connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .hickory_dns(true)
+            .no_proxy();
+        for proxy in self.proxies.build()? {
+            builder = builder.proxy(proxy);
+        }
+        let ring = rustls::crypto::ring::default_provider();
+        if tls {
+            // Fails if it is installed already, which is as good.
+            let _ = ring.install_default();
+        } else {
+            let config = rustls::ClientConfig::builder_with_provider(ring.into())
+                .with_safe_default_protocol_versions()
+                .map(|config| config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
+            if let Ok(config) = config {
+                builder = builder.tls_backend_preconfigured(config);
+            }
+        }
+        builder.build().map_err(Fault::Roots)
+    }
+}
