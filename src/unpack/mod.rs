@@ -5,9 +5,13 @@
 //! cost is capped ([`Limits`]), and what two readers of it could understand differently is refused.
 
 mod archive;
+mod deb;
+mod debs;
 mod dirs;
+pub mod dpkg;
 mod error;
 mod member;
+mod merged_usr;
 mod name;
 mod options;
 mod pax;
@@ -20,6 +24,8 @@ mod strip;
 mod tar;
 mod writer;
 
+pub use deb::{Deb, Unpacked};
+pub use debs::debs;
 pub use error::{Cap, Error};
 pub use options::{Limits, Options, Owners, Strip};
 pub use report::Report;

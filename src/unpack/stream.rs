@@ -28,6 +28,8 @@ pub enum Format {
     Zstd,
     /// bzip2(1).
     Bzip2,
+    /// ar(5), of a Debian package; never found by the first bytes.
+    Ar,
 }
 
 impl Format {
@@ -54,6 +56,7 @@ impl fmt::Display for Format {
             Self::Xz => "xz",
             Self::Zstd => "zstd",
             Self::Bzip2 => "bzip2",
+            Self::Ar => "ar",
         })
     }
 }
@@ -153,7 +156,7 @@ enum Member<R: Read> {
 impl<R: Read> Member<R> {
     fn start(format: Format, tap: Tap<R>) -> io::Result<Self> {
         Ok(match format {
-            Format::Tar => Self::Plain(tap),
+            Format::Tar | Format::Ar => Self::Plain(tap),
             Format::Gzip => Self::Gzip(GzDecoder::new(tap)),
             Format::Xz => {
                 Self::Xz(XzDecoder::new_stream(tap, liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)?))
