@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{host, launch, plan, recipe, source, store, userns};
+use crate::{agent, host, launch, plan, recipe, source, store, userns};
 
 /// Exit status of a failure of envbox's own. As with env(1) and chroot(1), any other status of `enter` and `run` is the
 /// program's that they ran, which is why wrong usage has this one as well.
@@ -112,6 +112,12 @@ struct Reported {
     text: String,
     #[source]
     cause: Option<Box<Reported>>,
+}
+
+impl From<agent::Error> for Error {
+    fn from(error: agent::Error) -> Self {
+        Self::new(error)
+    }
 }
 
 impl From<host::Error> for Error {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use envbox::agent;
 use envbox::cli::{self, Cli};
 use envbox::commands;
 use envbox::error::{EXIT_FAILURE, Result};
@@ -10,13 +11,12 @@ use envbox::host::Host;
 use envbox::ui::{Colour, Ui, Verbosity};
 
 fn main() -> ExitCode {
+    if let Some(entry) = std::env::args_os().next().and_then(|name| agent::entry(&name)) {
+        return agent(entry);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help goes to standard output, wrong usage to standard error; there is nobody to tell if that fails.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { EXIT_FAILURE } else { 0 });
-        }
+        Err(error) => return usage(&error, EXIT_FAILURE),
     };
     let host = Host::probe();
     let ui = ui(&cli.output, host.as_ref().ok());
@@ -25,6 +25,28 @@ fn main() -> ExitCode {
         ui.error(&error);
         error.exit_status()
     }))
+}
+
+/// In a box, called by the name of a command that the box lacks.
+fn agent(entry: agent::Entry) -> ExitCode {
+    let outcome = match Host::probe() {
+        Ok(host) => entry(&host),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        Err(agent::Error::Usage(error)) => usage(&error, 1),
+        Err(error) => {
+            Ui::new(Verbosity::Normal, Colour::Never).error(&error.into());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help goes to standard output, wrong usage to standard error; there is nobody to tell if that fails.
+fn usage(error: &clap::Error, status: u8) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { status } else { 0 })
 }
 
 fn ui(output: &cli::Output, host: Option<&Host>) -> Ui {

@@ -59,15 +59,15 @@ fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(&["NAME", "STATE", "FROM", "IMAGE"]);
     for row in rows {
         let state = match row.state {
-            State::Running => Cell::styled("running", Style::Good),
-            State::Stopped => Cell::plain("stopped"),
-            State::Damaged => Cell::styled("damaged", Style::Bad),
+            State::Running => Cell::new("running", Style::Good),
+            State::Stopped => "stopped".into(),
+            State::Damaged => Cell::new("damaged", Style::Bad),
         };
         table.row([
-            Cell::plain(row.name.to_string()),
+            row.name.to_string().into(),
             state,
-            Cell::plain(row.from.clone()),
-            Cell::plain(row.title.clone().unwrap_or_default()),
+            row.from.clone().into(),
+            row.title.clone().unwrap_or_default().into(),
         ]);
     }
     table

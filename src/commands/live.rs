@@ -114,13 +114,11 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
     }
     let exe = File::open("/proc/self/exe").map_err(Error::new)?;
     let staging = context.store.stage()?;
-    let staged = staging.path().join("agent");
+    let staged = staging.agent()?;
     userns::run(&proof()?, &identity.map, &identity.helpers, |_| -> std::io::Result<()> {
-        fs::create_dir(&staged)?;
-        let mut copy = File::create_new(staged.join("envbox"))?;
+        let mut copy = File::create_new(&staged)?;
         std::io::copy(&mut &exe, &mut copy)?;
         copy.sync_data()?;
-        sys::root::chmod(&File::open(&staged)?, 0o755)?;
         sys::root::chmod(&copy, 0o4755)
     })?;
     context.store.commit_agent(&staging, &path)?;

@@ -17,7 +17,9 @@ pub(super) fn run(args: &Remove, host: &Host, ui: &Ui) -> Result {
         check(&context, name, args.force)?;
     }
     let listed: Vec<&str> = names.iter().map(BoxName::as_str).collect();
-    if names.is_empty() || !(args.yes || ui.confirm(&format!("Remove {} and all in it?", listed.join(", ")), "--yes")?) {
+    if names.is_empty()
+        || !(args.yes || ui.confirm(&format!("Remove {} and all in it?", listed.join(", ")), "--yes")?)
+    {
         return Ok(0);
     }
     let identity = identity::of(&context)?;

@@ -38,12 +38,7 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
 }
 
 /// A box of its own for one command. What it is made of is a box's image, or an image.
-fn throw_away(
-    context: &Context<'_>,
-    args: &Run,
-    existing: Option<BoxName>,
-    wish: &session::Wish<'_>,
-) -> Result {
+fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish: &session::Wish<'_>) -> Result {
     let name: BoxName = format!("run-{}", std::process::id()).parse()?;
     match existing {
         Some(existing) => {

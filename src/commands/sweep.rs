@@ -15,7 +15,7 @@ use crate::userns;
 /// Deletes what processes that are gone have left in `staging/`. Whatever cannot be deleted is said and left alone: it is
 /// in nobody's way.
 pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
-    let result = context.store.abandoned().map_err(Into::into).and_then(|found| delete(found, identity));
+    let result = context.store.abandoned().map_err(Into::into).and_then(|found| delete(&found, identity));
     if let Err(error) = result {
         let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
         context.ui.warning(&format!("cannot delete what is left in staging: {}", texts.join(": ")));
@@ -26,7 +26,7 @@ pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
 ///
 /// # Errors
 /// The first failure; what was left is swept another time.
-pub(super) fn delete(rubbish: Vec<Staging>, identity: &Identity) -> Result<()> {
+fn delete(rubbish: &[Staging], identity: &Identity) -> Result<()> {
     if rubbish.is_empty() {
         return Ok(());
     }

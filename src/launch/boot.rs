@@ -168,11 +168,10 @@ pub fn boot(
         let _ = process::wait(child);
     }
     result?;
-    match connect(runtime)? {
-        Some(live) => Ok(runtime
-            .record(&KeeperRecord { pid: live.pid.as_raw(), start_time: start_time(live.pid).unwrap_or_default() })?),
-        None => Err(Error::KeeperDied),
-    }
+    let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
+    let start_time = start_time(live.pid).unwrap_or_default();
+    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time })?;
+    Ok(live)
 }
 
 /// Tells the parent of a failure; the result is the exit status.

@@ -25,7 +25,7 @@ impl Store {
         self.layer_fs(layer).is_dir()
     }
 
-    /// Puts a finished tree, `fs` in a staging directory, into the store, with a record of how it came about. If
+    /// Puts a finished tree, [`Staging::layer`], into the store, with a record of how it came about. If
     /// another process was faster, its layer stays and the staged one is left to the sweep.
     ///
     /// # Errors
@@ -33,8 +33,6 @@ impl Store {
     pub fn commit_layer(&self, staging: &Staging, layer: &Digest, record: &impl Serialize) -> Result<(), Error> {
         let fail = |source| Error::Write { path: self.layer_dir(layer), source };
         let staged = staging.path().join("layer");
-        fs::create_dir(&staged).map_err(fail)?;
-        fs::rename(staging.path().join("fs"), staged.join("fs")).map_err(fail)?;
         let record = serde_json::to_vec_pretty(record).map_err(|error| fail(error.into()))?;
         write_synced(&staged.join("layer.json"), &record)?;
         // A name that is there after a power cut must have the whole tree behind it.

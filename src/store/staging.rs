@@ -22,6 +22,27 @@ impl Staging {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Where an agent binary comes to be, made by box-root.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn agent(&self) -> Result<PathBuf, Error> {
+        let path = self.path.join("agent");
+        super::private_dir(&path)?;
+        Ok(path.join("envbox"))
+    }
+
+    /// Where the tree of a layer comes to be: box-root makes `fs` in it. The directory around it is the user's own, since
+    /// a directory can only be moved by who may write to it (rename(2)).
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn layer(&self) -> Result<PathBuf, Error> {
+        let path = self.path.join("layer");
+        super::private_dir(&path)?;
+        Ok(path.join("fs"))
+    }
 }
 
 impl Store {

@@ -53,15 +53,17 @@ pub enum Open {
 /// # Errors
 /// openat2(2)'s and mkdirat(2)'s; `ENOTDIR` where something else is in the way.
 pub fn make_dirs(root: impl AsFd, path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    match open(&root, path, Open::Directory) {
+    let root = root.as_fd();
+    match open(root, path, Open::Directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         result => return result,
     }
-    let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    // A relative path begins at the root too, which is there.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let parent = make_dirs(&root, parent, mode)?;
+    let parent = make_dirs(root, parent, mode)?;
     match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => open(&root, path, Open::Directory),
+        Ok(()) | Err(rustix::io::Errno::EXIST) => open(root, path, Open::Directory),
         Err(errno) => Err(errno.into()),
     }
 }

@@ -12,4 +12,4 @@ pub use crate::sys::namespace::Namespaces;
 pub use error::Error;
 pub use idmap::{Extent, IdMap, RANGE};
 pub use spawn::spawn;
-pub use work::run;
+pub use work::{Work, run, start};

@@ -28,7 +28,7 @@ pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<D
         Some(layer) => layer,
         None => {
             let staging = context.store.stage()?;
-            let tree = staging.path().join("fs");
+            let tree = staging.layer()?;
             let size = file.metadata().map_err(Error::new)?.len();
             let report: Report = userns::run(&proof()?, &identity.map, &identity.helpers, |_| {
                 let bar = context.ui.progress("unpacking", Some(size));

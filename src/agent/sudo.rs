@@ -1,0 +1,270 @@
+//! `sudo` for boxes whose image has none. It asks for no password: whoever is in a box may be root in it, and root in a
+//! box is nobody outside of it.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::accounts::{self, User};
+use crate::host::Host;
+use crate::sys::{id, signal, system};
+
+/// Run a command as root, or as another user of this box
+#[derive(Debug, Parser)]
+#[command(name = "sudo", version, disable_help_flag = true)]
+struct Args {
+    /// Run as this user, a name or `#` and a number
+    #[arg(short, long, default_value = "root")]
+    user: String,
+    /// Run with this primary group
+    #[arg(short, long)]
+    group: Option<String>,
+    /// Keep the whole environment
+    #[arg(short = 'E', long)]
+    preserve_env: bool,
+    /// Set HOME to the user's home; always done
+    #[arg(short = 'H', long)]
+    set_home: bool,
+    /// Run a login shell of the user's
+    #[arg(short = 'i', long, conflicts_with = "shell")]
+    login: bool,
+    /// Run a shell
+    #[arg(short, long)]
+    shell: bool,
+    /// Ask no questions; none is ever asked
+    #[arg(short, long)]
+    non_interactive: bool,
+    /// Read the password from standard input; none is needed
+    #[arg(short = 'S', long)]
+    stdin: bool,
+    /// Begin in this directory
+    #[arg(short = 'D', long, value_name = "DIR")]
+    chdir: Option<PathBuf>,
+    /// Do nothing, successfully: there is no password to remember
+    #[arg(short, long)]
+    validate: bool,
+    /// Do nothing, successfully
+    #[arg(short = 'k', long)]
+    reset_timestamp: bool,
+    /// Do nothing, successfully
+    #[arg(short = 'K', long)]
+    remove_timestamp: bool,
+    /// Do nothing, successfully: everything may be run
+    #[arg(short, long)]
+    list: bool,
+    /// Show this
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// Variables to set, as NAME=VALUE, then the command and its arguments
+    #[arg(trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+/// Why there is no root.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Wrong usage, or help that was asked for.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// The facts about the caller could not be had.
+    #[error(transparent)]
+    Host(#[from] crate::host::Error),
+    /// There is nothing to run.
+    #[error("a command, -s or -i is expected")]
+    NoCommand,
+    /// The setuid bit has no effect here.
+    #[error("this sudo is not setuid root: something in this box forbids new privileges")]
+    NotRoot,
+    /// There is no such user.
+    #[error("there is no user `{0}` in this box")]
+    NoUser(String),
+    /// There is no such group.
+    #[error("there is no group `{0}` in this box")]
+    NoGroup(String),
+    /// Becoming the user, or going to the directory, failed.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no such command.
+    #[error("{}: command not found", .0.display())]
+    NotFound(OsString),
+    /// The command cannot be executed.
+    #[error("cannot run {}", command.display())]
+    Exec {
+        /// The command.
+        command: OsString,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The directories in which root's commands are looked for.
+const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Variables that root's commands get of the caller's: the terminal, the language, the display, the way to the network.
+const KEPT: [&str; 18] = [
+    "TERM",
+    "COLORTERM",
+    "TERMINFO_DIRS",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "container",
+    "ENVBOX",
+    "EDITOR",
+];
+
+/// Runs `sudo` with this program's arguments. Returns only if it does not come to the command.
+///
+/// # Errors
+/// [`Error`].
+pub(super) fn run(host: &Host) -> Result<u8, Error> {
+    let args = Args::try_parse()?;
+    let (settings, command) = split(&args.command);
+    let idle = args.validate || args.reset_timestamp || args.remove_timestamp || args.list;
+    if command.is_empty() && !args.login && !args.shell {
+        return if idle { Ok(0) } else { Err(Error::NoCommand) };
+    }
+    if id::effective_uid() != 0 {
+        return Err(Error::NotRoot);
+    }
+    let user = accounts::user(&args.user).ok_or_else(|| Error::NoUser(args.user.clone()))?;
+    let group = match &args.group {
+        Some(name) => accounts::group(name).ok_or_else(|| Error::NoGroup(name.clone()))?,
+        None => user.gid,
+    };
+    let argv = argv(&args, &user, command);
+    let env = environment(&args, host, &user, settings, &argv);
+    let failed = |what| move |source| Error::System { what, source };
+    id::set_groups(&accounts::groups_of(&user)).map_err(failed("set the groups"))?;
+    id::become_user(user.uid, group).map_err(failed("become the user"))?;
+    let dir = args.chdir.or_else(|| args.login.then(|| user.home.clone()));
+    if let Some(dir) = dir {
+        system::change_dir(&dir).map_err(failed("go to the directory"))?;
+    }
+    signal::set_default(signal::Signal::SIGPIPE).map_err(failed("set signals"))?;
+    let program = if args.login || args.shell { user.shell.clone() } else { search(&argv[0], &env)? };
+    let source = system::exec(&program, &argv, &env);
+    Err(Error::Exec { command: program.into(), source })
+}
+
+/// The words of the form NAME=VALUE that come before the command.
+fn split(words: &[OsString]) -> (Vec<(OsString, OsString)>, &[OsString]) {
+    let setting = |word: &OsString| {
+        let bytes = word.as_bytes();
+        let at = bytes.iter().position(|&byte| byte == b'=').filter(|&at| at > 0 && !bytes[..at].contains(&b'/'))?;
+        Some((OsStr::from_bytes(&bytes[..at]).to_owned(), OsStr::from_bytes(&bytes[at + 1..]).to_owned()))
+    };
+    let settings: Vec<_> = words.iter().map_while(setting).collect();
+    let rest = &words[settings.len()..];
+    (settings, rest)
+}
+
+/// What to run: the command, or the user's shell, or the command by the shell.
+fn argv(args: &Args, user: &User, command: &[OsString]) -> Vec<OsString> {
+    if !args.login && !args.shell {
+        return command.to_vec();
+    }
+    let name = user.shell.file_name().unwrap_or(OsStr::new("sh"));
+    let mut argv0 = OsString::from(if args.login { "-" } else { "" });
+    argv0.push(name);
+    let mut argv = vec![argv0];
+    if !command.is_empty() {
+        argv.push("-c".into());
+        argv.push(command.join(OsStr::new(" ")));
+    }
+    argv
+}
+
+fn environment(
+    args: &Args,
+    host: &Host,
+    user: &User,
+    settings: Vec<(OsString, OsString)>,
+    argv: &[OsString],
+) -> Vec<(OsString, OsString)> {
+    let kept = |name: &OsStr| {
+        args.preserve_env || KEPT.iter().any(|kept| name == *kept) || name.as_bytes().starts_with(b"LC_")
+    };
+    let caller = accounts::user_by_id(id::uid()).map_or_else(|| id::uid().to_string(), |user| user.name);
+    let own: [(&str, OsString); 9] = [
+        ("HOME", user.home.clone().into()),
+        ("SHELL", user.shell.clone().into()),
+        ("USER", user.name.clone().into()),
+        ("LOGNAME", user.name.clone().into()),
+        ("PATH", SECURE_PATH.into()),
+        ("SUDO_COMMAND", argv.join(OsStr::new(" "))),
+        ("SUDO_USER", caller.into()),
+        ("SUDO_UID", id::uid().to_string().into()),
+        ("SUDO_GID", id::gid().to_string().into()),
+    ];
+    let own = own.into_iter().map(|(name, value)| (OsString::from(name), value)).chain(settings);
+    let mut env: Vec<(OsString, OsString)> = host.env.iter().filter(|(name, _)| kept(name)).cloned().collect();
+    for (name, value) in own {
+        env.retain(|(other, _)| *other != name);
+        env.push((name, value));
+    }
+    env
+}
+
+fn search(name: &OsStr, env: &[(OsString, OsString)]) -> Result<PathBuf, Error> {
+    if name.as_bytes().contains(&b'/') {
+        return Ok(name.into());
+    }
+    let path = env.iter().find(|(key, _)| key == "PATH").map_or(OsStr::new(SECURE_PATH), |(_, path)| path);
+    std::env::split_paths(path)
+        .map(|dir| dir.join(name))
+        .find(|candidate| system::check_executable(candidate).is_ok())
+        .ok_or_else(|| Error::NotFound(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Args {
+        Args::try_parse_from(std::iter::once(&"sudo").chain(words)).unwrap()
+    }
+
+    #[test]
+    fn options_end_where_the_command_begins() {
+        let args = parse(&["-u", "al", "-E", "ls", "-u", "x", "--help"]);
+        assert_eq!(args.user, "al");
+        assert_eq!(args.command, ["ls", "-u", "x", "--help"]);
+        assert_eq!(parse(&["--", "-x"]).command, ["-x"]);
+        assert_eq!(parse(&["-nH", "true"]).command, ["true"]);
+    }
+
+    #[test]
+    fn settings_come_first() {
+        let words = ["A=1", "B=x=y", "env", "C=2"].map(OsString::from);
+        let (settings, command) = split(&words);
+        assert_eq!(settings, [("A".into(), "1".into()), ("B".into(), "x=y".into())]);
+        assert_eq!(command, ["env", "C=2"]);
+        assert!(split(&["/a=b/c".into()]).0.is_empty(), "a path is a command");
+    }
+
+    #[test]
+    fn shells() {
+        let root = User { name: "root".into(), uid: 0, gid: 0, home: "/root".into(), shell: "/bin/bash".into() };
+        assert_eq!(argv(&parse(&["-i"]), &root, &[]), ["-bash"]);
+        let words = ["echo".into(), "a b".into()];
+        assert_eq!(argv(&parse(&["-s"]), &root, &words), ["bash", "-c", "echo a b"]);
+    }
+}

@@ -1,0 +1,169 @@
+//! An image from Debian's archive.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::progress::Shown;
+use super::{blobs, client, known};
+use crate::cli::Source;
+use crate::commands::live::proof;
+use crate::commands::{identity, sweep};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::AptMirror;
+use crate::image::{Digest, Image, Provenance};
+use crate::launch::{self, Identity};
+use crate::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Setup, Suite};
+use crate::source::http::Client;
+use crate::source::{self, Trust};
+use crate::sys::root::{self, Open};
+use crate::sys::socket;
+use crate::unpack::{self, Deb, Root, dpkg};
+use crate::{plan, userns};
+
+/// Besides what Debian requires of every system, and apt: what https needs.
+const INCLUDE: [&str; 1] = ["ca-certificates"];
+
+pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Digest> {
+    let name = format!("debian:{suite}");
+    if let Some(digest) = known(context, &name)? {
+        return Ok(digest);
+    }
+    let identity = identity::of(context)?;
+    sweep::abandoned(context, &identity);
+    context.ui.note(&format!("building Debian {suite} from its package archive"));
+    let request = request(suite, options)?;
+    let shown = Shown::on(context.ui);
+    let client = client(context);
+    let bootstrap = debian::resolve(&request, &client, &blobs(context), &shown)?;
+    if !context.store.has_layer(&bootstrap.key) {
+        build(context, &identity, &bootstrap, &client, &shown)?;
+    }
+    let image = Image { layers: vec![bootstrap.key], provenance: provenance(&bootstrap) };
+    Ok(context.store.commit_image(&name, &image)?)
+}
+
+fn request(suite: &Suite, options: &Source) -> Result<Request> {
+    let machine = std::env::consts::ARCH;
+    let arch = debian::arch(machine).ok_or_else(|| Error::new(format!("Debian has no port to {machine}")))?;
+    Ok(Request {
+        suite: suite.clone(),
+        arch: arch.to_owned(),
+        mirror: mirror(options)?,
+        ignore_valid_until: options.ignore_valid_until,
+        include: INCLUDE.map(str::to_owned).to_vec(),
+        keyring: Keyring::debian()?,
+        now: SystemTime::now(),
+    })
+}
+
+/// The one that was named, or the one that the host's apt uses, or the default.
+fn mirror(options: &Source) -> Result<Mirror> {
+    let default = Mirror::default();
+    if let Some(archive) = &options.mirror {
+        return Ok(Mirror { archive: archive.trim_end_matches('/').to_owned(), ..default });
+    }
+    Ok(match AptMirror::configured()? {
+        AptMirror { archive: Some(archive), security } => Mirror { archive, security: security.or(default.security) },
+        AptMirror { archive: None, .. } => default,
+    })
+}
+
+fn provenance(bootstrap: &Bootstrap) -> Provenance {
+    let lists = &bootstrap.provenance.lists;
+    let version = bootstrap.version.as_deref().map(|version| format!("{version} ")).unwrap_or_default();
+    Provenance {
+        origin: lists
+            .iter()
+            .map(|list| format!("{} {} {}", list.archive, list.suite, list.date))
+            .collect::<Vec<_>>()
+            .join("; "),
+        trust: Trust::DistroSignature.to_string(),
+        title: format!("Debian {version}({})", bootstrap.codename),
+    }
+}
+
+/// Makes the layer: the packages are unpacked by a process in the namespace as they arrive, and configured at the end.
+fn build(
+    context: &Context<'_>,
+    identity: &Identity,
+    bootstrap: &Bootstrap,
+    client: &Client,
+    shown: &Shown<'_>,
+) -> Result<()> {
+    let setup = debian::setup(bootstrap);
+    let staging = context.store.stage()?;
+    let tree = staging.layer()?;
+    let (hand_out, hand_in) = socket::pair().map_err(Error::new)?;
+    let unpacking = userns::start(&proof()?, &identity.map, &identity.helpers, |_| {
+        unpack_all(&tree, &setup, &bootstrap.arch, hand_in)
+    })?;
+    let downloaded = bootstrap.download(client, &blobs(context), shown, &mut |package, file| {
+        socket::send(&hand_out, package.name.as_bytes(), &[file])
+    });
+    // The end of the stream: no more packages.
+    drop(hand_out);
+    match downloaded {
+        // If the unpacker has gone away, it knows why.
+        Ok(()) | Err(source::Error::HandOn { .. }) => unpacking.finish()?,
+        Err(error) => return Err(error.into()),
+    }
+    configure(context, identity, &tree, &setup)?;
+    let record = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
+    Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot make the directory to unpack into")]
+    Target(#[source] io::Error),
+    #[error("cannot write {0}")]
+    File(&'static str, #[source] io::Error),
+    #[error(transparent)]
+    Unpack(#[from] unpack::Error),
+}
+
+fn unpack_all(tree: &Path, setup: &Setup, arch: &str, packages: OwnedFd) -> std::result::Result<(), Failure> {
+    fs::create_dir(tree).map_err(Failure::Target)?;
+    let root = Root::confine(tree)?;
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let unpacked = unpack::debs(&root, Arriving(packages), threads, &|_| {})?;
+    dpkg::write_database(&root, &unpacked, arch)?;
+    let top = root::open_absolute(Path::new("/"), Open::Directory).map_err(Failure::Target)?;
+    for file in &setup.files {
+        let path = Path::new(file.path);
+        let (dir, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or(OsStr::new("")));
+        root::make_dirs(&top, dir, 0o755)
+            .and_then(|dir| root::replace_file(&dir, name, &file.content, file.mode))
+            .map_err(|source| Failure::File(file.path, source))?;
+    }
+    Ok(())
+}
+
+/// Packages as they come in over a socket.
+struct Arriving(OwnedFd);
+
+impl Iterator for Arriving {
+    type Item = Deb;
+
+    fn next(&mut self) -> Option<Deb> {
+        let mut name = [0; 256];
+        let (length, fds) = socket::receive(&self.0, &mut name).ok()?;
+        let file = File::from(fds.into_iter().next()?);
+        Some(Deb { package: String::from_utf8_lossy(&name[..length]).into_owned(), file })
+    }
+}
+
+fn configure(context: &Context<'_>, identity: &Identity, tree: &Path, setup: &Setup) -> Result<()> {
+    context.ui.note("configuring packages");
+    let env: Vec<(OsString, OsString)> = setup.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let plan = plan::bootstrap(tree);
+    let argv = ["/bin/sh", "-c", setup.script];
+    let mut output = |bytes: &[u8]| context.ui.step(String::from_utf8_lossy(bytes).trim_end());
+    Ok(launch::run_in(&proof()?, identity, &plan, &argv, &env, &mut output)?)
+}
