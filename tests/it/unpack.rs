@@ -1,4 +1,10 @@
 //! Archives become trees, the hostile ones included.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy knows test functions, not what they call"
+)]
 
 mod archives;
 mod debian;

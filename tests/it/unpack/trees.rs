@@ -31,7 +31,8 @@ fn a_tree_goes_and_what_it_links_to_stays() {
 
 #[test]
 fn depth_costs_neither_stack_nor_descriptors() {
-    let dir = tempfile::tempdir().unwrap();
+    // On a disk, so many directories take a minute.
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
     let parent = File::open(dir.path()).unwrap();
     let mut here = parent.try_clone().unwrap();
     for _ in 0..20_000 {
@@ -57,5 +58,5 @@ fn names_of_one_file_count_once() {
         .iter()
         .map(|name| dir.path().join(name).metadata().unwrap().blocks() * 512)
         .sum();
-    assert_eq!((usage.inodes, usage.apparent, usage.allocated), (4 + 0, dirs + 100_000 + (1 << 30), blocks));
+    assert_eq!((usage.inodes, usage.apparent, usage.allocated), (4, dirs + 100_000 + (1 << 30), blocks));
 }
