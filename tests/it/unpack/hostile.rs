@@ -9,6 +9,7 @@ use tar::EntryType;
 
 use super::archives::{archive, dir, entry, file, hard_link, pax, raw_pax, symlink, with};
 use super::harness::Place;
+use super::work::Work;
 
 /// Unpacks into a place of its own; the error, if there is one.
 fn outcome(parts: &[Vec<u8>]) -> Result<(), String> {
@@ -20,6 +21,14 @@ fn refused(parts: &[Vec<u8>], because: &str) {
     let error = outcome(parts).expect_err(because);
     assert!(error.contains(because), "{error}");
     assert!(!error.contains(char::is_control), "{error:?}");
+}
+
+#[test]
+fn the_process_is_locked_in() {
+    let place = Place::new();
+    fs::write(place.root().join("inside"), "x").unwrap();
+    let found: (Vec<String>, bool, usize, bool) = place.work(&Work::Escape).unwrap();
+    assert_eq!(found, (vec!["/inside".into()], false, 1, false));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tar::EntryType;
 
 use super::archives::{archive, dir, entry, file, hard_link, pax, symlink, with};
 use super::harness::Place;
+use super::work::Work;
 
 fn unpack(parts: &[Vec<u8>]) -> Place {
     let place = Place::new();
@@ -219,4 +220,19 @@ fn a_hundred_thousand_files_in_one_directory() {
     let report = place.tar(&zstd::encode_all(&archive(&parts)[..], 1).unwrap(), &Options::default()).unwrap();
     assert_eq!(report.entries, 100_000);
     assert_eq!(fs::read_dir(place.root().join("d")).unwrap().count(), 100_000);
+}
+
+#[test]
+fn attributes_that_are_the_archives_to_set() {
+    // Revision 2, cap_net_raw in the permitted set, effective (linux/capability.h); with a newline in it, as values may have.
+    let capability = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let records: [(&str, &[u8]); 2] =
+        [("SCHILY.xattr.user.note", b"a\nb\0c"), ("SCHILY.xattr.security.capability", &capability)];
+    let owned = with(b"ping", EntryType::Regular, b"", b"x", |header| header.set_uid(33));
+    let place = Place::new();
+    let report = place.tar(&archive(&[pax(&records), owned]), &Options::default()).unwrap();
+    assert_eq!(report.xattrs_dropped, 0);
+    let names = vec!["user.note".to_owned(), "security.capability".to_owned()];
+    let values: Vec<Option<Vec<u8>>> = place.work(&Work::Attributes { file: "ping".into(), names }).unwrap();
+    assert_eq!(values, [Some(b"a\nb\0c".to_vec()), Some(capability.to_vec())]);
 }

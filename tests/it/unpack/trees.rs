@@ -7,6 +7,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use envbox::sys::{fs as sys_fs, tree};
 
+use super::harness::Place;
+use super::work::Work;
+
 #[test]
 fn a_tree_goes_and_what_it_links_to_stays() {
     let dir = tempfile::tempdir().unwrap();
@@ -59,4 +62,16 @@ fn names_of_one_file_count_once() {
         .map(|name| dir.path().join(name).metadata().unwrap().blocks() * 512)
         .sum();
     assert_eq!((usage.inodes, usage.apparent, usage.allocated), (4, dirs + 100_000 + (1 << 30), blocks));
+}
+
+#[test]
+fn a_mount_beneath_is_left_alone() {
+    let place = Place::new();
+    let (error, usage, there): (String, String, bool) = place.work(&Work::RemoveMounted).unwrap();
+    // EXDEV, and EXDEV again.
+    assert!(
+        error.to_lowercase().contains("cross-device") && usage.to_lowercase().contains("cross-device"),
+        "{error}, {usage}"
+    );
+    assert!(there);
 }

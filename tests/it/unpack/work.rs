@@ -19,11 +19,28 @@ use serde::{Deserialize, Serialize};
 /// What is to be done, and where: with the target `root`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Work {
-    Tar { archive: PathBuf, options: Options },
-    Debs { debs: Vec<PathBuf>, threads: NonZeroUsize },
-    GnuTar { archive: PathBuf },
+    Tar {
+        archive: PathBuf,
+        options: Options,
+    },
+    Debs {
+        debs: Vec<PathBuf>,
+        threads: NonZeroUsize,
+    },
+    GnuTar {
+        archive: PathBuf,
+    },
     List,
     Remove,
+    /// Locks itself in, and tries to get out: what it found, by what it tried.
+    Escape,
+    /// Tries to remove the target with something mounted in it: the error, and whether the mount was left alone.
+    RemoveMounted,
+    /// A file's attributes.
+    Attributes {
+        file: PathBuf,
+        names: Vec<String>,
+    },
 }
 
 /// What came of it: a value, or the texts of an error and its causes.
@@ -68,6 +85,30 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             serde_json::to_value(())
         }
         Work::List => serde_json::to_value(list(target)),
+        Work::Escape => {
+            let handle = File::open(target.parent().unwrap()).unwrap();
+            let root = Root::confine(target)?;
+            let within: Vec<_> = fs::read_dir("/").unwrap().map(|entry| entry.unwrap().path()).collect();
+            let outside = fs::read_dir(target.parent().unwrap()).is_ok();
+            let up = fs::read_dir("/../../..").unwrap().count();
+            // A directory opened before is the way out of a chroot; Landlock closes it.
+            let left_open = envbox::sys::fs::open_child(&handle, "outside".as_ref()).is_ok();
+            serde_json::to_value((within, outside, up, left_open && root.landlocked()))
+        }
+        Work::RemoveMounted => {
+            let (mounted, parent) = (target.join("a/mounted"), File::open(target.parent().unwrap()).unwrap());
+            fs::create_dir_all(&mounted).unwrap();
+            assert!(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&mounted).status().unwrap().success());
+            fs::write(mounted.join("file"), "x").unwrap();
+            let error = tree::remove(parent.as_fd(), target.file_name().unwrap()).unwrap_err();
+            let usage = tree::usage(parent.as_fd(), target.file_name().unwrap()).unwrap_err();
+            serde_json::to_value((error.to_string(), usage.to_string(), mounted.join("file").exists()))
+        }
+        Work::Attributes { file, names } => {
+            let file = File::open(target.join(file)).unwrap();
+            let get = |name: &String| envbox::sys::xattr::get(&file, name.as_ref()).ok();
+            serde_json::to_value(names.iter().map(get).collect::<Vec<_>>())
+        }
         Work::Remove => {
             let parent = File::open(target.parent().unwrap()).unwrap();
             tree::remove(parent.as_fd(), target.file_name().unwrap()).unwrap();
