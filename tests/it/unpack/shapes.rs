@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use envbox::image::Digest;
 use envbox::unpack::{Options, Owners, Strip};
@@ -63,6 +63,14 @@ fn modes_owners_and_times() {
     ] {
         assert!(list[name].starts_with(start), "{name}: {}", list[name]);
     }
+}
+
+#[test]
+fn a_root_that_the_archive_does_not_speak_of() {
+    let place = Place::new();
+    fs::set_permissions(place.root(), fs::Permissions::from_mode(0o700)).unwrap();
+    place.tar(&archive(&[file("f", "x")]), &Options::default()).unwrap();
+    assert!(place.list()[""].starts_with("040755 0:0 "));
 }
 
 #[test]
