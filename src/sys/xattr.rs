@@ -24,3 +24,15 @@ pub fn remove(fd: impl AsFd, name: &OsStr) -> io::Result<()> {
         Err(errno) => Err(errno.into()),
     }
 }
+
+/// The value of an attribute (fgetxattr(2)).
+///
+/// # Errors
+/// `ENODATA` where there is none; fgetxattr(2)'s.
+pub fn get(fd: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
+    // The kernel's own limit (limits.h, XATTR_SIZE_MAX).
+    let mut value = vec![0; 65536];
+    let length = rustix::fs::fgetxattr(fd, name, value.as_mut_slice())?;
+    value.truncate(length);
+    Ok(value)
+}

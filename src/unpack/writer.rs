@@ -35,6 +35,10 @@ pub(super) struct Deferred {
     pub(super) meta: Meta,
 }
 
+/// The least mode of the root: without the right to enter it, nobody but root could use the box (Alpine's archives have had
+/// such a mode).
+const ROOT_MODE: u32 = 0o755;
+
 /// Writes members into a root.
 pub(super) struct Writer<'a> {
     root: &'a Root,
@@ -206,6 +210,12 @@ impl<'a> Writer<'a> {
 
     /// Sets what was left for the end. A directory that is gone by then is passed over.
     pub(super) fn finish(self) -> Result<Counts, Error> {
+        if !self.deferred.iter().any(|dir| dir.path.is_empty()) {
+            // An archive that does not speak of its root: it is root's, and not of whoever made the target.
+            let failed = |source| Error::write("set owner and mode of", b"/", source);
+            fs::set_owner(self.root.dir(), 0, 0).map_err(failed)?;
+            fs::set_mode(self.root.dir(), ROOT_MODE).map_err(failed)?;
+        }
         for Deferred { path, meta } in &self.deferred {
             if let Some(dir) = open_deferred(self.root, path)? {
                 set_dir(&dir, path, meta)?;
@@ -227,8 +237,7 @@ pub(super) fn open_deferred(root: &Root, path: &[u8]) -> Result<Option<std::os::
 
 /// Sets owner, mode and time of a directory.
 pub(super) fn set_dir(dir: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
-    // Without the right to enter the root, nobody but root could use the box (Alpine's archives have had such a mode).
-    let mode = if path.is_empty() { meta.mode | 0o755 } else { meta.mode };
+    let mode = if path.is_empty() { meta.mode | ROOT_MODE } else { meta.mode };
     fs::set_owner(&dir, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
     set_xattrs(&dir, path, meta)?;
     fs::set_mode(&dir, mode).map_err(|e| Error::write("set the mode of", path, e))?;

@@ -12,4 +12,5 @@ mod doctor;
 mod help;
 mod readme;
 mod tidy;
+mod unpack;
 mod usage;

@@ -106,17 +106,19 @@ fn build(
     let downloaded = bootstrap.download(client, &blobs(context), shown, &mut |package, file| {
         socket::send(&hand_out, package.name.as_bytes(), &[file])
     });
-    // The end of the stream: no more packages.
-    drop(hand_out);
+    // A message without a file is the last. Closing would not do: the unpacker was forked with this end open too.
+    let downloaded = downloaded.map(|()| socket::send(&hand_out, b"-", NO_FILE));
     match downloaded {
         // If the unpacker has gone away, it knows why.
-        Ok(()) | Err(source::Error::HandOn { .. }) => unpacking.finish()?,
+        Ok(_) | Err(source::Error::HandOn { .. }) => unpacking.finish()?,
         Err(error) => return Err(error.into()),
     }
     configure(context, identity, &tree, &setup)?;
     let record = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
     Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
 }
+
+const NO_FILE: &[File] = &[];
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -132,7 +134,7 @@ fn unpack_all(tree: &Path, setup: &Setup, arch: &str, packages: OwnedFd) -> std:
     fs::create_dir(tree).map_err(Failure::Target)?;
     let root = Root::confine(tree)?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let unpacked = unpack::debs(&root, Arriving(packages), threads, &|_| {})?;
+    let unpacked = unpack::debs(&root, Arriving(packages).fuse(), threads, &|_| {})?;
     dpkg::write_database(&root, &unpacked, arch)?;
     let top = root::open_absolute(Path::new("/"), Open::Directory).map_err(Failure::Target)?;
     for file in &setup.files {

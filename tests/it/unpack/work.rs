@@ -1,0 +1,146 @@
+//! Work to be done as root of a user namespace, in a process of its own (`examples/in_userns.rs`).
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use envbox::host::{Host, IdHelpers, SubIds};
+use envbox::image::Digest;
+use envbox::sys::process::SingleThread;
+use envbox::sys::tree;
+use envbox::unpack::{self, Deb, Options, Root, dpkg};
+use envbox::userns::{self, IdMap};
+use serde::{Deserialize, Serialize};
+
+/// What is to be done, and where: with the target `root`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Work {
+    Tar {
+        archive: PathBuf,
+        options: Options,
+    },
+    Debs {
+        debs: Vec<PathBuf>,
+        threads: NonZeroUsize,
+    },
+    GnuTar {
+        archive: PathBuf,
+    },
+    List,
+    Remove,
+    /// Locks itself in, and tries to get out: what it found, by what it tried.
+    Escape,
+    /// Tries to remove the target with something mounted in it: the error, and whether the mount was left alone.
+    RemoveMounted,
+    /// A file's attributes.
+    Attributes {
+        file: PathBuf,
+        names: Vec<String>,
+    },
+}
+
+/// What came of it: a value, or the texts of an error and its causes.
+pub(crate) type Answer = Result<serde_json::Value, String>;
+
+/// Does the work. The process has one thread.
+#[allow(dead_code, reason = "the example's half; the tests only describe work")]
+pub(crate) fn run(target: &Path, work: Work) -> Answer {
+    let host = Host::probe().unwrap();
+    let helpers = host.id_helpers().unwrap();
+    let sub = match helpers {
+        IdHelpers::Direct => SubIds::of_root(&host.user),
+        IdHelpers::Programs { .. } => SubIds::of(&host.user).unwrap(),
+    };
+    let map = IdMap::keep_id(host.user.uid, host.user.gid, sub.uid.start, sub.gid.start);
+    let done = userns::run(&SingleThread::prove().unwrap(), &map, &helpers, |_| perform(target, work));
+    done.map_err(|error| match error {
+        userns::Error::Work(chain) => chain.join(": "),
+        other => panic!("{other}"),
+    })
+}
+
+fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error> {
+    let value = match work {
+        Work::Tar { archive, options } => {
+            let archive = File::open(archive).unwrap();
+            let root = Root::confine(target)?;
+            serde_json::to_value(unpack::tar(&root, archive, &options, &mut |_| {})?)
+        }
+        Work::Debs { debs, threads } => {
+            let open = |path: &PathBuf| Deb { package: path.display().to_string(), file: File::open(path).unwrap() };
+            let debs: Vec<Deb> = debs.iter().map(open).collect();
+            let root = Root::confine(target)?;
+            let unpacked = unpack::debs(&root, debs.into_iter(), threads, &|_| {})?;
+            dpkg::write_database(&root, &unpacked, "amd64")?;
+            serde_json::to_value(unpacked.iter().map(|package| package.package().to_owned()).collect::<Vec<_>>())
+        }
+        Work::GnuTar { archive } => {
+            let options = ["--numeric-owner", "--same-owner", "-p", "--xattrs", "--xattrs-include=*"];
+            // Its status says nothing: it cannot make device nodes either.
+            Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(target).args(options).output().unwrap();
+            serde_json::to_value(())
+        }
+        Work::List => serde_json::to_value(list(target)),
+        Work::Escape => {
+            let handle = File::open(target.parent().unwrap()).unwrap();
+            let root = Root::confine(target)?;
+            let within: Vec<_> = fs::read_dir("/").unwrap().map(|entry| entry.unwrap().path()).collect();
+            let outside = fs::read_dir(target.parent().unwrap()).is_ok();
+            let up = fs::read_dir("/../../..").unwrap().count();
+            // A directory opened before is the way out of a chroot; Landlock closes it.
+            let left_open = envbox::sys::fs::open_child(&handle, "outside".as_ref()).is_ok();
+            serde_json::to_value((within, outside, up, left_open && root.landlocked()))
+        }
+        Work::RemoveMounted => {
+            let (mounted, parent) = (target.join("a/mounted"), File::open(target.parent().unwrap()).unwrap());
+            fs::create_dir_all(&mounted).unwrap();
+            assert!(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&mounted).status().unwrap().success());
+            fs::write(mounted.join("file"), "x").unwrap();
+            let error = tree::remove(parent.as_fd(), target.file_name().unwrap()).unwrap_err();
+            let usage = tree::usage(parent.as_fd(), target.file_name().unwrap()).unwrap_err();
+            serde_json::to_value((error.to_string(), usage.to_string(), mounted.join("file").exists()))
+        }
+        Work::Attributes { file, names } => {
+            let file = File::open(target.join(file)).unwrap();
+            let get = |name: &String| envbox::sys::xattr::get(&file, name.as_ref()).ok();
+            serde_json::to_value(names.iter().map(get).collect::<Vec<_>>())
+        }
+        Work::Remove => {
+            let parent = File::open(target.parent().unwrap()).unwrap();
+            tree::remove(parent.as_fd(), target.file_name().unwrap()).unwrap();
+            serde_json::to_value(())
+        }
+    };
+    Ok(value.unwrap())
+}
+
+/// Everything beneath a directory: by name, what it is, whose and from when.
+pub(crate) fn list(dir: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut names: BTreeMap<u64, String> = BTreeMap::new();
+    let mut pending = vec![dir.to_owned()];
+    while let Some(path) = pending.pop() {
+        let status = path.symlink_metadata().unwrap();
+        let name = path.strip_prefix(dir).unwrap().to_string_lossy().into_owned();
+        let content = if status.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            pending.sort_by(|a, b| b.cmp(a));
+            String::new()
+        } else if status.is_symlink() {
+            format!("-> {}", fs::read_link(&path).unwrap().display())
+        } else if status.is_file() && status.len() < 1 << 30 {
+            let first = names.entry(status.ino()).or_insert_with(|| name.clone());
+            format!("{} {} = {first}", status.len(), Digest::of(&fs::read(&path).unwrap()).short())
+        } else {
+            status.len().to_string()
+        };
+        let (uid, gid, mode) = (status.uid(), status.gid(), status.mode());
+        let line = format!("{mode:06o} {uid}:{gid} {}.{:09} {content}", status.mtime(), status.mtime_nsec());
+        found.insert(name, line);
+    }
+    found
+}
