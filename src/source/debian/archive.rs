@@ -60,28 +60,29 @@ impl Archive {
         let kept = kept.and_then(|content| verify(&content).ok());
         let release = match (fetched, kept) {
             (Ok(content), kept) => {
-                let release = verify(&content)?;
-                match kept {
-                    Some(kept) if kept.date > release.date => {
-                        progress.note(&format!("{url} is older than the one fetched before, which is used instead"));
-                        kept
-                    }
-                    _ => {
-                        if !request.ignore_valid_until {
-                            release.check_valid_until(request.now)?;
-                        }
-                        blobs.keep_index(&url, &content)?;
-                        release
-                    }
+                let served = verify(&content)?;
+                let newer = kept.filter(|kept| kept.date > served.date);
+                let behind = newer.is_some();
+                let release = newer.unwrap_or(served);
+                if !request.ignore_valid_until {
+                    release.check_valid_until(request.now)?;
                 }
+                if behind {
+                    progress.note(&format!("{url} is older than the one fetched before, which is used instead"));
+                } else {
+                    blobs.keep_index(&url, &content)?;
+                }
+                release
             }
             (Err(error), Some(kept)) if error.is_offline() => {
                 let date = kept.field("Date").unwrap_or_default();
                 progress.note(&format!("{} cannot be reached: its list of {date} is used", place.base));
                 kept
             }
-            (Err(error), _) if error.is_missing() || (error.is_offline() && known_missing) => {
-                blobs.keep_index(&url, MISSING)?;
+            (Err(error), kept) if error.is_missing() || (error.is_offline() && known_missing) => {
+                if kept.is_none() {
+                    blobs.keep_index(&url, MISSING)?;
+                }
                 return Err(Error::NoSuite { mirror: place.base, suite: place.suite });
             }
             (Err(error), _) => return Err(error),

@@ -126,9 +126,23 @@ fn a_list_out_of_date() {
     assert!(matches!(error, Error::Expired { .. }) && error.hint().unwrap().contains(debian::UNTIL_FLAG));
     let server = Server::of_files(archive.files);
     let (_dir, blobs) = cache();
-    let request = Request { ignore_valid_until: true, ..request(&server, key.ring()) };
+    let strict = request(&server, key.ring());
+    assert!(matches!(debian::resolve(&strict, &client(), &blobs, &Silent), Err(Error::Expired { .. })));
+    let request = Request { ignore_valid_until: true, ..strict };
     let found = debian::resolve(&request, &client(), &blobs, &Silent).unwrap();
     assert!(debian::setup(&found).files.iter().any(|file| file.path.ends_with("90envbox-valid-until")));
+}
+
+#[test]
+fn a_list_that_was_refused_is_not_used_without_a_network() {
+    let key = Key::new();
+    let expired = Archive::new(&key, "test", "Valid-Until: Sat, 12 Sep 2026 07:00:00 UTC\n", &MINIMAL);
+    let server = Server::of_files(expired.files);
+    let (_dir, blobs) = cache();
+    let request = request(&server, key.ring());
+    assert!(matches!(debian::resolve(&request, &client(), &blobs, &Silent), Err(Error::Expired { .. })));
+    drop(server);
+    assert!(debian::resolve(&request, &client(), &blobs, &Silent).unwrap_err().is_offline());
 }
 
 #[test]

@@ -101,7 +101,8 @@ fn what_is_not_there_is_asked_for_once_and_is_not_offline() {
     let (result, tries) = fetch(|_| Answer::Status(404, vec![]));
     let error = result.unwrap_err();
     assert!(!error.is_offline() && error.to_string().contains("/file"));
-    assert_eq!((error.hint().as_deref(), tries), (Some("check the spelling"), 1));
+    assert!(error.hint().unwrap().contains("spelling"));
+    assert_eq!(tries, 1);
 }
 
 #[test]
