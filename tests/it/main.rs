@@ -11,6 +11,7 @@ mod completions;
 mod doctor;
 mod help;
 mod readme;
+mod source;
 mod tidy;
 mod unpack;
 mod usage;

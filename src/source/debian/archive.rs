@@ -13,6 +13,8 @@ use crate::store::blobs::Blobs;
 /// Bounds for what no signature covers yet, or what a signed list does not state.
 const LARGEST_INRELEASE: u64 = 8 << 20;
 const LARGEST_PACKAGES: u64 = 1 << 30;
+/// Kept instead of a list that a mirror has said it does not have, so that this is known without a network too.
+const MISSING: &[u8] = b"";
 
 /// Where a suite is.
 #[derive(Debug, Clone)]
@@ -53,30 +55,34 @@ impl Archive {
     ) -> Result<Self, Error> {
         let url = place.url("InRelease");
         let verify = |content: &[u8]| Release::verify(&url, content, &place.suite, &request.keyring, request.now);
-        let kept = blobs.index(&url).and_then(|content| verify(&content).ok());
+        let kept = blobs.index(&url);
+        let known_missing = kept.as_deref() == Some(MISSING);
+        let kept = kept.and_then(|content| verify(&content).ok());
         let release = match (fetched, kept) {
             (Ok(content), kept) => {
-                let release = verify(&content)?;
-                match kept {
-                    Some(kept) if kept.date > release.date => {
-                        progress.note(&format!("{url} is older than the one fetched before, which is used instead"));
-                        kept
-                    }
-                    _ => {
-                        if !request.ignore_valid_until {
-                            release.check_valid_until(request.now)?;
-                        }
-                        blobs.keep_index(&url, &content)?;
-                        release
-                    }
+                let served = verify(&content)?;
+                let newer = kept.filter(|kept| kept.date > served.date);
+                let behind = newer.is_some();
+                let release = newer.unwrap_or(served);
+                if !request.ignore_valid_until {
+                    release.check_valid_until(request.now)?;
                 }
+                if behind {
+                    progress.note(&format!("{url} is older than the one fetched before, which is used instead"));
+                } else {
+                    blobs.keep_index(&url, &content)?;
+                }
+                release
             }
             (Err(error), Some(kept)) if error.is_offline() => {
                 let date = kept.field("Date").unwrap_or_default();
                 progress.note(&format!("{} cannot be reached: its list of {date} is used", place.base));
                 kept
             }
-            (Err(error), _) if error.is_missing() => {
+            (Err(error), kept) if error.is_missing() || (error.is_offline() && known_missing) => {
+                if kept.is_none() {
+                    blobs.keep_index(&url, MISSING)?;
+                }
                 return Err(Error::NoSuite { mirror: place.base, suite: place.suite });
             }
             (Err(error), _) => return Err(error),
@@ -168,7 +174,7 @@ impl Compression {
     /// The text, which may have `largest` bytes.
     fn read(self, file: File, largest: u64) -> std::io::Result<String> {
         let reader: Box<dyn Read> = match self {
-            Self::Xz => Box::new(liblzma::read::XzDecoder::new(file)),
+            Self::Xz => Box::new(liblzma::read::XzDecoder::new_stream(file, xz_stream()?)),
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
             Self::None => Box::new(file),
         };
@@ -179,4 +185,11 @@ impl Compression {
         }
         String::from_utf8(text).map_err(std::io::Error::other)
     }
+}
+
+/// A decoder that leaves out the check of its own: the file's digest has been verified, and a sixteenth of the time is
+/// saved.
+fn xz_stream() -> std::io::Result<liblzma::stream::Stream> {
+    const MEMORY: u64 = 256 << 20;
+    Ok(liblzma::stream::Stream::new_stream_decoder(MEMORY, liblzma::stream::IGNORE_CHECK)?)
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::str::FromStr as _;
 
 use debversion::Version;
@@ -47,9 +48,12 @@ impl<'a> Index<'a> {
         let mut index = Self { packages: HashMap::with_capacity(size), providers: HashMap::new() };
         for (archive, text) in texts.iter().enumerate() {
             for stanza in stanzas(text, archive, arch) {
-                let known = index.packages.entry(stanza.name).or_insert(stanza);
-                if later(stanza.version, known.version) {
-                    *known = stanza;
+                match index.packages.entry(stanza.name) {
+                    Entry::Vacant(place) => drop(place.insert(stanza)),
+                    Entry::Occupied(mut known) if later(stanza.version, known.get().version) => {
+                        known.insert(stanza);
+                    }
+                    Entry::Occupied(_) => {}
                 }
             }
         }
@@ -90,43 +94,48 @@ fn later(version: &str, than: &str) -> bool {
     }
 }
 
-/// The stanzas for this architecture.
-fn stanzas<'a>(text: &'a str, archive: usize, arch: &str) -> impl Iterator<Item = Stanza<'a>> {
-    text.split("\n\n").filter_map(move |text| scan(text.trim_matches('\n'), archive, arch))
+/// The stanzas for this architecture, in one pass over the text.
+fn stanzas<'a>(mut rest: &'a str, archive: usize, arch: &str) -> impl Iterator<Item = Stanza<'a>> {
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (stanza, after) = scan(rest, archive, arch);
+            rest = after;
+            if stanza.is_some() {
+                return stanza;
+            }
+        }
+        None
+    })
 }
 
-/// One look at each line's first byte tells whether it may matter.
-fn scan<'a>(text: &'a str, archive: usize, arch: &str) -> Option<Stanza<'a>> {
-    let mut stanza = Stanza { name: "", version: "", text, archive, required: false, provides: None };
-    for line in text.split('\n') {
-        match line.as_bytes().first() {
-            Some(b'P') => {
-                if let Some(name) = line.strip_prefix("Package:") {
-                    stanza.name = name.trim();
-                } else if let Some(provides) = line.strip_prefix("Provides:") {
-                    stanza.provides = Some(provides.trim());
-                } else if line.strip_prefix("Priority:").is_some_and(|priority| priority.trim() == "required") {
+/// The first stanza, if it is a package for this architecture, and the text after it. One look at each line's first byte
+/// tells whether it may matter.
+fn scan<'a>(text: &'a str, archive: usize, arch: &str) -> (Option<Stanza<'a>>, &'a str) {
+    let mut stanza = Stanza { name: "", version: "", text: "", archive, required: false, provides: None };
+    let (mut suits, mut end) = (true, 0);
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        let value = |field: &str| line.strip_prefix(field)?.strip_prefix(':').map(str::trim);
+        match line.as_bytes()[0] {
+            b'\n' => break,
+            b'P' => {
+                if let Some(name) = value("Package") {
+                    stanza.name = name;
+                } else if let Some(provides) = value("Provides") {
+                    stanza.provides = Some(provides);
+                } else if value("Priority") == Some("required") {
                     stanza.required = true;
                 }
             }
-            Some(b'V') => {
-                if let Some(version) = line.strip_prefix("Version:") {
-                    stanza.version = version.trim();
-                }
-            }
-            Some(b'E') if line.strip_prefix("Essential:").is_some_and(|value| value.trim() == "yes") => {
-                stanza.required = true;
-            }
-            Some(b'A') => {
-                let other = |value: &str| !matches!(value.trim(), "all") && value.trim() != arch;
-                if line.strip_prefix("Architecture:").is_some_and(other) {
-                    return None;
-                }
-            }
+            b'V' => stanza.version = value("Version").unwrap_or(stanza.version),
+            b'E' if value("Essential") == Some("yes") => stanza.required = true,
+            b'A' => suits &= value("Architecture").is_none_or(|value| value == "all" || value == arch),
             _ => {}
         }
     }
-    (!stanza.name.is_empty() && !stanza.version.is_empty()).then_some(stanza)
+    stanza.text = &text[..end];
+    let whole = suits && !stanza.name.is_empty() && !stanza.version.is_empty();
+    (whole.then_some(stanza), &text[end..])
 }
 
 #[cfg(test)]

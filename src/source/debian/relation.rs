@@ -93,16 +93,14 @@ mod tests {
     #[test]
     fn groups_and_alternatives() {
         let found = groups("libc6 (>= 2.36), a:any (<<2) | b [amd64],c(= 1:2-3) , ").unwrap();
-        let flat: Vec<Vec<(&str, Option<(Operator, &str)>)>> =
-            found.iter().map(|group| group.iter().map(|r| (r.name, r.version)).collect()).collect();
-        assert_eq!(
-            flat,
-            vec![
-                vec![("libc6", Some((Operator::LaterOrEqual, "2.36")))],
-                vec![("a", Some((Operator::Earlier, "2"))), ("b", None)],
-                vec![("c", Some((Operator::Equal, "1:2-3")))],
-            ]
-        );
+        let parts = |group: &Vec<Relation<'static>>| group.iter().map(|r| (r.name, r.version)).collect::<Vec<_>>();
+        let flat: Vec<_> = found.iter().map(parts).collect();
+        let expected: [Vec<_>; 3] = [
+            vec![("libc6", Some((Operator::LaterOrEqual, "2.36")))],
+            vec![("a", Some((Operator::Earlier, "2"))), ("b", None)],
+            vec![("c", Some((Operator::Equal, "1:2-3")))],
+        ];
+        assert_eq!(flat, expected);
         assert_eq!(groups("a (>= 1"), None);
         assert_eq!(groups("a (~ 1)"), None);
         assert_eq!(groups("a | | b"), None);

@@ -115,7 +115,9 @@ impl Fault {
             Self::Roots(_) => "install the package `ca-certificates`".to_owned(),
             Self::Tls(_) => "check this machine's clock and its certificate authorities (`ca-certificates`)".to_owned(),
             Self::Status { status: 401 | 403, .. } => "the server wants a login, or a proxy is in the way".to_owned(),
-            Self::Status { status: 404 | 410, .. } => "check the spelling".to_owned(),
+            Self::Status { status: 404 | 410, .. } => {
+                "check the spelling; on a mirror that is being updated, try again later".to_owned()
+            }
             Self::Status { .. } | Self::Cut { .. } | Self::Stalled(_) => {
                 "try again later, or another server".to_owned()
             }

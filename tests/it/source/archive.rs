@@ -1,0 +1,128 @@
+//! A small Debian archive, made and signed on the spot.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+use envbox::image::Digest;
+use envbox::source::debian::Keyring;
+use sequoia_openpgp as openpgp;
+
+use openpgp::cert::{Cert, CertBuilder};
+use openpgp::crypto::KeyPair;
+use openpgp::policy::StandardPolicy;
+use openpgp::serialize::SerializeInto as _;
+use openpgp::serialize::stream::{Message, Signer};
+
+/// When the archives of these tests are made: `DATE`.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_789_199_741)
+}
+pub(crate) const DATE: &str = "Sat, 12 Sep 2026 07:55:41 UTC";
+
+/// A signing key.
+#[derive(Debug)]
+pub(crate) struct Key(Cert);
+
+impl Key {
+    /// Valid for a year from a day before [`now`].
+    pub(crate) fn new() -> Self {
+        Self::valid_for(Duration::from_secs(365 * 86400))
+    }
+
+    pub(crate) fn valid_for(time: Duration) -> Self {
+        let builder = CertBuilder::new()
+            .add_userid("archive@example.org")
+            .add_signing_subkey()
+            .set_creation_time(now() - Duration::from_secs(86400))
+            .set_validity_period(time);
+        Self(builder.generate().unwrap().0)
+    }
+
+    pub(crate) fn ring(&self) -> Keyring {
+        Keyring::from_bytes(&self.0.clone().strip_secret_key_material().to_vec().unwrap()).unwrap()
+    }
+
+    /// Clear-signs a text as of half an hour before [`now`].
+    pub(crate) fn sign(&self, text: &str) -> Vec<u8> {
+        self.sign_with(None, text)
+    }
+
+    /// The same, with another key's signature besides.
+    pub(crate) fn sign_with(&self, other: Option<&Self>, text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at()).cleartext();
+        let signer = other.iter().fold(signer, |signer, other| signer.add_signer(other.pair()).unwrap());
+        let mut signer = signer.build().unwrap();
+        signer.write_all(text.as_bytes()).unwrap();
+        signer.finalize().unwrap();
+        out
+    }
+
+    fn pair(&self) -> KeyPair {
+        let policy = StandardPolicy::new();
+        let keys = self.0.keys().unencrypted_secret().with_policy(&policy, signed_at()).for_signing();
+        keys.last().unwrap().key().clone().into_keypair().unwrap()
+    }
+}
+
+fn signed_at() -> SystemTime {
+    now() - Duration::from_secs(1800)
+}
+
+/// An archive, by path. What a test wants broken, it breaks in here.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Archive {
+    pub(crate) files: HashMap<String, Vec<u8>>,
+}
+
+/// Name, other fields, size of the package.
+pub(crate) type Deb<'a> = (&'a str, &'a str, usize);
+
+pub(crate) const MINIMAL: [Deb<'_>; 4] = [
+    ("base-files", "Essential: yes\nPre-Depends: libc6 (>= 2)", 3000),
+    ("libc6", "Priority: optional", 300_000),
+    ("apt", "Depends: libc6", 2000),
+    ("ca-certificates", "Priority: standard", 100),
+];
+
+impl Archive {
+    /// With one suite.
+    pub(crate) fn new(key: &Key, suite: &str, more: &str, debs: &[Deb<'_>]) -> Self {
+        let mut archive = Self::default();
+        archive.suite(key, suite, DATE, more, debs);
+        archive
+    }
+
+    /// Adds a suite, whose packages have version 2.0.
+    pub(crate) fn suite(&mut self, key: &Key, suite: &str, date: &str, more: &str, debs: &[Deb<'_>]) {
+        let mut packages = String::new();
+        for (name, fields, size) in debs {
+            let content: Vec<u8> = name.bytes().chain(suite.bytes()).cycle().take(*size).collect();
+            let path = format!("pool/{suite}/{name}_2.0_amd64.deb");
+            packages += &format!(
+                "Package: {name}\nVersion: 2.0\nArchitecture: amd64\n{fields}\nFilename: {path}\nSize: {size}\nSHA256: {}\n\n",
+                Digest::of(&content).hex()
+            );
+            self.files.insert(format!("/debian/{path}"), content);
+        }
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+        encoder.write_all(packages.as_bytes()).unwrap();
+        let compressed = encoder.finish().unwrap();
+        let (hex, size) = (Digest::of(&compressed).hex(), compressed.len());
+        let directory = format!("/debian/dists/{suite}");
+        let release = format!(
+            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\nAcquire-By-Hash: yes\n{more}SHA256:\n \
+             {} {} main/binary-amd64/Packages\n {hex} {size} main/binary-amd64/Packages.xz\n",
+            Digest::of(packages.as_bytes()).hex(),
+            packages.len(),
+        );
+        self.files.insert(format!("{directory}/main/binary-amd64/by-hash/SHA256/{hex}"), compressed);
+        self.files.insert(format!("{directory}/InRelease"), key.sign(&release));
+    }
+
+    /// The content at the first path that contains `part`.
+    pub(crate) fn find(&mut self, part: &str) -> &mut Vec<u8> {
+        self.files.iter_mut().find(|(path, _)| path.contains(part)).unwrap().1
+    }
+}
