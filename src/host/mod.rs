@@ -5,6 +5,7 @@
 mod colour;
 mod dirs;
 mod passwd;
+pub mod probe;
 mod subid;
 mod tools;
 

@@ -8,4 +8,5 @@
 pub mod fs;
 pub mod id;
 pub mod namespace;
+pub mod probe;
 pub mod process;
