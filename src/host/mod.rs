@@ -5,7 +5,6 @@
 mod colour;
 mod dirs;
 mod passwd;
-pub mod probe;
 mod subid;
 mod tools;
 

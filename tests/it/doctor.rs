@@ -37,6 +37,18 @@ fn as_root_needs_no_helpers() {
 }
 
 #[test]
+fn without_range_the_line_to_add_is_shown() {
+    requires!(no_range, userns);
+    let env = TestEnvironment::new();
+    let rows = rows(&env, 1);
+    assert_eq!(rows["user namespaces"]["state"], "ok");
+    assert_eq!(rows["subordinate ids"]["state"], "missing");
+    let fix = rows["subordinate ids"]["fix"].as_str().unwrap();
+    assert!(fix.contains("/etc/subuid") && fix.ends_with(":65536"), "{fix}");
+    assert!(rows["kernel overlay"]["detail"].as_str().unwrap().starts_with("cannot be tried without an id map"));
+}
+
+#[test]
 fn it_leaves_nothing_behind() {
     requires!(userns, subid);
     let env = TestEnvironment::new();

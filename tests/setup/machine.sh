@@ -32,21 +32,23 @@ open_devices() {
     done 2>/dev/null
 }
 
-# A user with a range of subordinate ids, and one without.
-make_users() {
-    local user
-    for user in envbox-test envbox-plain; do
-        id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
-    done
-    # useradd gives every user a range where login.defs says so.
-    sed -i '/^envbox-plain:/d' /etc/subuid /etc/subgid
+# make_user_with_range NAME
+make_user_with_range() {
     local file
+    id "$1" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$1"
+    # useradd itself gives a range only where login.defs says so.
     for file in /etc/subuid /etc/subgid; do
-        grep -q '^envbox-test:' "$file" || echo "envbox-test:$(free_start "$file"):65536" >>"$file"
+        grep -q "^$1:" "$file" 2>/dev/null || echo "$1:$(free_start "$file"):65536" >>"$file"
     done
+}
+
+# make_user_without_range NAME
+make_user_without_range() {
+    make_user_with_range "$1"
+    sed -i "/^$1:/d" /etc/subuid /etc/subgid
 }
 
 # The first id above all ranges of a file.
 free_start() {
-    awk -F: 'BEGIN { end = 100000 } $2 + $3 > end { end = $2 + $3 } END { print end }' "$1"
+    awk -F: 'BEGIN { end = 100000 } $2 + $3 > end { end = $2 + $3 } END { print end }' "$1" 2>/dev/null || echo 100000
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::check::{Check, reason};
-use crate::host::probe::{self, Refusal, Stage};
 use crate::sys::process::SingleThread;
+use crate::userns::probe::{self, Refusal, Stage};
 
 const MAX_USER_NAMESPACES: &str = "/proc/sys/user/max_user_namespaces";
 /// Debian's switch, and that of kernels derived from its.

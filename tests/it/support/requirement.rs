@@ -54,6 +54,8 @@ requirements! {
     userns: || works("unshare", &["--user", "--map-root-user", "true"]);
     /// A range of subordinate ids, and the programs that map it. Root needs neither.
     subid: || is_root() || works("unshare", &["--user", "--map-root-user", "--map-auto", "true"]);
+    /// A user without a range of subordinate ids.
+    no_range: || !is_root() && !works("unshare", &["--user", "--map-root-user", "--map-auto", "true"]);
     /// The kernel's overlay in a user namespace, where the tests' directories are.
     overlay: overlay_works;
     /// FUSE and fuse-overlayfs.
