@@ -1,6 +1,7 @@
 //! User namespaces, and what keeps users from having them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::check::{Check, reason};
@@ -35,7 +36,10 @@ pub(super) fn checks(proof: &SingleThread) -> Vec<Check> {
 fn fix(refusal: &Refusal, sysctl: impl Fn(&str) -> Option<u64>) -> String {
     match refusal.stage {
         Stage::Unshare if sysctl(UNPRIVILEGED_CLONE) == Some(0) => "sudo sysctl -w kernel.unprivileged_userns_clone=1",
-        Stage::Unshare if sysctl(MAX_USER_NAMESPACES) == Some(0) => "sudo sysctl -w user.max_user_namespaces=15000",
+        // ENOSPC: the limit is reached, or there are too many namespaces within each other (user_namespaces(7)).
+        Stage::Unshare if sysctl(MAX_USER_NAMESPACES) == Some(0) || refusal.source.kind() == ErrorKind::StorageFull => {
+            "sudo sysctl -w user.max_user_namespaces=15000"
+        }
         Stage::Unshare => {
             "# no switch of this kernel's is off: an outer container may forbid it. Start that one with\n\
              --security-opt seccomp=unconfined --security-opt apparmor=unconfined"

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::check::{Check, reason};
 use super::{identity, packages};
 use crate::host::Host;
-use crate::sys::probe;
+use crate::sys::probe::{self, FileSystem};
 use crate::sys::process::SingleThread;
 use crate::userns;
 
@@ -49,10 +49,13 @@ fn existing(path: &Path) -> PathBuf {
 }
 
 fn file_system(place: &Path) -> Vec<Check> {
-    let found = match probe::file_system(place) {
-        Ok(found) => found,
-        Err(error) => return vec![Check::missing("file system", format!("{}: {error}", place.display()))],
-    };
+    match probe::file_system(place) {
+        Ok(found) => judge(place, found),
+        Err(error) => vec![Check::missing("file system", format!("{}: {error}", place.display()))],
+    }
+}
+
+fn judge(place: &Path, found: FileSystem) -> Vec<Check> {
     let unfit = UNFIT.iter().find(|(magic, _)| *magic == found.magic);
     let kind = match unfit {
         None => Check::ok("file system", format!("{} can hold boxes", place.display())),
@@ -137,5 +140,25 @@ fn fuse(host: &Host) -> Check {
     match OpenOptions::new().read(true).write(true).open("/dev/fuse") {
         Ok(_) => Check::ok(NAME, program.display().to_string()),
         Err(error) => Check::warning(NAME, format!("/dev/fuse: {error}")).fix("sudo chmod 0666 /dev/fuse"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    fn states(magic: u64, free: u64) -> Vec<State> {
+        judge(Path::new("/x"), FileSystem { magic, free }).iter().map(|check| check.state).collect()
+    }
+
+    #[test]
+    fn a_network_is_no_place_for_a_store() {
+        const EXT4: u64 = 0xef53;
+        assert_eq!(states(EXT4, 10 << 30), [State::Ok, State::Ok]);
+        assert_eq!(states(EXT4, 1 << 30), [State::Ok, State::Warning]);
+        assert_eq!(states(0x6969, 10 << 30), [State::Missing, State::Ok]);
+        let nfs = &judge(Path::new("/x"), FileSystem { magic: 0x6969, free: 0 })[0];
+        assert!(nfs.detail.starts_with("/x is on NFS") && nfs.fix.as_ref().unwrap().contains("XDG_DATA_HOME"));
     }
 }
