@@ -7,11 +7,11 @@ _envbox() {
         case $line in
             :files)
                 compopt -o filenames
-                COMPREPLY+=($(compgen -f -- "$2"))
+                _envbox_add compgen -f -- "$2"
                 ;;
             :directories)
                 compopt -o filenames
-                COMPREPLY+=($(compgen -d -- "$2"))
+                _envbox_add compgen -d -- "$2"
                 ;;
             ":command "*)
                 _envbox_command $((${line#* } + 1)) "$2"
@@ -23,6 +23,10 @@ _envbox() {
     done
 }
 
+_envbox_add() {
+    mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <("$@")
+}
+
 # The command line of another program begins at word $1.
 _envbox_command() {
     if declare -F _comp_command_offset >/dev/null; then
@@ -30,10 +34,10 @@ _envbox_command() {
     elif declare -F _command_offset >/dev/null; then
         _command_offset "$1"
     elif ((COMP_CWORD == $1)); then
-        COMPREPLY+=($(compgen -c -- "$2"))
+        _envbox_add compgen -c -- "$2"
     else
         compopt -o filenames
-        COMPREPLY+=($(compgen -f -- "$2"))
+        _envbox_add compgen -f -- "$2"
     fi
 }
 

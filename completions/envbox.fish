@@ -2,7 +2,8 @@
 
 function __envbox_complete
     set -l words (commandline --current-process --tokenize --cut-at-cursor)
-    set -l begun (commandline --current-token --cut-at-cursor | string collect --allow-empty)
+    set -l begun (commandline --current-token --cut-at-cursor)
+    test (count $begun) -eq 0; and set begun ''
     for line in ($words[1] __complete -- $words[2..] $begun 2>/dev/null)
         switch $line
             case ':files'

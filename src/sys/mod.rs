@@ -13,6 +13,7 @@ pub mod lock;
 pub mod mount;
 pub mod namespace;
 pub mod poll;
+pub mod probe;
 pub mod process;
 pub mod root;
 pub mod signal;

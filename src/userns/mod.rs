@@ -5,6 +5,7 @@
 
 mod error;
 mod idmap;
+pub mod probe;
 mod spawn;
 mod work;
 

@@ -93,7 +93,7 @@ fn zsh_completes_on_tab() {
     let boxes = two();
     let mut shell = Pty::spawn(&boxes.shell("zsh", &["-f", "-i"]));
     shell.send(&format!(
-        "unset zle_bracketed_paste; setopt noautolist nolistbeep noautoremoveslash; unsetopt prompt_sp; \
+        "unset zle_bracketed_paste; zle_highlight=(none); setopt noautolist nolistbeep noautoremoveslash; unsetopt prompt_sp; \
          autoload -U compinit; compinit -u -D; source {}; PS1='rea''dy> '\n",
         script("_envbox")
     ));

@@ -1,7 +1,9 @@
 //! A user with an envbox of their own.
 
 use std::ffi::OsStr;
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::{fs, thread};
@@ -33,7 +35,7 @@ impl TestEnvironment {
         let base = std::env::var_os("ENVBOX_TEST_DIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
         let root = tempfile::Builder::new().prefix("envbox-it-").tempdir_in(base).unwrap();
         for (_, dir) in DIRS {
-            fs::create_dir(root.path().join(dir)).unwrap();
+            DirBuilder::new().mode(0o700).create(root.path().join(dir)).unwrap();
         }
         Self { root }
     }

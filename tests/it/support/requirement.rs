@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -54,6 +55,8 @@ requirements! {
     userns: || works("unshare", &["--user", "--map-root-user", "true"]);
     /// A range of subordinate ids, and the programs that map it. Root needs neither.
     subid: || is_root() || works("unshare", &["--user", "--map-root-user", "--map-auto", "true"]);
+    /// A user without a range of subordinate ids.
+    no_range: || !is_root() && !works("unshare", &["--user", "--map-root-user", "--map-auto", "true"]);
     /// The kernel's overlay in a user namespace, where the tests' directories are.
     overlay: overlay_works;
     /// FUSE and fuse-overlayfs.
@@ -98,15 +101,13 @@ fn overlay_works() -> bool {
 
 /// Whether the host of this machine's own package source, else of the default one, takes a connection.
 fn archive_answers() -> bool {
-    let lists = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
-    let text: String = lists
-        .chain(["/etc/apt/sources.list".into()])
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|text| {
-            text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line} ")).collect::<Vec<_>>()
-        })
-        .collect();
-    let url = text.split_whitespace().find(|word| word.starts_with("http")).unwrap_or("http://ftp.debian.org/");
+    let in_use = |path: &PathBuf| path.extension().is_some_and(|name| name == "list" || name == "sources");
+    let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = std::iter::once("/etc/apt/sources.list".into()).chain(parts.filter(in_use));
+    let text: Vec<String> = files.filter_map(|path| fs::read_to_string(path).ok()).collect();
+    let lines = text.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with('#'));
+    let urls = lines.flat_map(str::split_whitespace).filter(|word| word.starts_with("http"));
+    let url = urls.into_iter().find(|url| url.contains("debian")).unwrap_or("http://ftp.debian.org/debian");
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let host = rest.split('/').next().unwrap_or_default();
     let port = if scheme == "https" { 443 } else { 80 };

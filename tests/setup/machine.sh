@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# What the tests want of the machine. For root only; sourced by tests/run.
+
+# A program that is needed, and the package that has it.
+#   uidmap: newuidmap, newgidmap · fuse-overlayfs: the other overlay · tmux: full-screen programs
+#   zsh, fish: their completions · util-linux: setsid, setpriv, unshare · shellcheck: the scripts
+#   build-essential: the C of compression libraries · git: what belongs to the source tree
+PACKAGES=(newuidmap:uidmap fuse-overlayfs:fuse-overlayfs tmux:tmux zsh:zsh fish:fish setsid:util-linux
+    shellcheck:shellcheck cc:build-essential git:git)
+
+install_packages() {
+    local entry missing=()
+    for entry in "${PACKAGES[@]}"; do
+        command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
+    done
+    ((${#missing[@]})) || return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "not installed, since there is no apt-get here: ${missing[*]}"
+        return 0
+    fi
+    echo "installing: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Debian's nodes are for everybody; a container's often are root's alone.
+open_devices() {
+    local node
+    for node in /dev/fuse:229 /dev/net/tun:200; do
+        [[ -e ${node%:*} ]] || { mkdir -p "$(dirname "${node%:*}")" && mknod "${node%:*}" c 10 "${node#*:}"; } || continue
+        chmod 0666 "${node%:*}"
+    done 2>/dev/null
+}
+
+# make_user_with_range NAME
+make_user_with_range() {
+    local file
+    id "$1" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$1"
+    # useradd itself gives a range only where login.defs says so.
+    for file in /etc/subuid /etc/subgid; do
+        grep -q "^$1:" "$file" 2>/dev/null || echo "$1:$(free_start "$file"):65536" >>"$file"
+    done
+}
+
+# make_user_without_range NAME
+make_user_without_range() {
+    make_user_with_range "$1"
+    sed -i "/^$1:/d" /etc/subuid /etc/subgid
+}
+
+# The first id above all ranges of a file.
+free_start() {
+    awk -F: 'BEGIN { end = 100000 } $2 + $3 > end { end = $2 + $3 } END { print end }' "$1" 2>/dev/null || echo 100000
+}
