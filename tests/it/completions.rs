@@ -50,7 +50,7 @@ fn the_binary_carries_the_scripts() {
     let env = TestEnvironment::new();
     for (shell, file) in [("bash", "envbox.bash"), ("zsh", "_envbox"), ("fish", "envbox.fish")] {
         let printed = env.envbox(["completions", shell]).succeeds().bytes;
-        assert_eq!(printed, fs::read(script(file)).unwrap(), "{shell}");
+        assert_eq!(String::from_utf8(printed).unwrap(), fs::read_to_string(script(file)).unwrap(), "{shell}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
-use crate::support::{TestEnvironment, envbox, fixtures, requires, source_dir};
+use crate::support::{LIMIT, TestEnvironment, envbox, fixtures, requires, source_dir};
 
 const TARBALL: &str = "alpine-minirootfs-3.20.3-x86_64.tar.gz";
 
@@ -78,9 +78,9 @@ fn the_tour_is_true() {
     let examples = examples(&text);
     assert!(examples.len() > 10, "where are the examples?");
     for Example { line, command, output } in examples {
-        let mut shell = env.command("sh");
+        let mut shell = env.command("timeout");
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", env.path("home/bin").display());
-        shell.args(["-c", &command]).env("PATH", path).stdin(Stdio::null());
+        shell.args([LIMIT, "sh", "-c", &command]).env("PATH", path).stdin(Stdio::null());
         let got = shell.output().unwrap();
         let stdout = env.normalise(&String::from_utf8_lossy(&got.stdout));
         let stderr = env.normalise(&String::from_utf8_lossy(&got.stderr));

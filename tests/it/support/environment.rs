@@ -28,6 +28,9 @@ const DIRS: [(&str, &str); 5] = [
     ("XDG_RUNTIME_DIR", "run"),
 ];
 
+/// Seconds that a command may take: one that hangs is a failure (status 124), not a test that never ends.
+pub(crate) const LIMIT: &str = "300";
+
 impl TestEnvironment {
     /// A user who has never run envbox.
     pub(crate) fn new() -> Self {
@@ -60,8 +63,8 @@ impl TestEnvironment {
 
     /// The binary under test with these arguments.
     pub(crate) fn envbox<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run<'_> {
-        let mut command = self.command(envbox());
-        command.args(args);
+        let mut command = self.command("timeout");
+        command.args(["--foreground", LIMIT]).arg(envbox()).args(args);
         Run { environment: self, command, stdin: Vec::new() }
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod requirement;
 
 use std::path::PathBuf;
 
-pub(crate) use environment::TestEnvironment;
+pub(crate) use environment::{LIMIT, TestEnvironment};
 pub(crate) use golden::golden;
 pub(crate) use pty::Pty;
 pub(crate) use requirement::requires;
