@@ -6,10 +6,10 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use envbox::host::{Host, IdHelpers, SubIds};
+use envbox::host::Host;
 use envbox::sys::process::SingleThread;
 use envbox::unpack::{self, Deb, Root, dpkg};
-use envbox::userns::{self, IdMap};
+use envbox::userns::{self, Identity};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -18,14 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let debs = arguments.map(|path| File::open(&path).map(|file| Deb { package: path, file }));
     let debs: Vec<Deb> = debs.collect::<Result<_, _>>()?;
     let host = Host::probe()?;
-    let helpers = host.id_helpers()?;
-    let sub = match helpers {
-        IdHelpers::Direct => SubIds::of_root(&host.user),
-        IdHelpers::Programs { .. } => SubIds::of(&host.user)?,
-    };
-    let map = IdMap::keep_id(host.user.uid, host.user.gid, sub.uid.start, sub.gid.start);
+    let identity = Identity::of(&host)?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let bytes: u64 = userns::run(&SingleThread::prove()?, &map, &helpers, |_| {
+    let bytes: u64 = userns::run(&SingleThread::prove()?, &identity, |_| {
         let root = Root::confine(Path::new(&target))?;
         let unpacked = unpack::debs(&root, debs.into_iter(), threads, &|_| {})?;
         dpkg::write_database(&root, &unpacked, &arch)?;

@@ -143,6 +143,16 @@ impl From<recipe::ParseNameError> for Error {
     }
 }
 
+impl From<userns::IdentityError> for Error {
+    fn from(error: userns::IdentityError) -> Self {
+        match error {
+            userns::IdentityError::SubIds(error) => error.into(),
+            userns::IdentityError::NoHelper(_) => Self::new(error)
+                .hint("as root: apt-get install uidmap   (dnf install shadow-utils, apk add shadow-uidmap, …)"),
+        }
+    }
+}
+
 impl From<userns::Error> for Error {
     fn from(error: userns::Error) -> Self {
         const DOCTOR: &str = "`envbox doctor` shows what is missing, and the line that mends it";

@@ -3,7 +3,7 @@
 use super::provision;
 use crate::cli::{self, Create, Source};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::Host;
 use crate::image::Digest;
 use crate::recipe::{BoxConfig, BoxName, Overlay};
@@ -41,7 +41,7 @@ pub(super) fn from_image(
         Err(store::Error::BoxExists(_)) if context.store.open_box(name).is_ok_and(|there| there.digest == digest) => {
             Ok(())
         }
-        result => result.map_err(Error::from),
+        result => Ok(result.map(drop)?),
     }
 }
 

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::host::{IdHelpers, SubIds};
-use crate::launch::Identity;
-use crate::userns::IdMap;
+use crate::userns::Identity;
+use crate::userns::{IdHelpers, IdMap, IdentityError};
 
 /// `idmap.json`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,41 +28,25 @@ struct Stamp(u64, u64, i64, i64);
 /// # Errors
 /// What is missing for that, with the remedy.
 pub(super) fn of(context: &Context<'_>) -> Result<Identity> {
-    let helpers = context.host.id_helpers().map_err(|program| {
-        Error::new(format!("{program} is not installed: without it only root can give a box its user ids"))
-            .hint("as root: apt-get install uidmap   (dnf install shadow-utils, apk add shadow-uidmap, …)")
-    })?;
     let path = context.store.map_file();
     let stamps = ["/etc/subuid", "/etc/subgid"].map(|file| stamp(Path::new(file)));
     let known: Option<Record> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    match known {
-        // Root needs nobody's leave for the range it has once taken.
-        Some(record) if record.stamps == stamps || helpers == IdHelpers::Direct => {
-            Ok(Identity { map: record.map, helpers })
-        }
-        known => {
-            let map = work_out(context, &helpers)?;
-            if let Some(old) = known.filter(|old| old.map != map) {
-                check_unused(context, &old.map)?;
-            }
-            context.store.keep_map(&Record { map: map.clone(), stamps })?;
-            Ok(Identity { map, helpers })
-        }
+    let helpers = context.host.id_helpers().map_err(IdentityError::NoHelper)?;
+    // Root needs nobody's leave for the range it has once taken.
+    if let Some(record) = known.as_ref().filter(|known| known.stamps == stamps || helpers == IdHelpers::Direct) {
+        return Ok(Identity { map: record.map.clone(), helpers });
     }
+    let identity = Identity::of(context.host)?;
+    if let Some(old) = known.filter(|old| old.map != identity.map) {
+        check_unused(context, &old.map)?;
+    }
+    context.store.keep_map(&Record { map: identity.map.clone(), stamps })?;
+    Ok(identity)
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
     let found = fs::metadata(path).ok()?;
     Some(Stamp(found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
-}
-
-fn work_out(context: &Context<'_>, helpers: &IdHelpers) -> Result<IdMap> {
-    let user = &context.host.user;
-    let ids = match helpers {
-        IdHelpers::Direct => SubIds::of_root(user),
-        IdHelpers::Programs { .. } => SubIds::of(user)?,
-    };
-    Ok(IdMap::keep_id(user.uid, user.gid, ids.uid.start, ids.gid.start))
 }
 
 /// With another map, the files of the store would belong to ids that the boxes do not have.

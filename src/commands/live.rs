@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use super::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::launch::{self, Identity, Live};
+use crate::launch::{self, Live};
 use crate::plan::{BootPlan, BootRequest};
 use crate::recipe::Overlay;
 use crate::store::StoredBox;
 use crate::sys::process::SingleThread;
+use crate::userns::Identity;
 use crate::{sys, userns};
 
 /// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
@@ -115,7 +116,7 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
     let exe = File::open("/proc/self/exe").map_err(Error::new)?;
     let staging = context.store.stage()?;
     let staged = staging.agent()?;
-    userns::run(&proof()?, &identity.map, &identity.helpers, |_| -> std::io::Result<()> {
+    userns::run(&proof()?, identity, |_| -> std::io::Result<()> {
         let mut copy = File::create_new(&staged)?;
         std::io::copy(&mut &exe, &mut copy)?;
         copy.sync_data()?;

@@ -51,7 +51,9 @@ pub(super) fn remove(context: &Context<'_>, name: &BoxName) -> Result<()> {
     let runtime = context.store.runtime(name)?;
     let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
     stop::stop(context, name, 0)?;
-    // Given up at once: the sweep takes it over.
-    drop(context.store.remove_box(name)?);
-    Ok(runtime.remove()?)
+    match context.store.remove_box(name) {
+        // Given up at once: the sweep takes it over. Another process may have been faster, which is as good.
+        Ok(_) | Err(store::Error::NoBox(_)) => Ok(runtime.remove()?),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -43,6 +43,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
 pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> Result {
     let plan = plan(context, stored, wish);
     let live = live::up(context, stored)?;
-    let ended = launch::run(&live::proof()?, live, &plan, context.host, &mut |note| context.ui.note(note))?;
+    let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
+    let ended = launch::run(&live::proof()?, live, &plan, terminfo, &mut |note| context.ui.note(note))?;
     Ok(ended.status())
 }

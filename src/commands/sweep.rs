@@ -4,22 +4,32 @@ use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
 
 use super::live::proof;
+use super::remove;
 use crate::context::Context;
-use crate::error::Result;
-use crate::launch::Identity;
+use crate::error::{Error, Result};
 use crate::store::Staging;
 use crate::sys::root::{self, Open};
 use crate::sys::tree;
 use crate::userns;
+use crate::userns::Identity;
 
-/// Deletes what processes that are gone have left in `staging/`. Whatever cannot be deleted is said and left alone: it is
+/// Deletes what processes that are gone have left: throw-away boxes, and whatever is in `staging/`. Whatever cannot be deleted is said and left alone: it is
 /// in nobody's way.
 pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
+    for name in context.store.orphaned_boxes() {
+        if let Err(error) = remove::remove(context, &name) {
+            say(context, &format!("cannot remove the box {name}"), &error);
+        }
+    }
     let result = context.store.abandoned().map_err(Into::into).and_then(|found| delete(&found, identity));
     if let Err(error) = result {
-        let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
-        context.ui.warning(&format!("cannot delete what is left in staging: {}", texts.join(": ")));
+        say(context, "cannot delete what is left in staging", &error);
     }
+}
+
+fn say(context: &Context<'_>, what: &str, error: &Error) {
+    let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+    context.ui.warning(&format!("{what}: {}", texts.join(": ")));
 }
 
 /// Deletes staging directories and everything in them.
@@ -30,7 +40,7 @@ fn delete(rubbish: &[Staging], identity: &Identity) -> Result<()> {
     if rubbish.is_empty() {
         return Ok(());
     }
-    userns::run(&proof()?, &identity.map, &identity.helpers, |_| -> std::io::Result<()> {
+    userns::run(&proof()?, identity, |_| -> std::io::Result<()> {
         rubbish.iter().try_for_each(|staging| {
             let parent = staging.path().parent().ok_or(std::io::ErrorKind::InvalidInput)?;
             let parent = root::open_absolute(parent, Open::Directory)?;

@@ -7,6 +7,7 @@ mod colour;
 mod dirs;
 mod passwd;
 mod subid;
+mod terminfo;
 mod tools;
 
 use std::ffi::{OsStr, OsString};

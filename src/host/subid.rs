@@ -8,6 +8,10 @@ use super::User;
 /// How many ids a box needs.
 const NEEDED: u32 = 65536;
 
+/// Above the ranges of useradd(8), which come from below, and of systemd-nspawn(1), which end at 1878982656; below what
+/// some file systems take for a negative number.
+const HIGH: u32 = 2_000_000_000;
+
 /// A range of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
@@ -94,12 +98,12 @@ impl SubIds {
         })
     }
 
-    /// Root's ranges: its own, else a free one above all that anybody has. Nothing needs to be registered, since root
-    /// writes maps without asking.
+    /// Root's ranges: its own, else a free one far above what useradd(8) hands out. Nothing needs to be registered, since
+    /// root writes maps without asking.
     pub fn of_root(user: &User) -> Self {
         let range = |file| {
             choose(&ranges(user, file, &[]), user, 0, file).unwrap_or_else(|_| Range {
-                start: free_start(&fs::read_to_string(file).unwrap_or_default()),
+                start: free_start(&fs::read_to_string(file).unwrap_or_default()).max(HIGH),
                 count: NEEDED,
             })
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::error::chain;
 use super::protocol::{HELLO, Report, Request};
-use super::{Error, Identity, keeper, overlay};
+use super::{Error, keeper, overlay};
 use crate::plan::{BootPlan, Step};
 use crate::store::{KeeperRecord, Runtime};
 use crate::sys::namespace::{Kind, Namespaces};
@@ -16,7 +16,7 @@ use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket};
-use crate::userns;
+use crate::userns::{self, Identity};
 
 /// Whether a box is up: somebody listens on its socket.
 pub fn is_up(runtime: &Runtime) -> bool {
@@ -144,7 +144,7 @@ pub fn boot(
     // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever.
     let kinds = Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
     let tracing = trace.is_some();
-    let child = userns::spawn(proof, &identity.map, &identity.helpers, kinds, move |proof| {
+    let child = userns::spawn(proof, identity, kinds, move |proof| {
         let device = match fuse.map(|_| open_fuse()).transpose() {
             Ok(device) => device,
             Err(source) => return told(&report, &Error::Overlay { source }),

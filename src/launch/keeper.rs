@@ -37,6 +37,9 @@ pub(super) const NAMESPACES: [(Kind, &str); 6] = [
 /// How long what is left of a dead session has between `SIGHUP` and `SIGKILL`.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How often a keeper that has been told to end looks whether all have gone.
+const LAST_LOOKS: Duration = Duration::from_millis(5);
+
 /// A keeper looks this often at the most whether it may leave.
 const SHORTEST_LINGER: Duration = Duration::from_millis(100);
 
@@ -127,6 +130,8 @@ struct Keeper {
     condemned: Vec<(Pid, Instant)>,
     /// Set by [`Request::Stop`]: when all is killed.
     stopping: Option<Instant>,
+    /// Whether that has been done.
+    killed: bool,
     idle_since: Option<Instant>,
 }
 
@@ -154,6 +159,7 @@ impl Keeper {
             sessions: Vec::new(),
             condemned: Vec::new(),
             stopping: None,
+            killed: false,
             idle_since: Some(Instant::now()),
         })
     }
@@ -177,7 +183,9 @@ impl Keeper {
         let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), read)];
         fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
         let terms = self.condemned.iter().map(|(_, at)| *at);
-        let terms = terms.chain(self.stopping).chain(self.idle_since.map(|since| since + self.linger));
+        // The end of a session's program is reported to its parent, outside, and to nobody here.
+        let terms = terms.chain(self.stopping.map(|_| Instant::now() + LAST_LOOKS));
+        let terms = terms.chain(self.idle_since.map(|since| since + self.linger));
         let timeout = terms.min().map(|at| at.saturating_duration_since(Instant::now()));
         poll::wait(&fds, timeout)?;
         Ok(())
@@ -251,7 +259,8 @@ impl Keeper {
         for (leader, _) in due {
             self.signal_session(leader, Signal::SIGKILL);
         }
-        if self.stopping.is_some_and(|at| at <= now) {
+        if !self.killed && self.stopping.is_some_and(|at| at <= now) {
+            self.killed = true;
             return ignore_none(signal::kill_all(Some(Signal::SIGKILL)));
         }
         Ok(())

@@ -8,7 +8,6 @@ mod apply;
 mod boot;
 mod error;
 mod follow;
-mod identity;
 mod keeper;
 mod locale;
 mod offline;
@@ -22,7 +21,6 @@ mod shells;
 
 pub use boot::{Live, boot, connect, is_up, kill};
 pub use error::Error;
-pub use identity::Identity;
 pub use offline::run_in;
 
-pub use session::run;
+pub use session::{Terminfo, run};

@@ -5,14 +5,14 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use super::Error;
 use super::apply::apply;
 use super::error::chain;
-use super::{Error, Identity};
 use crate::plan::BootPlan;
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process::{self, Ended, Fork, Signal, SingleThread};
 use crate::sys::{stream, system, tty};
-use crate::userns;
+use crate::userns::{self, Identity};
 
 /// How much of a failed program's output is kept to be shown.
 const TAIL: usize = 4096;
@@ -36,7 +36,7 @@ pub fn run_in(
     let printing = OwnedFd::from(printing);
     // A network it has; it gets no chance to keep anything of ours open.
     let kinds = Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
-    let child = userns::spawn(proof, &identity.map, &identity.helpers, kinds, move |proof| {
+    let child = userns::spawn(proof, identity, kinds, move |proof| {
         match process::die_with_parent(Signal::SIGKILL).and_then(|()| process::fork(proof)) {
             Err(_) => process::EXIT_PANIC,
             Ok(Fork::Child) => process::finish(|| {

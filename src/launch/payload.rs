@@ -7,8 +7,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use super::protocol::Request;
-use super::{Error, Live, boot, locale, shells};
-use crate::host::Host;
+use super::{Error, Live, Terminfo, boot, locale, shells};
 use crate::plan::{Command, RUN_DIR, SessionPlan, WorkDir};
 use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
@@ -16,22 +15,6 @@ use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::{id, socket, stream, system, tty};
-
-/// A terminal's name and its compiled description.
-pub(super) type Terminfo = (String, Vec<u8>);
-
-/// The host's description of the caller's terminal, for a box that does not know it.
-pub(super) fn terminfo(host: &Host) -> Option<Terminfo> {
-    let term = host.var("TERM")?.to_str()?.to_owned();
-    if term.contains('/') || term.starts_with('.') {
-        return None;
-    }
-    let entry = format!("{}/{term}", term.chars().next()?);
-    let own = host.var("TERMINFO").map(PathBuf::from);
-    let system = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"].map(PathBuf::from);
-    let description = own.into_iter().chain(system).find_map(|dir| std::fs::read(dir.join(&entry)).ok())?;
-    Some((term, description))
-}
 
 /// What is said from inside to the side that stays outside.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use super::payload::{self, Word};
 use super::protocol::Request;
 use super::pump::Pump;
 use super::{Error, Live, boot};
-use crate::host::Host;
 use crate::plan::SessionPlan;
 use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
@@ -33,6 +32,9 @@ const PASSED_ON: [Signal; 8] = [
 /// foreground from the background would be stopped by it (tcsetpgrp(3)).
 const HANDLED: [Signal; 5] = [Signal::SIGCHLD, Signal::SIGWINCH, Signal::SIGTSTP, Signal::SIGCONT, Signal::SIGTTOU];
 
+/// A terminal's name and its compiled description (term(5)), for a box that does not know it.
+pub type Terminfo = (String, Vec<u8>);
+
 /// Runs a program in a live box and returns how it ended. `note` gets what the user should know.
 ///
 /// # Errors
@@ -41,13 +43,12 @@ pub fn run(
     proof: &SingleThread,
     live: Live,
     plan: &SessionPlan,
-    host: &Host,
+    terminfo: Option<Terminfo>,
     note: &mut dyn FnMut(&str),
 ) -> Result<Ended, Error> {
     let fail = |what| move |source| Error::Session { what, source };
     let watched: Vec<Signal> = PASSED_ON.into_iter().chain(HANDLED).collect();
     let signals = Signals::watch(&watched).map_err(fail("watch for signals"))?;
-    let terminfo = plan.terminal.then(|| payload::terminfo(host)).flatten();
     let follower = Follower::new(&plan.hostname, plan.terminal);
 
     // This process joins only what its child needs it to: a pid namespace counts for children, and takes the user

@@ -28,6 +28,9 @@ pub struct BoxConfig {
     /// Seconds that the box stays up after the last process in it has ended.
     #[serde(default = "default_linger")]
     pub linger: u32,
+    /// Whether the box is only there for one command, and goes with the envbox that made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ephemeral: bool,
 }
 
 fn default_linger() -> u32 {
@@ -62,6 +65,7 @@ impl BoxConfig {
             shell: None,
             env: BTreeMap::new(),
             linger: default_linger(),
+            ephemeral: false,
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Error, Staging, Store, private_dir, write_synced};
 use crate::image::{Digest, Image};
 use crate::recipe::{BoxConfig, BoxName};
+use crate::sys::{file, lock};
 
 /// Where a box is on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,16 @@ pub struct StoredBox {
     pub paths: BoxPaths,
 }
 
+/// The lock that the maker of a box holds on it.
+#[derive(Debug)]
+pub struct Owned(#[expect(dead_code, reason = "held for its lock")] fs::File);
+
+fn own(dir: &Path) -> Result<Owned, Error> {
+    let path = dir.join("image");
+    let locked = fs::File::open(&path).and_then(|file| lock::exclusive(&file).map(|()| file));
+    locked.map(Owned).map_err(|source| Error::Write { path, source })
+}
+
 impl Store {
     fn box_dir(&self, name: &BoxName) -> PathBuf {
         self.data.join("boxes").join(name.as_str())
@@ -46,11 +57,12 @@ impl Store {
         self.box_dir(name).is_dir()
     }
 
-    /// Makes a box of an image in the store. Costs a few small files, whatever the image.
+    /// Makes a box of an image in the store. Costs a few small files, whatever the image. The owner of an ephemeral box
+    /// holds what is returned for as long as it needs the box.
     ///
     /// # Errors
     /// [`Error::BoxExists`]; [`Error::Make`] or [`Error::Write`], and then there is no such box.
-    pub fn create_box(&self, name: &BoxName, config: &BoxConfig, image: &Digest) -> Result<(), Error> {
+    pub fn create_box(&self, name: &BoxName, config: &BoxConfig, image: &Digest) -> Result<Owned, Error> {
         let staging = self.stage()?;
         let staged = staging.path().join("box");
         for dir in ["upper", "work", "root"] {
@@ -59,11 +71,12 @@ impl Store {
         write_synced(&staged.join("box.yaml"), config.to_yaml().as_bytes())?;
         write_synced(&staged.join("image"), format!("{image}\n").as_bytes())?;
         let target = self.box_dir(name);
-        match crate::sys::file::rename_new(&staged, &target) {
+        let owned = own(&staged)?;
+        match file::rename_new(&staged, &target) {
             Ok(()) => {
                 // The directory is empty now; a failure leaves it to the sweep.
                 let _ = fs::remove_dir(staging.path());
-                Ok(())
+                Ok(owned)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::BoxExists(name.clone())),
             Err(source) => Err(Error::Make { path: target, source }),
@@ -94,6 +107,17 @@ impl Store {
             layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),
         };
         Ok(StoredBox { name: name.clone(), config, digest, image, paths })
+    }
+
+    /// Ephemeral boxes whose owner is gone. Their names begin with `run-`, so no others are looked at.
+    pub fn orphaned_boxes(&self) -> Vec<BoxName> {
+        let is_orphan = |name: &BoxName| {
+            let ephemeral = self.open_box(name).is_ok_and(|stored| stored.config.ephemeral);
+            let unlocked = || fs::File::open(self.box_dir(name).join("image")).and_then(lock::try_exclusive);
+            ephemeral && unlocked().unwrap_or(false)
+        };
+        let names = super::box_names(&self.data).into_iter();
+        names.filter(|name| name.as_str().starts_with("run-") && is_orphan(name)).collect()
     }
 
     /// Takes a box out of the store. What it was is in the staging directory, to be deleted inside the namespace.

@@ -17,7 +17,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-pub use boxes::{BoxPaths, StoredBox};
+pub use boxes::{BoxPaths, Owned, StoredBox};
 pub use error::Error;
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;

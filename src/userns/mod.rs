@@ -4,6 +4,7 @@
 //! the caller's code as root of the new user namespace. [`run`] does the same for work that ends with a value.
 
 mod error;
+mod identity;
 mod idmap;
 pub mod probe;
 mod spawn;
@@ -11,6 +12,7 @@ mod work;
 
 pub use crate::sys::namespace::Namespaces;
 pub use error::Error;
+pub use identity::{IdHelpers, Identity, IdentityError};
 pub use idmap::{Extent, IdMap, RANGE};
 pub use spawn::spawn;
 pub use work::{Work, run, start};

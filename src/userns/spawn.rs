@@ -6,8 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Error, Extent, IdMap, Namespaces};
-use crate::host::IdHelpers;
+use super::{Error, Extent, IdHelpers, IdMap, Identity, Namespaces};
 use crate::sys::process::{self, Fork, Pid, SingleThread};
 use crate::sys::{id, namespace};
 
@@ -22,8 +21,7 @@ use crate::sys::{id, namespace};
 /// [`Error`]; the child is gone by then.
 pub fn spawn(
     proof: &SingleThread,
-    map: &IdMap,
-    helpers: &IdHelpers,
+    identity: &Identity,
     namespaces: Namespaces,
     work: impl FnOnce(&SingleThread) -> u8,
 ) -> Result<Pid, Error> {
@@ -39,7 +37,7 @@ pub fn spawn(
         }
         Fork::Parent(pid) => {
             drop(child_end);
-            let result = let_in(pid, map, helpers, parent_end);
+            let result = let_in(pid, identity, parent_end);
             if result.is_err() {
                 // The closed socket has ended the child's wait; collecting it leaves no zombie.
                 let _ = process::wait(pid);
@@ -68,14 +66,15 @@ fn enter(proof: &SingleThread, namespaces: Namespaces, mut parent: UnixStream) -
 }
 
 /// The parent's half of the handshake.
-fn let_in(pid: Pid, map: &IdMap, helpers: &IdHelpers, mut child: UnixStream) -> Result<(), Error> {
+fn let_in(pid: Pid, identity: &Identity, mut child: UnixStream) -> Result<(), Error> {
     let mut errno = [0; 4];
     child.read_exact(&mut errno).map_err(|source| Error::Parent { what: "hear from the child", source })?;
     match i32::from_ne_bytes(errno) {
         0 => {}
         errno => return Err(Error::Refused { source: std::io::Error::from_raw_os_error(errno) }),
     }
-    match helpers {
+    let map = &identity.map;
+    match &identity.helpers {
         IdHelpers::Direct => {
             // As root the groups need not be denied, so setgroups works inside.
             write_map(pid, "gid_map", &map.gid)?;

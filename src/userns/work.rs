@@ -7,8 +7,7 @@ use std::os::unix::net::UnixStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Error, IdMap, Namespaces, spawn};
-use crate::host::IdHelpers;
+use super::{Error, Identity, Namespaces, spawn};
 use crate::sys::process::{self, Ended, Pid, SingleThread};
 
 /// Work under way in a child. It dies with this process; dropped before it is finished, it is killed.
@@ -19,15 +18,14 @@ pub struct Work<T> {
     result: PhantomData<T>,
 }
 
-/// Starts `work` in a forked child, as root of a new user namespace with `map` and in a mount namespace of its own. This
+/// Starts `work` in a forked child, as root of a new user namespace and in a mount namespace of its own. This
 /// process is free to do other things meanwhile, such as to start threads.
 ///
 /// # Errors
 /// [`Error`], if it does not come to the work.
 pub fn start<T, E>(
     proof: &SingleThread,
-    map: &IdMap,
-    helpers: &IdHelpers,
+    identity: &Identity,
     work: impl FnOnce(&SingleThread) -> Result<T, E>,
 ) -> Result<Work<T>, Error>
 where
@@ -37,7 +35,7 @@ where
     let (results, answer) =
         UnixStream::pair().map_err(|source| Error::Parent { what: "make a socket pair", source })?;
     // Owned by the closure: the parent's copy goes with it, so that the end of the child is the end of the stream.
-    let pid = spawn(proof, map, helpers, Namespaces::NEWNS, move |proof| {
+    let pid = spawn(proof, identity, Namespaces::NEWNS, move |proof| {
         let outcome = process::die_with_parent(process::Signal::SIGKILL)
             .map_err(|error| vec![error.to_string()])
             .and_then(|()| work(proof).map_err(|error| chain(&error)));
@@ -53,15 +51,14 @@ where
 /// [`Error`]. An error of the work's arrives as the texts of its whole chain of causes ([`Error::Work`]).
 pub fn run<T, E>(
     proof: &SingleThread,
-    map: &IdMap,
-    helpers: &IdHelpers,
+    identity: &Identity,
     work: impl FnOnce(&SingleThread) -> Result<T, E>,
 ) -> Result<T, Error>
 where
     T: Serialize + DeserializeOwned,
     E: std::error::Error,
 {
-    start(proof, map, helpers, work)?.finish()
+    start(proof, identity, work)?.finish()
 }
 
 impl<T: DeserializeOwned> Work<T> {

@@ -6,37 +6,37 @@ use std::path::Path;
 
 use super::check::{Check, reason};
 use super::packages;
-use crate::host::{Host, IdHelpers, Range, SubIds};
+use crate::host::{Host, Range, SubIds};
 use crate::sys::probe;
 use crate::sys::process::SingleThread;
-use crate::userns::{self, IdMap};
+use crate::userns::{self, IdHelpers, Identity, IdentityError};
 
 pub(super) fn checks(proof: &SingleThread, host: &Host) -> Vec<Check> {
-    let helpers = host.id_helpers();
-    if let Ok(IdHelpers::Direct) = helpers {
-        let map = map_of(host).map_or_else(|check| *check, |map| map_row(proof, &map, &IdHelpers::Direct));
+    if host.id_helpers() == Ok(IdHelpers::Direct) {
+        let map = Identity::of(host).map_or_else(|error| missing(&error), |identity| map_row(proof, &identity));
         return vec![Check::ok("newuidmap", "not needed: root writes maps itself"), map];
     }
     let mut checks: Vec<Check> = ["newuidmap", "newgidmap"].map(|name| program(host, name)).into();
-    match map_of(host) {
-        Err(check) => checks.push(*check),
-        Ok(map) => {
+    match Identity::of(host) {
+        // The rows above have said so.
+        Err(IdentityError::NoHelper(_)) => {
+            checks.extend(SubIds::of(&host.user).err().map(|error| missing(&error.into())));
+        }
+        Err(error) => checks.push(missing(&error)),
+        Ok(identity) => {
             checks.push(Check::ok("subordinate ids", ranges(host)));
-            checks.extend(helpers.ok().map(|helpers| map_row(proof, &map, &helpers)));
+            checks.push(map_row(proof, &identity));
         }
     }
     checks
 }
 
-/// The map that boxes would have, or the row that says why there is none.
-pub(super) fn map_of(host: &Host) -> Result<IdMap, Box<Check>> {
-    let ids = match host.id_helpers() {
-        Ok(IdHelpers::Direct) => Ok(SubIds::of_root(&host.user)),
-        _ => SubIds::of(&host.user),
-    };
-    match ids {
-        Ok(ids) => Ok(IdMap::keep_id(host.user.uid, host.user.gid, ids.uid.start, ids.gid.start)),
-        Err(error) => Err(Box::new(Check::missing("subordinate ids", reason(&error)).fix(error.remedy()))),
+/// The row that says why there is no map.
+fn missing(error: &IdentityError) -> Check {
+    let row = Check::missing("subordinate ids", reason(error));
+    match error {
+        IdentityError::SubIds(error) => row.fix(error.remedy()),
+        IdentityError::NoHelper(_) => row,
     }
 }
 
@@ -47,8 +47,8 @@ fn ranges(host: &Host) -> String {
 }
 
 /// The whole of it, by the way a box takes.
-fn map_row(proof: &SingleThread, map: &IdMap, helpers: &IdHelpers) -> Check {
-    match userns::run(proof, map, helpers, |_| Ok::<(), io::Error>(())) {
+fn map_row(proof: &SingleThread, identity: &Identity) -> Check {
+    match userns::run(proof, identity, |_| Ok::<(), io::Error>(())) {
         Ok(()) => Check::ok("id map", "written, and root inside"),
         Err(error) => Check::missing("id map", reason(&error)),
     }

@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::check::{Check, reason};
-use super::{identity, packages};
+use super::packages;
 use crate::host::Host;
 use crate::sys::probe::{self, FileSystem};
 use crate::sys::process::SingleThread;
-use crate::userns;
+use crate::userns::{self, Identity};
 
 /// File systems that cannot hold a store: their magic numbers (`linux/magic.h`) and what they lack.
 const UNFIT: [(u64, &str); 12] = [
@@ -73,11 +73,11 @@ fn judge(place: &Path, found: FileSystem) -> Vec<Check> {
 
 /// Stacks two directories where the boxes would be, inside the namespace that boxes have.
 fn overlay(proof: &SingleThread, host: &Host, place: &Path) -> Result<(), String> {
-    let (Ok(map), Ok(helpers)) = (identity::map_of(host), host.id_helpers()) else {
+    let Ok(identity) = Identity::of(host) else {
         return Err("cannot be tried without an id map".to_owned());
     };
     let trial = Trial::new(place).map_err(|error| format!("{}: {error}", place.display()))?;
-    let tried = userns::run(proof, &map, &helpers, |_| {
+    let tried = userns::run(proof, &identity, |_| {
         let outcome = probe::overlay(&trial.lower(), &trial.upper(), &trial.work());
         trial.remove();
         outcome

@@ -17,13 +17,14 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::AptMirror;
 use crate::image::{Digest, Image, Provenance};
-use crate::launch::{self, Identity};
+use crate::launch;
 use crate::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Setup, Suite};
 use crate::source::http::Client;
 use crate::source::{self, Trust};
 use crate::sys::root::{self, Open};
 use crate::sys::socket;
 use crate::unpack::{self, Deb, Root, dpkg};
+use crate::userns::Identity;
 use crate::{plan, userns};
 
 /// Besides what Debian requires of every system, and apt: what https needs.
@@ -100,9 +101,7 @@ fn build(
     let staging = context.store.stage()?;
     let tree = staging.layer()?;
     let (hand_out, hand_in) = socket::pair().map_err(Error::new)?;
-    let unpacking = userns::start(&proof()?, &identity.map, &identity.helpers, |_| {
-        unpack_all(&tree, &setup, &bootstrap.arch, hand_in)
-    })?;
+    let unpacking = userns::start(&proof()?, identity, |_| unpack_all(&tree, &setup, &bootstrap.arch, hand_in))?;
     let downloaded = bootstrap.download(client, &blobs(context), shown, &mut |package, file| {
         socket::send(&hand_out, package.name.as_bytes(), &[file])
     });

@@ -30,7 +30,7 @@ pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<D
             let staging = context.store.stage()?;
             let tree = staging.layer()?;
             let size = file.metadata().map_err(Error::new)?.len();
-            let report: Report = userns::run(&proof()?, &identity.map, &identity.helpers, |_| {
+            let report: Report = userns::run(&proof()?, &identity, |_| {
                 let bar = context.ui.progress("unpacking", Some(size));
                 fs::create_dir(&tree).map_err(Failure::Target)?;
                 let mut before = 0;

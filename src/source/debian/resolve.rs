@@ -164,9 +164,6 @@ fn key(bootstrap: &Bootstrap) -> Digest {
         let _ = writeln!(text, "package {}", package.digest.hex());
     }
     let setup = setup(bootstrap);
-    for (link, target) in &setup.links {
-        let _ = writeln!(text, "link {link} {target}");
-    }
     for file in &setup.files {
         let _ = writeln!(text, "file {} {:o} {}", file.path, file.mode, Digest::of(&file.content).hex());
     }

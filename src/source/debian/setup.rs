@@ -1,4 +1,4 @@
-//! What is to be written and run once a Debian's packages are unpacked. Data only; `build` carries it out.
+//! What is to be written and run once a Debian's packages are unpacked. Data only; `commands` carries it out.
 
 use super::Bootstrap;
 
@@ -16,9 +16,6 @@ pub struct SetupFile {
 /// How to make a system of unpacked packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// Symbolic links to make before anything is unpacked: (path, target). Their targets are directories to make as well.
-    /// Unpacking goes through them (a merged /usr, as all releases since 2019 are installed).
-    pub links: Vec<(&'static str, &'static str)>,
     /// Files to write after unpacking, before the script; their parents exist or are to be made with mode 0755.
     pub files: Vec<SetupFile>,
     /// A POSIX shell script for `/bin/sh -c`, to be run as root of the user namespace, in the new root, with /proc, /dev
@@ -39,16 +36,7 @@ pub fn setup(bootstrap: &Bootstrap) -> Setup {
     if bootstrap.ignore_valid_until {
         files.push(file("/etc/apt/apt.conf.d/90envbox-valid-until", 0o644, "Acquire::Check-Valid-Until \"false\";\n"));
     }
-    Setup { links: links(&bootstrap.arch), files, script: include_str!("configure.sh"), env: env(bootstrap.epoch) }
-}
-
-fn links(arch: &str) -> Vec<(&'static str, &'static str)> {
-    let mut links = vec![("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib")];
-    // Where the ABI puts the dynamic loader outside of /lib.
-    if matches!(arch, "amd64" | "ppc64el" | "loong64") {
-        links.push(("/lib64", "usr/lib64"));
-    }
-    links
+    Setup { files, script: include_str!("configure.sh"), env: env(bootstrap.epoch) }
 }
 
 fn env(epoch: u64) -> Vec<(&'static str, String)> {

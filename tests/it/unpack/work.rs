@@ -8,12 +8,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use envbox::host::{Host, IdHelpers, SubIds};
+use envbox::host::Host;
 use envbox::image::Digest;
 use envbox::sys::process::SingleThread;
 use envbox::sys::tree;
 use envbox::unpack::{self, Deb, Options, Root, dpkg};
-use envbox::userns::{self, IdMap};
+use envbox::userns::{self, Identity};
 use serde::{Deserialize, Serialize};
 
 /// What is to be done, and where: with the target `root`.
@@ -50,13 +50,8 @@ pub(crate) type Answer = Result<serde_json::Value, String>;
 #[allow(dead_code, reason = "the example's half; the tests only describe work")]
 pub(crate) fn run(target: &Path, work: Work) -> Answer {
     let host = Host::probe().unwrap();
-    let helpers = host.id_helpers().unwrap();
-    let sub = match helpers {
-        IdHelpers::Direct => SubIds::of_root(&host.user),
-        IdHelpers::Programs { .. } => SubIds::of(&host.user).unwrap(),
-    };
-    let map = IdMap::keep_id(host.user.uid, host.user.gid, sub.uid.start, sub.gid.start);
-    let done = userns::run(&SingleThread::prove().unwrap(), &map, &helpers, |_| perform(target, work));
+    let identity = Identity::of(&host).unwrap();
+    let done = userns::run(&SingleThread::prove().unwrap(), &identity, |_| perform(target, work));
     done.map_err(|error| match error {
         userns::Error::Work(chain) => chain.join(": "),
         other => panic!("{other}"),
