@@ -7,15 +7,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::chain;
+use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use super::{Error, keeper, overlay};
-use crate::plan::{BootPlan, Step};
+use crate::plan::{BootPlan, Overlay, Step};
 use crate::store::{KeeperRecord, Runtime};
 use crate::sys::namespace::{Kind, Namespaces};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
 use crate::sys::root::{self, Open};
-use crate::sys::{namespace, socket};
+use crate::sys::{namespace, socket, stream};
 use crate::userns::{self, Identity};
 
 /// Whether a box is up: somebody listens on its socket.
@@ -145,21 +146,21 @@ pub fn boot(
     let kinds = Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
     let tracing = trace.is_some();
     let child = userns::spawn(proof, identity, kinds, move |proof| {
-        let device = match fuse.map(|_| open_fuse()).transpose() {
-            Ok(device) => device,
+        let served = match fuse.map(|program| Served::new(program, plan)).transpose() {
+            Ok(served) => served,
             Err(source) => return told(&report, &Error::Overlay { source }),
         };
         match process::fork(proof) {
             Err(source) => told(&report, &Error::Session { what: "fork", source }),
-            Ok(Fork::Child) => process::finish(|| {
-                keeper::start(proof, plan, device, keeper::Ends { listener, lock: lock.into(), report }, tracing)
-            }),
-            Ok(Fork::Parent(_)) => match (fuse, device, plan.steps.first()) {
-                (Some(program), Some(device), Some(Step::Overlay(overlay))) => {
-                    told(&report, &Error::Overlay { source: overlay::serve(program, overlay, device, &log.into()) })
-                }
-                _ => 0,
-            },
+            Ok(Fork::Child) => {
+                let fuse = served.map(|served| served.fuse);
+                process::finish(|| {
+                    keeper::start(proof, plan, fuse, keeper::Ends { listener, lock: lock.into(), report }, tracing)
+                })
+            }
+            Ok(Fork::Parent(_)) => {
+                served.map_or(0, |served| told(&report, &Error::Overlay { source: served.serve(&log.into()) }))
+            }
         }
     })?;
     let result = await_ready(&reports, trace);
@@ -184,10 +185,31 @@ fn told(report: &OwnedFd, error: &Error) -> u8 {
     1
 }
 
-/// FUSE wants the device opened in the user namespace that mounts it.
-fn open_fuse() -> io::Result<OwnedFd> {
-    let device = fs::File::options().read(true).write(true).open("/dev/fuse")?;
-    Ok(device.into())
+/// A fuse-overlayfs to be: the keeper mounts, and the keeper's parent becomes the server.
+struct Served<'a> {
+    program: &'a Path,
+    overlay: &'a Overlay,
+    fuse: Fuse,
+    mounted: OwnedFd,
+}
+
+impl<'a> Served<'a> {
+    fn new(program: &'a Path, plan: &'a BootPlan) -> io::Result<Self> {
+        let Some(Step::Overlay(overlay)) = plan.steps.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let device = fs::File::options().read(true).write(true).open("/dev/fuse")?;
+        let (told, mounted) = process::pipe()?;
+        Ok(Self { program, overlay, fuse: Fuse { device: device.into(), mounted }, mounted: told })
+    }
+
+    /// Waits for the mount and serves it. Returns only if that cannot be.
+    fn serve(self, log: &OwnedFd) -> io::Error {
+        let Fuse { device, mounted } = self.fuse;
+        drop(mounted);
+        match stream::read(&self.mounted, &mut [0]) {
+            Ok(_) => overlay::serve(self.program, self.overlay, device, log),
+            Err(error) => error,
+        }
+    }
 }
 
 fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Result<(), Error> {

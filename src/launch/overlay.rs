@@ -11,14 +11,25 @@ use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::root::{self, Open};
 use crate::sys::{process, system};
 
+/// The mounting side of a FUSE file system whose server is another process.
+#[derive(Debug)]
+pub(super) struct Fuse {
+    /// `/dev/fuse`, opened in the user namespace that mounts it.
+    pub(super) device: OwnedFd,
+    /// Closed when it is mounted: before that the server can read nothing from the device (fuse(4), `EPERM`).
+    pub(super) mounted: OwnedFd,
+}
+
 /// Mounts the overlay on its root directory, and opens the merged tree.
 ///
 /// # Errors
 /// The kernel's, with what it logged.
-pub(super) fn mount(plan: &Overlay, fuse: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+pub(super) fn mount(plan: &Overlay, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     adopt(plan)?;
     let merged = match fuse {
-        Some(device) => fuse_mount(device)?,
+        // The device goes with it. While anybody but the server had it open, the end of the server would not be the end
+        // of the mount, and whoever looked into it would wait for ever.
+        Some(fuse) => fuse_mount(&fuse.device)?,
         None => kernel_mount(plan)?,
     };
     let place = root::open_absolute(&plan.root.0, Open::Path)?;

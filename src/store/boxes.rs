@@ -1,7 +1,8 @@
 //! Boxes: `box.yaml`, the image, and the directories of the overlay.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Staging, Store, private_dir, write_synced};
@@ -68,6 +69,9 @@ impl Store {
         for dir in ["upper", "work", "root"] {
             private_dir(&staged.join(dir))?;
         }
+        // It will be the box's root directory, and its mode is what the box sees.
+        fs::set_permissions(staged.join("upper"), Permissions::from_mode(0o755))
+            .map_err(|source| Error::Make { path: staged.join("upper"), source })?;
         write_synced(&staged.join("box.yaml"), config.to_yaml().as_bytes())?;
         write_synced(&staged.join("image"), format!("{image}\n").as_bytes())?;
         let target = self.box_dir(name);
