@@ -6,18 +6,30 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::overlay::{self, Fuse};
+use super::seal::seal;
 use super::{Error, account};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, Step};
 use crate::sys::mount::{self, Attributes, Context};
+use crate::sys::process::SingleThread;
 use crate::sys::root::{self, Open};
 use crate::sys::system;
+use crate::userns::IdMap;
+
+/// What carrying out a plan takes besides the plan.
+pub(super) struct Means<'a> {
+    pub(super) proof: &'a SingleThread,
+    /// The mounting side, where the overlay is fuse-overlayfs.
+    pub(super) fuse: Option<Fuse>,
+    /// The map behind the seal, for a plan that has one.
+    pub(super) inner: &'a IdMap,
+}
 
 /// Carries out a plan, as root of the user namespace and in a mount namespace of its own. Afterwards this process's root
 /// is the box's. Says each step to `trace` before it is taken.
 ///
 /// # Errors
 /// [`Error::Overlay`], [`Error::Step`].
-pub(super) fn apply(plan: &BootPlan, fuse: Option<Fuse>, trace: &mut dyn FnMut(&Step)) -> Result<(), Error> {
+pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&Step)) -> Result<(), Error> {
     let step_failed = |step: &Step, source| match step {
         Step::Overlay(_) => Error::Overlay { source },
         _ => Error::Step { step: step.to_string(), source },
@@ -25,10 +37,16 @@ pub(super) fn apply(plan: &BootPlan, fuse: Option<Fuse>, trace: &mut dyn FnMut(&
     let mut steps = plan.steps.iter();
     let first = steps.next().ok_or(Error::KeeperDied)?;
     trace(first);
-    let root = open_root(first, fuse).map_err(|source| step_failed(first, source))?;
+    let mut root = open_root(first, means.fuse).map_err(|source| step_failed(first, source))?;
     for step in steps {
         trace(step);
-        take(step, &root).map_err(|source| step_failed(step, source))?;
+        let taken = match step {
+            Step::Seal => seal(means.proof, means.inner)
+                .and_then(|()| root::open_absolute(Path::new("/"), Open::Directory))
+                .map(|behind| root = behind),
+            step => take(step, &root),
+        };
+        taken.map_err(|source| step_failed(step, source))?;
     }
     Ok(())
 }
@@ -51,7 +69,7 @@ fn open_root(step: &Step, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
 
 fn take(step: &Step, root: &OwnedFd) -> io::Result<()> {
     match step {
-        Step::Overlay(_) | Step::Directory { .. } => Err(io::ErrorKind::InvalidInput.into()),
+        Step::Overlay(_) | Step::Directory { .. } | Step::Seal => Err(io::ErrorKind::InvalidInput.into()),
         Step::MakeDir { at, mode, owner: (uid, gid) } => {
             let dir = root::make_dirs(root, at.as_path(), 0o755)?;
             root::chown(&dir, *uid, *gid)?;

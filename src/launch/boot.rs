@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use super::apply::Means;
 use super::error::chain;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
@@ -50,7 +51,8 @@ pub struct Live {
     /// The keeper, as the host sees it.
     pub pid: Pid,
     pub(super) connection: OwnedFd,
-    pub(super) namespaces: Vec<(Kind, OwnedFd)>,
+    outer: Vec<OwnedFd>,
+    inner: Vec<OwnedFd>,
     pub(super) run_dir: OwnedFd,
 }
 
@@ -81,14 +83,25 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
         return Ok(None);
     }
     let mut fds = fds.into_iter();
-    let namespaces: Vec<(Kind, OwnedFd)> = keeper::NAMESPACES.iter().map(|(kind, _)| *kind).zip(&mut fds).collect();
+    let outer: Vec<OwnedFd> = fds.by_ref().take(keeper::OUTER.len()).collect();
+    let inner: Vec<OwnedFd> = fds.by_ref().take(keeper::INNER.len()).collect();
     match fds.next() {
-        Some(run_dir) if &hello[..length] == HELLO => Ok(Some(Live { pid, connection, namespaces, run_dir })),
+        Some(run_dir) if &hello[..length] == HELLO => Ok(Some(Live { pid, connection, outer, inner, run_dir })),
         _ => Err(Error::OtherVersion { pid: pid.as_raw() }),
     }
 }
 
 impl Live {
+    /// Joins the outer user namespace, which only has a say over its children's pid namespace, and that.
+    pub(super) fn join_outer(&self, proof: &SingleThread) -> io::Result<()> {
+        join(proof, &keeper::OUTER, &self.outer)
+    }
+
+    /// Joins all the rest; [`Live::join_outer`] must have come first.
+    pub(super) fn join_inner(&self, proof: &SingleThread) -> io::Result<()> {
+        join(proof, &keeper::INNER, &self.inner)
+    }
+
     /// Asks the keeper to end the box, and waits until it has. After `grace` seconds nothing is asked any more.
     ///
     /// # Errors
@@ -100,6 +113,10 @@ impl Live {
         let limit = Duration::from_secs(u64::from(grace)) + PATIENCE;
         await_end(&keeper, limit).map_err(fail)
     }
+}
+
+fn join(proof: &SingleThread, kinds: &[(Kind, &str)], namespaces: &[OwnedFd]) -> io::Result<()> {
+    kinds.iter().zip(namespaces).try_for_each(|((kind, _), namespace)| namespace::join(proof, namespace, *kind))
 }
 
 /// Waits for the process a pidfd names to be gone; kills it when the time is up.
@@ -142,8 +159,10 @@ pub fn boot(
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
     let (reports, report) = socket::pair().map_err(fail("make a socket pair"))?;
 
-    // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever.
-    let kinds = Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
+    // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever. The
+    // others come with the seal.
+    let kinds = Namespaces::NEWPID;
+    let inner = identity.map.within();
     let tracing = trace.is_some();
     let child = userns::spawn(proof, identity, kinds, move |proof| {
         let served = match fuse.map(|program| Served::new(program, plan)).transpose() {
@@ -154,8 +173,9 @@ pub fn boot(
             Err(source) => told(&report, &Error::Session { what: "fork", source }),
             Ok(Fork::Child) => {
                 let fuse = served.map(|served| served.fuse);
+                let means = Means { proof, fuse, inner: &inner };
                 process::finish(|| {
-                    keeper::start(proof, plan, fuse, keeper::Ends { listener, lock: lock.into(), report }, tracing)
+                    keeper::start(plan, means, keeper::Ends { listener, lock: lock.into(), report }, tracing)
                 })
             }
             Ok(Fork::Parent(_)) => {
@@ -252,16 +272,8 @@ fn start_time(pid: Pid) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
-/// Opens the namespaces of this process, to be handed out.
-pub(super) fn own_namespaces() -> io::Result<Vec<OwnedFd>> {
+/// Opens namespaces of this process, to be handed out.
+pub(super) fn own_namespaces(which: &[(Kind, &str)]) -> io::Result<Vec<OwnedFd>> {
     let open = |name: &str| root::open_absolute(&Path::new("/proc/self/ns").join(name), Open::Read);
-    keeper::NAMESPACES.iter().map(|(_, name)| open(name)).collect()
-}
-
-/// Joins one of a box's namespaces.
-pub(super) fn join(proof: &SingleThread, live: &Live, wanted: &[Kind]) -> io::Result<()> {
-    live.namespaces
-        .iter()
-        .filter(|(kind, _)| wanted.contains(kind))
-        .try_for_each(|(kind, namespace)| namespace::join(proof, namespace, *kind))
+    which.iter().map(|(_, name)| open(name)).collect()
 }

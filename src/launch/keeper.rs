@@ -12,24 +12,26 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Error;
-use super::apply::apply;
+use super::apply::{Means, apply};
 use super::boot::own_namespaces;
 use super::error::chain;
-use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::sys::namespace::{self, Kind, Namespaces};
 use crate::sys::poll::{self, Ready};
-use crate::sys::process::{self, Pid, SingleThread};
+use crate::sys::process::{self, Pid};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::{lock, socket, system, tty};
 
-/// The namespaces of a box, in the order in which a session joins them, and their names under `/proc/PID/ns`.
-pub(super) const NAMESPACES: [(Kind, &str); 6] = [
+/// The outer namespaces of a box: the user namespace that built it, and the pid namespace that belongs to that one. Names
+/// are those under `/proc/PID/ns`; the order is that in which a session joins them.
+pub(super) const OUTER: [(Kind, &str); 2] = [(Kind::User, "user"), (Kind::ProcessID, "pid")];
+
+/// The inner namespaces: the user namespace behind the seal, and those that belong to it.
+pub(super) const INNER: [(Kind, &str); 5] = [
     (Kind::User, "user"),
     (Kind::Mount, "mnt"),
-    (Kind::ProcessID, "pid"),
     (Kind::InterProcessCommunication, "ipc"),
     (Kind::HostNameAndNISDomainName, "uts"),
     (Kind::ControlGroup, "cgroup"),
@@ -56,10 +58,11 @@ pub(super) struct Ends {
 }
 
 /// Builds the root and keeps the box. The result is the exit status.
-pub(super) fn start(proof: &SingleThread, plan: &BootPlan, fuse: Option<Fuse>, ends: Ends, tracing: bool) -> u8 {
+pub(super) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends, tracing: bool) -> u8 {
     let Ends { listener, lock, report } = ends;
-    let outcome = set_up(proof, plan, fuse, &[listener.as_fd(), lock.as_fd(), report.as_fd()], &report, tracing)
-        .and_then(|()| Keeper::new(listener, lock, plan.linger).map_err(up_failed));
+    let keep = [listener.as_fd(), lock.as_fd(), report.as_fd()];
+    let outcome = set_up(plan, means, &keep, &report, tracing)
+        .and_then(|outer| Keeper::new(listener, lock, outer, plan.linger).map_err(up_failed));
     // Whether the process that started the box has lived to hear it makes no difference to the box.
     match outcome {
         Ok(mut keeper) => {
@@ -85,14 +88,14 @@ fn up_failed(source: io::Error) -> Error {
     Error::Session { what: "become the box's keeper", source }
 }
 
+/// Builds the root. The result are the outer namespaces, which cannot be opened any more from behind the seal.
 fn set_up(
-    proof: &SingleThread,
     plan: &BootPlan,
-    fuse: Option<Fuse>,
+    means: Means<'_>,
     keep: &[BorrowedFd<'_>],
     report: &OwnedFd,
     tracing: bool,
-) -> Result<(), Error> {
+) -> Result<Vec<OwnedFd>, Error> {
     // Nobody but its own loop may look into this process (CVE-2016-9962).
     process::set_dumpable(false).map_err(up_failed)?;
     tty::new_session().map_err(up_failed)?;
@@ -100,19 +103,20 @@ fn set_up(
     (0..3).try_for_each(|number| tty::as_standard(&null, number)).map_err(up_failed)?;
     drop(null);
     let mut keep = keep.to_vec();
-    keep.extend(fuse.iter().flat_map(|fuse| [fuse.device.as_fd(), fuse.mounted.as_fd()]));
+    keep.extend(means.fuse.iter().flat_map(|fuse| [fuse.device.as_fd(), fuse.mounted.as_fd()]));
     // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
     process::close_all_but(&keep).map_err(up_failed)?;
-    namespace::unshare(proof, Namespaces::NEWNS).map_err(up_failed)?;
+    let outer = own_namespaces(&OUTER).map_err(up_failed)?;
+    namespace::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
     system::set_umask(0);
-    apply(plan, fuse, &mut |step| {
+    apply(plan, means, &mut |step| {
         if tracing {
             // Only for the reader's eyes.
             let _ = Report::Step(step.to_string()).send(report);
         }
     })?;
     system::set_umask(0o022);
-    Ok(())
+    Ok(outer)
 }
 
 struct Keeper {
@@ -141,9 +145,10 @@ struct Session {
 }
 
 impl Keeper {
-    fn new(listener: OwnedFd, lock: OwnedFd, linger: u32) -> io::Result<Self> {
+    fn new(listener: OwnedFd, lock: OwnedFd, outer: Vec<OwnedFd>, linger: u32) -> io::Result<Self> {
         let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
-        let mut handout = own_namespaces()?;
+        let mut handout = outer;
+        handout.extend(own_namespaces(&INNER)?);
         handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
         let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
         socket::set_nonblocking(&listener)?;

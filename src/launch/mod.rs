@@ -16,6 +16,7 @@ mod overlay;
 mod payload;
 mod protocol;
 mod pump;
+mod seal;
 mod session;
 mod shells;
 

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::Error;
-use super::apply::apply;
+use super::apply::{Means, apply};
 use super::error::chain;
 use crate::plan::BootPlan;
 use crate::sys::namespace::{self, Namespaces};
@@ -40,7 +40,7 @@ pub fn run_in(
         match process::die_with_parent(Signal::SIGKILL).and_then(|()| process::fork(proof)) {
             Err(_) => process::EXIT_PANIC,
             Ok(Fork::Child) => process::finish(|| {
-                let error = become_program(proof, plan, argv, env, &printing);
+                let error = become_program(proof, identity, plan, argv, env, &printing);
                 // What cannot be said here shows in the exit status.
                 let _ = stream::write(&printing, chain(&error).join(": ").as_bytes());
                 process::EXIT_PANIC
@@ -76,6 +76,7 @@ pub fn run_in(
 
 fn become_program(
     proof: &SingleThread,
+    identity: &Identity,
     plan: &BootPlan,
     argv: &[&str],
     env: &[(std::ffi::OsString, std::ffi::OsString)],
@@ -90,7 +91,7 @@ fn become_program(
         tty::as_standard(null.as_fd(), 0).map_err(fail("close the input"))?;
         namespace::unshare(proof, Namespaces::NEWNS).map_err(fail("make a mount namespace"))?;
         system::set_umask(0);
-        apply(plan, None, &mut |_| {})?;
+        apply(plan, Means { proof, fuse: None, inner: &identity.map }, &mut |_| {})?;
         system::set_umask(0o022);
         tty::as_standard(printing, 1).map_err(fail("pass the output on"))?;
         tty::as_standard(printing, 2).map_err(fail("pass the output on"))?;

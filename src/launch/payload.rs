@@ -7,9 +7,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use super::protocol::Request;
-use super::{Error, Live, Terminfo, boot, locale, shells};
+use super::{Error, Live, Terminfo, locale, shells};
 use crate::plan::{Command, RUN_DIR, SessionPlan, WorkDir};
-use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
@@ -120,8 +119,7 @@ fn enter(
     signals: &Signals,
     word: &OwnedFd,
 ) -> Result<u8, Failure> {
-    let rest = [Kind::Mount, Kind::InterProcessCommunication, Kind::HostNameAndNISDomainName, Kind::ControlGroup];
-    boot::join(proof, &live, &rest).map_err(Failure::new(b'J', ""))?;
+    live.join_inner(proof).map_err(Failure::new(b'J', ""))?;
     tty::new_session().map_err(Failure::new(b'J', ""))?;
     Request::Session(process::own_pid()).send(&live.connection).map_err(Failure::new(b'J', ""))?;
 

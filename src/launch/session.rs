@@ -8,9 +8,8 @@ use super::follow::Follower;
 use super::payload::{self, Word};
 use super::protocol::Request;
 use super::pump::Pump;
-use super::{Error, Live, boot};
+use super::{Error, Live};
 use crate::plan::SessionPlan;
-use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Ended, Fork, Pid, SingleThread};
 use crate::sys::signal::{self, Signal, Signals};
@@ -53,8 +52,7 @@ pub fn run(
 
     // This process joins only what its child needs it to: a pid namespace counts for children, and takes the user
     // namespace's privilege. It stays in the host's mount namespace, and holds nothing of the box's open.
-    boot::join(proof, &live, &[Kind::User, Kind::ProcessID])
-        .map_err(|source| Error::Join { what: "enter its namespaces", source })?;
+    live.join_outer(proof).map_err(|source| Error::Join { what: "enter its namespaces", source })?;
     follower.refresh_all(&live.run_dir).map_err(fail("write the box's resolver configuration"))?;
     let (words, word) = socket::pair().map_err(fail("make a socket pair"))?;
     match process::fork(proof).map_err(fail("fork"))? {

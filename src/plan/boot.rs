@@ -90,8 +90,6 @@ impl BootPlan {
             }));
         }
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
-        let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
-        steps.push(Step::Hostname(hostname.to_string()));
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
         steps.push(Step::Bind {
             from: host(&user.home),
@@ -102,6 +100,11 @@ impl BootPlan {
         });
         steps.extend(hidden_in(&request.hidden, &user.home));
         steps.push(Step::PivotRoot);
+        steps.push(Step::Seal);
+        // Both are of namespaces that the seal has made.
+        steps.push(Step::Mqueue { at: BoxPath::known("/dev/mqueue") });
+        let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
+        steps.push(Step::Hostname(hostname.to_string()));
         Ok(Self { steps, linger: request.config.linger })
     }
 }
@@ -147,6 +150,7 @@ fn devices() -> Vec<Step> {
     }));
     steps.push(Step::Devpts { at: BoxPath::known("/dev/pts") });
     steps.push(Step::Tmpfs { at: BoxPath::known("/dev/shm"), mode: 0o1777 });
+    steps.push(Step::MakeDir { at: BoxPath::known("/dev/mqueue"), mode: 0o755, owner: (0, 0) });
     let links = [
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
@@ -163,7 +167,6 @@ fn devices() -> Vec<Step> {
 /// dangerous files in it belong to a root that is not mapped here.
 fn kernel_views() -> Vec<Step> {
     let mut steps = vec![
-        Step::Mqueue { at: BoxPath::known("/dev/mqueue") },
         Step::Proc { at: BoxPath::known("/proc") },
         // A sysfs of one's own needs a network namespace of one's own; the host's, read-only, is the other way.
         Step::Bind {

@@ -93,6 +93,9 @@ pub enum Step {
     Hostname(String),
     /// Makes the root the root, and lets go of the host's.
     PivotRoot,
+    /// Locks all mounts made so far: from here on in a user namespace inside the first, with UTS, IPC and cgroup namespaces
+    /// of its own.
+    Seal,
 }
 
 /// What the two overlay file systems have in common.
@@ -170,6 +173,7 @@ impl fmt::Display for Step {
             Self::Sudo { user, .. } => write!(f, "sudo      for {user}"),
             Self::Hostname(name) => write!(f, "hostname  {name}"),
             Self::PivotRoot => write!(f, "pivot_root"),
+            Self::Seal => write!(f, "seal      (mounts are locked from here on)"),
         }
     }
 }

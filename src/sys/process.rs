@@ -246,3 +246,8 @@ pub fn close_rest_on_exec() -> io::Result<()> {
     let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// The parent's id, in this process's pid namespace.
+pub fn parent() -> Pid {
+    nix::unistd::getppid()
+}

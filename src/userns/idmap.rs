@@ -33,6 +33,13 @@ impl IdMap {
         Self { uid: keep_id(uid, sub_uid), gid: keep_id(gid, sub_gid) }
     }
 
+    /// The map of a namespace inside this one in which every id stays what it is.
+    #[must_use]
+    pub fn within(&self) -> Self {
+        let same = |extents: &[Extent]| extents.iter().map(|&e| Extent { outside: e.inside, ..e }).collect();
+        Self { uid: same(&self.uid), gid: same(&self.gid) }
+    }
+
     /// What `/proc/PID/{uid,gid}_map` takes: one extent a line.
     pub fn lines(extents: &[Extent]) -> String {
         extents.iter().map(|e| format!("{} {} {}\n", e.inside, e.outside, e.count)).collect()
@@ -61,6 +68,13 @@ mod tests {
     #[test]
     fn the_own_id_stays_and_the_rest_is_subordinate() {
         assert_eq!(lines(1000), "0 100000 1000\n1000 1000 1\n1001 101000 64535\n");
+    }
+
+    #[test]
+    fn within_it_every_id_is_the_same() {
+        let map = IdMap::keep_id(1000, 100, 100_000, 200_000).within();
+        assert_eq!(IdMap::lines(&map.uid), "0 0 1000\n1000 1000 1\n1001 1001 64535\n");
+        assert_eq!(IdMap::lines(&map.gid), "0 0 100\n100 100 1\n101 101 65435\n");
     }
 
     #[test]

@@ -1,0 +1,51 @@
+//! The lock on a finished root: a second user namespace, inside the first.
+//!
+//! Mounts that a mount namespace has from one of a more privileged user namespace are locked (mount_namespaces(7)): they
+//! cannot be taken away to show what is under them, nor made writable. So box-root can neither uncover the store under
+//! the home, nor change the agent that all boxes share. The ids inside are the same; only the rights over what was built
+//! outside are gone.
+
+use std::fs;
+use std::io;
+
+use crate::sys::namespace::{self, Namespaces};
+use crate::sys::process::{self, Ended, Fork, SingleThread};
+use crate::sys::stream;
+use crate::userns::IdMap;
+
+/// Moves this process into a user namespace of its own with `map`, and into the namespaces that are to belong to it. The
+/// root it sees is the same; descriptors of mounts from before are of another mount namespace now.
+///
+/// # Errors
+/// unshare(2)'s; those of writing the map.
+pub(super) fn seal(proof: &SingleThread, map: &IdMap) -> io::Result<()> {
+    let (made_read, made) = process::pipe()?;
+    match process::fork(proof)? {
+        Fork::Child => {
+            drop(made);
+            process::finish(|| {
+                // Without the byte: the other side has failed.
+                let written = matches!(stream::read(&made_read, &mut [0]), Ok(Some(1))) && write(map).is_ok();
+                u8::from(!written)
+            })
+        }
+        Fork::Parent(writer) => {
+            drop(made_read);
+            let kinds = Namespaces::NEWNS | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
+            namespace::unshare(proof, Namespaces::NEWUSER | kinds)?;
+            // The map of an undumpable process belongs to the machine's own root. Nobody is here yet to abuse it.
+            process::set_dumpable(true)?;
+            stream::write(&made, &[1])?;
+            let ended = process::wait(writer)?;
+            process::set_dumpable(false)?;
+            if ended == Ended::Exited(0) { Ok(()) } else { Err(io::Error::other("the map could not be written")) }
+        }
+    }
+}
+
+/// Writes the map of this process's parent, which has its privilege from the namespace that both came from.
+fn write(map: &IdMap) -> io::Result<()> {
+    let parent = process::parent();
+    fs::write(format!("/proc/{parent}/uid_map"), IdMap::lines(&map.uid))?;
+    fs::write(format!("/proc/{parent}/gid_map"), IdMap::lines(&map.gid))
+}
