@@ -1,14 +1,13 @@
 //! A child in new namespaces, with the map written by this process.
 
-use std::fs;
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::{Error, Extent, IdHelpers, IdMap, Identity, Namespaces};
-use crate::sys::process::{self, Fork, Pid, SingleThread};
-use crate::sys::{id, namespace};
+use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
+use crate::sys::{id, namespace, system, tty};
 
 /// Forks a child into a new user namespace with `map`, and into whatever other `namespaces` are asked for, and runs
 /// `work` there as root. Returns the child once its map is written; the child's exit status is what `work` returns, or
@@ -37,7 +36,7 @@ pub fn spawn(
         }
         Fork::Parent(pid) => {
             drop(child_end);
-            let result = let_in(pid, identity, parent_end);
+            let result = let_in(proof, pid, identity, parent_end);
             if result.is_err() {
                 // The closed socket has ended the child's wait; collecting it leaves no zombie.
                 let _ = process::wait(pid);
@@ -66,12 +65,12 @@ fn enter(proof: &SingleThread, namespaces: Namespaces, mut parent: UnixStream) -
 }
 
 /// The parent's half of the handshake.
-fn let_in(pid: Pid, identity: &Identity, mut child: UnixStream) -> Result<(), Error> {
+fn let_in(proof: &SingleThread, pid: Pid, identity: &Identity, mut child: UnixStream) -> Result<(), Error> {
     let mut errno = [0; 4];
     child.read_exact(&mut errno).map_err(|source| Error::Parent { what: "hear from the child", source })?;
     match i32::from_ne_bytes(errno) {
         0 => {}
-        errno => return Err(Error::Refused { source: std::io::Error::from_raw_os_error(errno) }),
+        errno => return Err(Error::Refused { source: io::Error::from_raw_os_error(errno) }),
     }
     let map = &identity.map;
     match &identity.helpers {
@@ -82,8 +81,8 @@ fn let_in(pid: Pid, identity: &Identity, mut child: UnixStream) -> Result<(), Er
         }
         IdHelpers::Programs { newuidmap, newgidmap } => {
             // Both at the same time: each costs about a millisecond, most of it its exec.
-            let uid = Helper::start(newuidmap, pid, &map.uid);
-            let gid = Helper::start(newgidmap, pid, &map.gid);
+            let uid = Helper::start(proof, newuidmap, pid, &map.uid);
+            let gid = Helper::start(proof, newgidmap, pid, &map.gid);
             uid?.finish()?;
             gid?.finish()?;
         }
@@ -99,29 +98,51 @@ fn write_map(pid: Pid, file: &str, extents: &[Extent]) -> Result<(), Error> {
 /// A running `newuidmap` or `newgidmap` (newuidmap(1)).
 struct Helper<'a> {
     program: &'a Path,
-    process: std::process::Child,
+    pid: Pid,
+    complaints: UnixStream,
 }
 
 impl<'a> Helper<'a> {
-    fn start(program: &'a Path, pid: Pid, extents: &[Extent]) -> Result<Self, Error> {
-        let mut command = Command::new(program);
-        command.arg(pid.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        for Extent { inside, outside, count } in extents {
-            command.args([inside.to_string(), outside.to_string(), count.to_string()]);
+    /// Forked, and not spawned by the standard library: that waits for each program to have been loaded, and the second of
+    /// the two could only begin then.
+    fn start(proof: &SingleThread, program: &'a Path, pid: Pid, extents: &[Extent]) -> Result<Self, Error> {
+        let fail = |source| Error::Helper { program: program.to_owned(), source };
+        let (complaints, stderr) = UnixStream::pair().map_err(fail)?;
+        match process::fork(proof).map_err(fail)? {
+            Fork::Child => process::finish(|| {
+                let error = become_helper(program, pid, extents, &stderr);
+                // The parent reads it as the program's own words.
+                let _ = (&stderr).write_all(error.to_string().as_bytes());
+                process::EXIT_PANIC
+            }),
+            Fork::Parent(pid) => Ok(Self { program, pid, complaints }),
         }
-        let process = command.spawn().map_err(|source| Error::Helper { program: program.to_owned(), source })?;
-        Ok(Self { program, process })
     }
 
-    fn finish(self) -> Result<(), Error> {
-        let program = self.program.to_owned();
-        match self.process.wait_with_output() {
-            Err(source) => Err(Error::Helper { program, source }),
-            Ok(output) if output.status.success() => Ok(()),
-            Ok(output) => {
-                let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(Error::HelperRefused { program, message })
-            }
+    fn finish(mut self) -> Result<(), Error> {
+        let fail = |source| Error::Helper { program: self.program.to_owned(), source };
+        let mut message = String::new();
+        self.complaints.read_to_string(&mut message).map_err(fail)?;
+        match process::wait(self.pid).map_err(fail)? {
+            Ended::Exited(0) => Ok(()),
+            _ => Err(Error::HelperRefused { program: self.program.to_owned(), message: message.trim().to_owned() }),
         }
+    }
+}
+
+fn become_helper(program: &Path, pid: Pid, extents: &[Extent], stderr: &UnixStream) -> io::Error {
+    let prepared = || {
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        tty::as_standard(&null, 0)?;
+        tty::as_standard(&null, 1)?;
+        tty::as_standard(stderr, 2)
+    };
+    let numbers = |e: &Extent| [e.inside, e.outside, e.count].map(|number| number.to_string());
+    let mut argv = vec![program.to_string_lossy().into_owned(), pid.to_string()];
+    argv.extend(extents.iter().flat_map(numbers));
+    match prepared() {
+        // Setuid programs clear their environment anyhow; the C library's own variables would only slow them down.
+        Ok(()) => system::exec(program, &argv, &[]),
+        Err(error) => error,
     }
 }
