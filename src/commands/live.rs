@@ -120,7 +120,7 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
         let mut copy = File::create_new(&staged)?;
         std::io::copy(&mut &exe, &mut copy)?;
         copy.sync_data()?;
-        sys::root::chmod(&copy, 0o4755)
+        sys::fs::set_mode(&copy, 0o4755)
     })?;
     context.store.commit_agent(&staging, &path)?;
     Ok(path)

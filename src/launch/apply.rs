@@ -12,7 +12,7 @@ use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
 use crate::sys::root::{self, Open};
-use crate::sys::system;
+use crate::sys::{fs, system};
 use crate::userns::IdMap;
 
 /// What carrying out a plan takes besides the plan.
@@ -72,8 +72,8 @@ fn take(step: &Step, root: &OwnedFd) -> io::Result<()> {
         Step::Overlay(_) | Step::Directory { .. } | Step::Seal => Err(io::ErrorKind::InvalidInput.into()),
         Step::MakeDir { at, mode, owner: (uid, gid) } => {
             let dir = root::make_dirs(root, at.as_path(), 0o755)?;
-            root::chown(&dir, *uid, *gid)?;
-            root::chmod(&dir, *mode)
+            fs::set_owner(&dir, *uid, *gid)?;
+            fs::set_mode(&dir, *mode)
         }
         Step::Tmpfs { at, mode } => {
             let tmpfs = Context::open("tmpfs")?;

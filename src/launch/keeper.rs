@@ -22,7 +22,7 @@ use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Pid};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
-use crate::sys::{lock, socket, system, tty};
+use crate::sys::{fs, lock, socket, system, tty};
 
 /// The outer namespaces of a box: the user namespace that built it, and the pid namespace that belongs to that one. Names
 /// are those under `/proc/PID/ns`; the order is that in which a session joins them.
@@ -272,8 +272,8 @@ impl Keeper {
 
     /// Signals every process of a session, whatever its process group.
     fn signal_session(&self, leader: Pid, signal: Signal) {
-        let Ok(entries) = root::names(&self.proc) else { return };
-        let pids = entries.iter().filter_map(|name| name.to_str()?.parse().ok()).map(Pid::from_raw);
+        let Ok(entries) = fs::list(&self.proc) else { return };
+        let pids = entries.iter().filter_map(|(name, _)| name.to_str()?.parse().ok()).map(Pid::from_raw);
         for pid in pids.filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader)) {
             // It may have ended in between.
             let _ = signal::kill(pid, signal);

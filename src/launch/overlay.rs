@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::plan::{HostPath, Overlay};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::root::{self, Open};
-use crate::sys::{process, system};
+use crate::sys::{self, process, system};
 
 /// The mounting side of a FUSE file system whose server is another process.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ fn adopt(plan: &Overlay) -> io::Result<()> {
     if have.uid() == want.uid() && have.gid() == want.gid() {
         return Ok(());
     }
-    root::chmod(&upper, want.mode() & 0o7777)?;
-    root::chown(&upper, want.uid(), want.gid())
+    sys::fs::set_owner(&upper, want.uid(), want.gid())?;
+    sys::fs::set_mode(&upper, want.mode() & 0o7777)
 }
 
 fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {

@@ -2,10 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+
+use super::fs;
 
 /// Opens a path as if `root` were `/` (openat2(2), `RESOLVE_IN_ROOT`), without following magic links.
 ///
@@ -90,34 +92,33 @@ pub fn replace_with_symlink(dir: impl AsFd, name: &OsStr, target: &Path) -> io::
 /// # Errors
 /// Those of open(2), write(2) and rename(2).
 pub fn replace_file(dir: impl AsFd, name: &OsStr, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replace(dir.as_fd(), name, bytes, mode, None)
+}
+
+/// [`replace_file`], for an owner.
+///
+/// # Errors
+/// Those of [`replace_file`], and fchown(2)'s.
+pub fn replace_file_owned(dir: impl AsFd, name: &OsStr, bytes: &[u8], owner: Owner) -> io::Result<()> {
+    replace(dir.as_fd(), name, bytes, owner.mode, Some(owner))
+}
+
+fn replace(dir: BorrowedFd<'_>, name: &OsStr, bytes: &[u8], mode: u32, owner: Option<Owner>) -> io::Result<()> {
     use std::io::Write as _;
     let mut staged = OsStr::new(".envbox.").to_owned();
     staged.push(name);
-    match rustix::fs::unlinkat(&dir, &staged, AtFlags::empty()) {
+    match rustix::fs::unlinkat(dir, &staged, AtFlags::empty()) {
         Ok(()) | Err(rustix::io::Errno::NOENT) => {}
         Err(errno) => return Err(errno.into()),
     }
-    let fd = open(&dir, Path::new(&staged), Open::Create(mode))?;
-    rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
-    std::fs::File::from(fd).write_all(bytes)?;
-    Ok(rustix::fs::renameat(&dir, &staged, &dir, name)?)
-}
-
-/// Sets the owner of an open file (fchown(2)); also one opened with `O_PATH`.
-///
-/// # Errors
-/// fchownat(2)'s; `EINVAL` for an id without a mapping.
-pub fn chown(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
-    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-    Ok(rustix::fs::chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
-}
-
-/// Sets the permission bits of an open file or directory (fchmod(2)).
-///
-/// # Errors
-/// fchmod(2)'s.
-pub fn chmod(file: impl AsFd, mode: u32) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?)
+    let mut file = std::fs::File::from(open(dir, Path::new(&staged), Open::Create(mode))?);
+    if let Some(Owner { uid, gid, .. }) = owner {
+        fs::set_owner(&file, uid, gid)?;
+    }
+    // Whatever the umask has taken away.
+    fs::set_mode(&file, mode)?;
+    file.write_all(bytes)?;
+    Ok(rustix::fs::renameat(dir, &staged, dir, name)?)
 }
 
 /// Opens a path of the process's own root.
@@ -172,32 +173,4 @@ pub fn read_with_owner(root: impl AsFd, path: &Path) -> io::Result<(Vec<u8>, Own
     let mut bytes = Vec::new();
     file.take(LARGEST).read_to_end(&mut bytes)?;
     Ok((bytes, Owner { uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o7777 }))
-}
-
-/// [`replace_file`], for an owner.
-///
-/// # Errors
-/// Those of [`replace_file`] and [`chown`].
-pub fn replace_file_owned(dir: impl AsFd, name: &OsStr, bytes: &[u8], owner: Owner) -> io::Result<()> {
-    replace_file(&dir, name, bytes, owner.mode)?;
-    let file = open(&dir, Path::new(name), Open::PathNoFollow)?;
-    // chown clears the setuid bits; these files have none.
-    chown(&file, owner.uid, owner.gid)
-}
-
-/// The names in an open directory, `.` and `..` left out (getdents64(2)).
-///
-/// # Errors
-/// getdents64(2)'s.
-pub fn names(dir: impl AsFd) -> io::Result<Vec<std::ffi::OsString>> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name != "." && name != ".." {
-            names.push(name.to_owned());
-        }
-    }
-    Ok(names)
 }

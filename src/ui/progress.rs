@@ -93,6 +93,8 @@ impl Progress {
 fn line(label: &str, done: u64, total: Option<u64>) -> String {
     match total {
         Some(total) => format!("{label}: {} of {}\n", HumanBytes(done), HumanBytes(total)),
+        // Something that is waited for rather than measured.
+        None if done == 0 => format!("{label}\n"),
         None => format!("{label}: {}\n", HumanBytes(done)),
     }
 }
@@ -105,6 +107,7 @@ mod tests {
     fn a_line_says_how_far_it_is() {
         assert_eq!(line("fetching", 3 << 20, Some(1 << 30)), "fetching: 3.00 MiB of 1.00 GiB\n");
         assert_eq!(line("fetching", 512, None), "fetching: 512 B\n");
+        assert_eq!(line("looking it up", 0, None), "looking it up\n");
     }
 
     #[test]
