@@ -8,12 +8,15 @@ use envbox::cli::{self, Cli};
 use envbox::commands;
 use envbox::error::{EXIT_FAILURE, Result};
 use envbox::host::Host;
+use envbox::sys::signal::{self, Signal};
 use envbox::ui::{Colour, Ui, Verbosity};
 
 fn main() -> ExitCode {
     if let Some(entry) = std::env::args_os().next().and_then(|name| agent::entry(&name)) {
         return agent(entry);
     }
+    // A caller that ignores it would leave us without children to wait for (wait(2)); nothing can be done if this fails.
+    let _ = signal::set_default(Signal::SIGCHLD);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error, EXIT_FAILURE),

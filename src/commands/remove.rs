@@ -12,7 +12,12 @@ use crate::ui::Ui;
 
 pub(super) fn run(args: &Remove, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let names = if args.all { store::box_names(context.store.data()) } else { args.names.clone() };
+    let mut names = if args.all { store::box_names(context.store.data()) } else { args.names.clone() };
+    names.sort_unstable();
+    names.dedup();
+    if args.force {
+        names.retain(|name| context.store.has_box(name));
+    }
     for name in &names {
         check(&context, name, args.force)?;
     }

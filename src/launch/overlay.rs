@@ -123,6 +123,8 @@ pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &Owned
         crate::sys::tty::as_standard(&null, 0)?;
         crate::sys::tty::as_standard(log, 1)?;
         crate::sys::tty::as_standard(log, 2)?;
+        // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
+        process::close_rest_on_exec()?;
         // libfuse takes a descriptor that is a mounted /dev/fuse in the place of the mount point.
         let device = process::inheritable(device)?;
         let mount_point = format!("/dev/fd/{device}");

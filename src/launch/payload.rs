@@ -58,14 +58,17 @@ impl From<Failure> for Error {
     }
 }
 
+/// Bytes of a text at the most, so that a message fits: room for any path, and enough of any other word to know it by.
+const LONGEST: usize = 4096 + 256;
+
 impl Word {
     fn send(&self, socket: impl AsFd) -> io::Result<()> {
         let nothing = &[] as &[OwnedFd];
         match self {
-            Self::Note(text) => socket::send(socket, &[b"N", text.as_bytes()].concat(), nothing),
+            Self::Note(text) => socket::send(socket, &[b"N", head(text.as_bytes())].concat(), nothing),
             Self::Terminal(master) => socket::send(socket, b"T", &[master]),
             Self::Failed(Failure { kind, errno, text }) => {
-                let bytes = [b"F", &[*kind][..], &errno.to_ne_bytes(), text.as_bytes()].concat();
+                let bytes = [b"F", &[*kind][..], &errno.to_ne_bytes(), head(text.as_bytes())].concat();
                 socket::send(socket, &bytes, nothing)
             }
             Self::Running => socket::send(socket, b"R", nothing),
@@ -89,6 +92,10 @@ impl Word {
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
+}
+
+fn head(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(LONGEST)]
 }
 
 /// Becomes the program, or, where the program needs somebody to suspend it, its session's leader. Returns only the exit
@@ -206,6 +213,10 @@ fn resolve(command: &Command, env: &mut Vec<(OsString, OsString)>) -> Result<(Pa
 /// Finds a program as execvp(3) does: a name with a slash is a path, any other is looked for on the session's `PATH`. A
 /// file that is there but may not be executed is remembered as the reason.
 fn search(name: &OsStr, env: &[(OsString, OsString)]) -> io::Result<PathBuf> {
+    if name.is_empty() {
+        // No file is called that, though every directory of the path would do for it.
+        return Err(io::Error::from_raw_os_error(ENOENT));
+    }
     if name.as_bytes().contains(&b'/') {
         return Ok(name.into());
     }
@@ -274,8 +285,9 @@ fn lead(
                     Ok(()) => program(),
                     Err(error) => fail()(error),
                 };
-                drop(start);
+                // Before the pipe ends, which the leader takes for success; if nobody hears it there is nobody to tell.
                 let _ = Word::Failed(failure).send(word);
+                drop(start);
                 process::EXIT_PANIC
             })
         }

@@ -69,5 +69,6 @@ pub fn set_umask(mask: u32) -> u32 {
 pub fn check_executable(path: &Path) -> io::Result<()> {
     use rustix::fs::{Access, AtFlags, CWD};
     rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
-    if path.is_dir() { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    // With its number, which goes from process to process.
+    if path.is_dir() { Err(rustix::io::Errno::ACCESS.into()) } else { Ok(()) }
 }

@@ -7,11 +7,14 @@
 
 mod support;
 
+mod boxes;
 mod completions;
 mod doctor;
 mod help;
 mod readme;
+mod session;
 mod source;
+mod terminal;
 mod tidy;
 mod unpack;
 mod usage;

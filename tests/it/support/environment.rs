@@ -113,9 +113,14 @@ pub(crate) struct Outcome {
 
 impl Run<'_> {
     /// What it reads; without this, nothing.
-    #[allow(dead_code, reason = "only tests of boxes have something to read")]
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
+        self
+    }
+
+    /// Adds an argument.
+    pub(crate) fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
+        self.command.arg(word);
         self
     }
 

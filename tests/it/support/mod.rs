@@ -1,9 +1,11 @@
 //! What tests are made of.
 
+pub(crate) mod boxes;
 mod environment;
 mod golden;
 mod pty;
 pub(crate) mod requirement;
+pub(crate) mod rootfs;
 
 use std::path::PathBuf;
 
