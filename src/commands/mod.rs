@@ -6,6 +6,7 @@ mod create;
 mod doctor;
 mod enter;
 mod identity;
+mod janitor;
 mod list;
 mod live;
 mod manual;

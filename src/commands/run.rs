@@ -1,15 +1,12 @@
 //! `envbox run`
 
-use std::os::fd::OwnedFd;
-
-use super::{create, identity, live, provision, remove, session, sweep};
+use super::janitor::Janitor;
+use super::{create, identity, provision, remove, session, sweep};
 use crate::cli::Run;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::recipe::{BoxConfig, BoxName};
-use crate::sys::process::{self, Fork};
-use crate::sys::{stream, tty};
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
@@ -60,44 +57,17 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     }
     let name: BoxName = format!("run-{}", std::process::id()).parse()?;
     let owned = context.store.create_box(&name, &config, &image)?;
-    let failed = |error| Error::new(format!("cannot see to the box's end: {error}"));
-    let (over, running) = process::pipe().map_err(failed)?;
-    // Somebody has to remove the box when this process is killed; and this process could not anyhow, since who has joined
-    // a pid namespace can fork no more when that has ended.
-    match process::fork(&live::proof()?).map_err(failed)? {
-        Fork::Child => {
-            drop(running);
-            process::finish(|| see_off(context, &name, &over))
-        }
-        Fork::Parent(janitor) => {
-            drop((over, owned));
-            let stored = context.store.open_box(&name).map_err(Error::from);
-            let outcome = stored.and_then(|stored| session::run(context, &stored, wish));
-            drop(running);
-            process::wait(janitor).map_err(failed)?;
-            outcome
-        }
-    }
-}
-
-/// Waits until the session is over, one way or another, and removes its box.
-fn see_off(context: &Context<'_>, name: &BoxName, over: &OwnedFd) -> u8 {
-    let removed = || -> Result<()> {
-        // Out of reach of the keys that are meant for the command.
-        tty::new_session().map_err(Error::new)?;
-        // Nothing is ever written; the end comes when the other side ends.
-        while stream::read(over, &mut [0]).map_err(Error::new)?.is_none() {}
-        remove::remove(context, name)?;
+    // Not by this process: who has joined a pid namespace can fork no more when that has ended.
+    let janitor = Janitor::hire(context, || {
+        remove::remove(context, &name)?;
         sweep::abandoned(context, &identity::of(context)?);
         Ok(())
-    };
-    match removed() {
-        Ok(()) => 0,
-        Err(error) => {
-            context.ui.error(&error);
-            error.exit_status()
-        }
-    }
+    })?;
+    drop(owned);
+    let stored = context.store.open_box(&name).map_err(Error::from);
+    let outcome = stored.and_then(|stored| session::run(context, &stored, wish));
+    janitor.dismiss()?;
+    outcome
 }
 
 /// The name of the box that an image gets when nobody has named it: the image's own, as far as it can be one.

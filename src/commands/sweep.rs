@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
 
+use super::janitor::Janitor;
 use super::live::proof;
 use super::remove;
 use crate::context::Context;
@@ -30,6 +31,17 @@ pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
 fn say(context: &Context<'_>, what: &str, error: &Error) {
     let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
     context.ui.warning(&format!("{what}: {}", texts.join(": ")));
+}
+
+/// Has all that is left behind deleted when this process is done, or gone.
+///
+/// # Errors
+/// Where nothing can be forked.
+pub(super) fn afterwards(context: &Context<'_>, identity: &Identity) -> Result<Janitor> {
+    Janitor::hire(context, || {
+        abandoned(context, identity);
+        Ok(())
+    })
 }
 
 /// Deletes staging directories and everything in them.

@@ -36,7 +36,7 @@ pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> R
         return Ok(digest);
     }
     let identity = identity::of(context)?;
-    sweep::abandoned(context, &identity);
+    let janitor = sweep::afterwards(context, &identity)?;
     context.ui.note(&format!("building Debian {suite} from its package archive"));
     let request = request(suite, options)?;
     let shown = Shown::on(context.ui);
@@ -45,6 +45,7 @@ pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> R
     if !context.store.has_layer(&bootstrap.key) {
         build(context, &identity, &bootstrap, &client, &shown)?;
     }
+    janitor.dismiss()?;
     let image = Image { layers: vec![bootstrap.key], provenance: provenance(&bootstrap) };
     Ok(context.store.commit_image(&name, &image)?)
 }

@@ -21,7 +21,7 @@ pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<D
         return Ok(digest);
     }
     let identity = identity::of(context)?;
-    sweep::abandoned(context, &identity);
+    let janitor = sweep::afterwards(context, &identity)?;
     let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
     let Fetched { file, digest, origin, trust } = fetched;
     let layer = match digest.filter(|digest| context.store.has_layer(digest)) {
@@ -49,6 +49,7 @@ pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<D
             report.digest
         }
     };
+    janitor.dismiss()?;
     let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let provenance = Provenance { origin, trust: trust.to_string(), title };
     Ok(context.store.commit_image(&name, &Image { layers: vec![layer], provenance })?)
