@@ -64,11 +64,13 @@ pub fn run(
             drop(word);
             let terminal = hear_first_words(&words, note)?;
             let pump = terminal.map(Pump::new).transpose().map_err(fail("prepare the terminal"))?;
-            let mut session = Session { child, signals, words, pump, follower, live };
+            // The namespaces go: a descriptor would keep the box's mounts alive when the box is gone.
+            let Live { connection, run_dir, .. } = live;
+            let mut session = Session { child, signals, words, pump, follower, connection, run_dir };
             match session.attend().map_err(fail("attend to the session"))? {
                 Outcome::Ended(ended) => {
                     // A keeper that has gone has no more to hear.
-                    let _ = Request::Bye.send(&session.live.connection);
+                    let _ = Request::Bye.send(&session.connection);
                     Ok(ended)
                 }
                 // Without a farewell the keeper ends whatever does not go by itself.
@@ -106,7 +108,8 @@ struct Session {
     words: OwnedFd,
     pump: Option<Pump>,
     follower: Follower,
-    live: Live,
+    connection: OwnedFd,
+    run_dir: OwnedFd,
 }
 
 impl Session {
@@ -125,7 +128,7 @@ impl Session {
                 return Ok(Outcome::HungUp);
             }
             if before_pump > 2 && ready[2].read {
-                self.follower.refresh_changed(&self.live.run_dir)?;
+                self.follower.refresh_changed(&self.run_dir)?;
             }
             if ready[1].read {
                 match Word::receive(&self.words) {
