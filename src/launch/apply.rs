@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use super::overlay::Fuse;
 use super::{Error, account, overlay};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, Step};
 use crate::sys::mount::{self, Attributes, Context};
@@ -16,7 +17,7 @@ use crate::sys::system;
 ///
 /// # Errors
 /// [`Error::Overlay`], [`Error::Step`].
-pub(super) fn apply(plan: &BootPlan, fuse: Option<&OwnedFd>, trace: &mut dyn FnMut(&Step)) -> Result<(), Error> {
+pub(super) fn apply(plan: &BootPlan, fuse: Option<Fuse>, trace: &mut dyn FnMut(&Step)) -> Result<(), Error> {
     let step_failed = |step: &Step, source| match step {
         Step::Overlay(_) => Error::Overlay { source },
         _ => Error::Step { step: step.to_string(), source },
@@ -33,7 +34,7 @@ pub(super) fn apply(plan: &BootPlan, fuse: Option<&OwnedFd>, trace: &mut dyn FnM
 }
 
 /// The first step: the root, attached somewhere, and open.
-fn open_root(step: &Step, fuse: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+fn open_root(step: &Step, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     mount::follow_host()?;
     match step {
         Step::Overlay(plan) => overlay::mount(plan, fuse),

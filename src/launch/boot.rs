@@ -145,21 +145,25 @@ pub fn boot(
     let kinds = Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
     let tracing = trace.is_some();
     let child = userns::spawn(proof, &identity.map, &identity.helpers, kinds, move |proof| {
-        let device = match fuse.map(|_| open_fuse()).transpose() {
-            Ok(device) => device,
+        let (mount, server) = match fuse.map(|_| overlay::open_fuse()).transpose() {
+            Ok(fuse) => fuse.unzip(),
             Err(source) => return told(&report, &Error::Overlay { source }),
         };
         match process::fork(proof) {
             Err(source) => told(&report, &Error::Session { what: "fork", source }),
             Ok(Fork::Child) => process::finish(|| {
-                keeper::start(proof, plan, device, keeper::Ends { listener, lock: lock.into(), report }, tracing)
+                drop(server);
+                keeper::start(proof, plan, mount, keeper::Ends { listener, lock: lock.into(), report }, tracing)
             }),
-            Ok(Fork::Parent(_)) => match (fuse, device, plan.steps.first()) {
-                (Some(program), Some(device), Some(Step::Overlay(overlay))) => {
-                    told(&report, &Error::Overlay { source: overlay::serve(program, overlay, device, &log.into()) })
+            Ok(Fork::Parent(_)) => {
+                drop(mount);
+                match (fuse, server, plan.steps.first()) {
+                    (Some(program), Some(server), Some(Step::Overlay(overlay))) => {
+                        told(&report, &Error::Overlay { source: overlay::serve(program, overlay, server, &log.into()) })
+                    }
+                    _ => 0,
                 }
-                _ => 0,
-            },
+            }
         }
     })?;
     let result = await_ready(&reports, trace);
@@ -167,11 +171,21 @@ pub fn boot(
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result?;
+    result.map_err(|error| explained(error, fuse, runtime))?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
     let start_time = start_time(live.pid).unwrap_or_default();
     runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time })?;
     Ok(live)
+}
+
+/// A refused overlay, with what fuse-overlayfs has said about it.
+fn explained(error: Error, fuse: Option<&Path>, runtime: &Runtime) -> Error {
+    match (error, fuse.and_then(|_| fs::read_to_string(runtime.fuse_log()).ok())) {
+        (Error::Overlay { source }, Some(log)) if !log.trim().is_empty() => {
+            Error::Overlay { source: io::Error::new(source.kind(), format!("{source}: {}", log.trim())) }
+        }
+        (error, _) => error,
+    }
 }
 
 /// Tells the parent of a failure; the result is the exit status.
@@ -182,12 +196,6 @@ fn told(report: &OwnedFd, error: &Error) -> u8 {
         _ => Report::Failed(chain(error)).send(report),
     };
     1
-}
-
-/// FUSE wants the device opened in the user namespace that mounts it.
-fn open_fuse() -> io::Result<OwnedFd> {
-    let device = fs::File::options().read(true).write(true).open("/dev/fuse")?;
-    Ok(device.into())
 }
 
 fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Result<(), Error> {

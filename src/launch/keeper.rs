@@ -15,6 +15,7 @@ use super::Error;
 use super::apply::apply;
 use super::boot::own_namespaces;
 use super::error::chain;
+use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::sys::namespace::{self, Kind, Namespaces};
@@ -52,7 +53,7 @@ pub(super) struct Ends {
 }
 
 /// Builds the root and keeps the box. The result is the exit status.
-pub(super) fn start(proof: &SingleThread, plan: &BootPlan, fuse: Option<OwnedFd>, ends: Ends, tracing: bool) -> u8 {
+pub(super) fn start(proof: &SingleThread, plan: &BootPlan, fuse: Option<Fuse>, ends: Ends, tracing: bool) -> u8 {
     let Ends { listener, lock, report } = ends;
     let outcome = set_up(proof, plan, fuse, &[listener.as_fd(), lock.as_fd(), report.as_fd()], &report, tracing)
         .and_then(|()| Keeper::new(listener, lock, plan.linger).map_err(up_failed));
@@ -84,7 +85,7 @@ fn up_failed(source: io::Error) -> Error {
 fn set_up(
     proof: &SingleThread,
     plan: &BootPlan,
-    fuse: Option<OwnedFd>,
+    fuse: Option<Fuse>,
     keep: &[BorrowedFd<'_>],
     report: &OwnedFd,
     tracing: bool,
@@ -96,19 +97,17 @@ fn set_up(
     (0..3).try_for_each(|number| tty::as_standard(&null, number)).map_err(up_failed)?;
     drop(null);
     let mut keep = keep.to_vec();
-    keep.extend(fuse.as_ref().map(OwnedFd::as_fd));
+    keep.extend(fuse.iter().flat_map(Fuse::fds));
     // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
     process::close_all_but(&keep).map_err(up_failed)?;
     namespace::unshare(proof, Namespaces::NEWNS).map_err(up_failed)?;
     system::set_umask(0);
-    apply(plan, fuse.as_ref(), &mut |step| {
+    apply(plan, fuse, &mut |step| {
         if tracing {
             // Only for the reader's eyes.
             let _ = Report::Step(step.to_string()).send(report);
         }
     })?;
-    // The mount holds what it needs of the device.
-    drop(fuse);
     system::set_umask(0o022);
     Ok(())
 }

@@ -2,23 +2,57 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::plan::{HostPath, Overlay};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::root::{self, Open};
-use crate::sys::{process, system};
+use crate::sys::{process, stream, system};
+
+/// An open `/dev/fuse`, in the hands of the process that mounts it.
+#[derive(Debug)]
+pub(super) struct Fuse {
+    device: OwnedFd,
+    /// Closed when it is mounted, or never will be: the server waits for that.
+    mounted: OwnedFd,
+}
+
+/// The same device, in the hands of the process that becomes the server.
+#[derive(Debug)]
+pub(super) struct Server {
+    device: OwnedFd,
+    mounted: OwnedFd,
+}
+
+/// Opens `/dev/fuse`. FUSE wants that done in the user namespace that mounts it (fuse(4)).
+///
+/// # Errors
+/// open(2)'s, pipe2(2)'s.
+pub(super) fn open_fuse() -> io::Result<(Fuse, Server)> {
+    let device = OwnedFd::from(fs::File::options().read(true).write(true).open("/dev/fuse")?);
+    let (wait, mounted) = process::pipe()?;
+    Ok((Fuse { device: device.try_clone()?, mounted }, Server { device, mounted: wait }))
+}
+
+impl Fuse {
+    /// Its descriptors.
+    pub(super) fn fds(&self) -> [BorrowedFd<'_>; 2] {
+        [self.device.as_fd(), self.mounted.as_fd()]
+    }
+}
 
 /// Mounts the overlay on its root directory, and opens the merged tree.
 ///
 /// # Errors
-/// The kernel's, with what it logged.
-pub(super) fn mount(plan: &Overlay, fuse: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+/// The kernel's, with what it logged; `NotConnected` where fuse-overlayfs has given up.
+pub(super) fn mount(plan: &Overlay, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     adopt(plan)?;
     let merged = match fuse {
-        Some(device) => fuse_mount(device)?,
+        // Both descriptors go here, before the tree is looked at: the server may begin, and if it ends, nobody else
+        // holds the device, so whoever waits for an answer gets an error.
+        Some(fuse) => fuse_mount(&fuse.device)?,
         None => kernel_mount(plan)?,
     };
     let place = root::open_absolute(&plan.root.0, Open::Path)?;
@@ -96,7 +130,7 @@ fn fuse_mount(device: &OwnedFd) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// Returns only if it cannot be executed.
-pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &OwnedFd) -> io::Error {
+pub(super) fn serve(program: &Path, plan: &Overlay, server: Server, log: &OwnedFd) -> io::Error {
     let options = {
         let mut options = std::ffi::OsString::from("lowerdir=");
         options.push(joined(plan.layers.iter().rev().map(|layer| layer.0.as_path())));
@@ -107,6 +141,9 @@ pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &Owned
         options
     };
     let run = || {
+        let Server { device, mounted } = server;
+        // A server that reads from a device without a mount gets an error, and leaves.
+        stream::read(&mounted, &mut [0])?;
         crate::sys::tty::new_session()?;
         let null = root::open_absolute(Path::new("/dev/null"), Open::Read)?;
         crate::sys::tty::as_standard(&null, 0)?;
