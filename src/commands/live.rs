@@ -27,6 +27,8 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     if let Some(live) = launch::connect(&runtime)? {
         return Ok(live);
     }
+    // While this process waited, the box may have been removed, and another one made of its name.
+    let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
     let agent = agent(context, &identity)?;

@@ -41,6 +41,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A keeper looks this often at the most whether it may leave.
 const SHORTEST_LINGER: Duration = Duration::from_millis(100);
 
+/// "Too many open files", in the system and in the process (errno(3)).
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
+
 /// The keeper's ends of what connects it with the host.
 #[derive(Debug)]
 pub(super) struct Ends {
@@ -127,6 +130,8 @@ struct Keeper {
     /// Set by [`Request::Stop`]: when all is killed.
     stopping: Option<Instant>,
     idle_since: Option<Instant>,
+    /// There is no descriptor left for another connection: the next one waits until a session has ended.
+    full: bool,
 }
 
 struct Session {
@@ -137,6 +142,8 @@ struct Session {
 
 impl Keeper {
     fn new(listener: OwnedFd, lock: OwnedFd, linger: u32) -> io::Result<Self> {
+        // Each session costs one, and the limit is that of whoever happened to come first.
+        process::raise_descriptor_limit()?;
         let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
         let mut handout = own_namespaces()?;
         handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
@@ -154,6 +161,7 @@ impl Keeper {
             condemned: Vec::new(),
             stopping: None,
             idle_since: Some(Instant::now()),
+            full: false,
         })
     }
 
@@ -173,7 +181,8 @@ impl Keeper {
     /// Waits for whatever comes next: a signal, a connection, a word of a session, or the end of a term.
     fn wait(&self) -> io::Result<()> {
         let read = Ready { read: true, write: false };
-        let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), read)];
+        let knocking = Ready { read: !self.full, write: false };
+        let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), knocking)];
         fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
         let terms = self.condemned.iter().map(|(_, at)| *at);
         let terms = terms.chain(self.stopping).chain(self.idle_since.map(|since| since + self.linger));
@@ -197,6 +206,10 @@ impl Keeper {
             match socket::accept(&self.listener) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.raw_os_error().is_some_and(|errno| NO_DESCRIPTOR.contains(&errno)) => {
+                    self.full = true;
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
                 Ok(connection) => {
                     // A peer that is gone already shows when it is listened to.
@@ -235,6 +248,7 @@ impl Keeper {
     }
 
     fn part_with(&mut self, session: &Session) {
+        self.full = false;
         if let (Some(leader), false) = (session.leader, session.said_bye) {
             self.signal_session(leader, Signal::SIGHUP);
             self.signal_session(leader, Signal::SIGCONT);
@@ -248,7 +262,10 @@ impl Keeper {
         self.condemned = waiting;
         let due: Vec<(Pid, Instant)> = due;
         for (leader, _) in due {
-            self.signal_session(leader, Signal::SIGKILL);
+            // A leader's parent is outside of the box, so its end is no event here: it is looked for once more.
+            if self.signal_session(leader, Signal::SIGKILL) {
+                self.condemned.push((leader, now + LAST_WORDS));
+            }
         }
         if self.stopping.is_some_and(|at| at <= now) {
             return ignore_none(signal::kill_all(Some(Signal::SIGKILL)));
@@ -256,14 +273,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Signals every process of a session, whatever its process group.
-    fn signal_session(&self, leader: Pid, signal: Signal) {
-        let Ok(entries) = root::names(&self.proc) else { return };
+    /// Signals every process of a session, whatever its process group, and says whether there was any.
+    fn signal_session(&self, leader: Pid, signal: Signal) -> bool {
+        let entries = root::names(&self.proc).unwrap_or_default();
         let pids = entries.iter().filter_map(|name| name.to_str()?.parse().ok()).map(Pid::from_raw);
-        for pid in pids.filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader)) {
-            // It may have ended in between.
-            let _ = signal::kill(pid, signal);
-        }
+        let members = pids.filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader));
+        // It may have ended in between.
+        members.map(|pid| signal::kill(pid, signal)).count() > 0
     }
 
     fn begin_stop(&mut self, grace: u32) {
