@@ -76,9 +76,8 @@ fn stop_ends_all_that_runs() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox();
     let (polite, deaf) = (long_sleep(), long_sleep());
-    let script = format!(
-        "exec >/dev/null 2>&1; sleep {polite} & setsid sh -c 'trap \"\" TERM HUP; sleep {deaf}; :' & sleep 1"
-    );
+    let script =
+        format!("exec >/dev/null 2>&1; sleep {polite} & setsid sh -c 'trap \"\" TERM HUP; sleep {deaf}; :' & sleep 1");
     env.sh(&script).succeeds();
     assert_eq!((sleepers(&polite).len(), sleepers(&deaf).len()), (1, 1));
     env.envbox(["stop", "--time", "1", BOX]).succeeds();

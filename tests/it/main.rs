@@ -9,8 +9,12 @@ mod support;
 
 mod boxes;
 mod completions;
+mod crash;
 mod doctor;
 mod help;
+mod keeper;
+mod many;
+mod overlay;
 mod readme;
 mod session;
 mod source;
