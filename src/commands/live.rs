@@ -117,12 +117,19 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
     let exe = File::open("/proc/self/exe").map_err(Error::new)?;
     let staging = context.store.stage()?;
     let staged = staging.agent()?;
-    userns::run(&proof()?, &identity.map, &identity.helpers, |_| -> std::io::Result<()> {
-        let mut copy = File::create_new(&staged)?;
-        std::io::copy(&mut &exe, &mut copy)?;
-        copy.sync_data()?;
-        sys::root::chmod(&copy, 0o4755)
+    userns::run(&proof()?, &identity.map, &identity.helpers, |_| {
+        let copied = || {
+            let mut copy = File::create_new(&staged)?;
+            std::io::copy(&mut &exe, &mut copy)?;
+            copy.sync_data()?;
+            sys::root::chmod(&copy, 0o4755)
+        };
+        copied().map_err(NotCopied)
     })?;
     context.store.commit_agent(&staging, &path)?;
     Ok(path)
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot copy this program, which boxes have as their sudo, into the store")]
+struct NotCopied(#[source] std::io::Error);
