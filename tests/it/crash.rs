@@ -48,8 +48,8 @@ fn create_is_killed_at_twenty_points() {
         env.envbox(["rm", "--yes", "--force", BOX]).succeeds();
         // What a killed process was about may still be unpacked for an instant.
         eventually("staging is empty", || {
-            env.envbox(["rm", "--all", "--yes"]).succeeds();
-            env.envbox(["run", "--rm"]).arg(&image).arg("true").succeeds();
+            env.envbox(args).succeeds();
+            env.envbox(["rm", "--yes", BOX]).succeeds();
             env.staged().is_empty()
         });
         assert_eq!(mounts(), before, "point {point}");

@@ -42,7 +42,7 @@ fn cirros_has_its_own_shell_and_tools() {
     assert!(env.run(["cat", "/etc/cirros/version"]).succeeds().stdout.starts_with("0.5.2"));
     let outcome = env.envbox(["enter", BOX]).stdin("echo $SHELL; sudo id -u; whoami\n").succeeds();
     let lines: Vec<&str> = outcome.stdout.lines().collect();
-    assert_eq!((lines[0], lines[1]), ("/bin/sh", "0"));
+    assert_eq!((lines[0], lines[1]), ("/bin/ash", "0"));
     assert_eq!(env.run(["stat", "-c", "%u", "/home/cirros"]).output().stdout, "1000\n");
 }
 
