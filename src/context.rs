@@ -1,5 +1,8 @@
 //! What every command that has to do with boxes works with.
 
+use std::fs;
+use std::path::PathBuf;
+
 use crate::error::Result;
 use crate::host::Host;
 use crate::store::Store;
@@ -26,9 +29,19 @@ impl<'a> Context<'a> {
         Ok(Self { host, ui, store })
     }
 
-    /// Directories of the host's that no box may see.
-    pub fn hidden(&self) -> Vec<std::path::PathBuf> {
-        let dirs = &self.host.dirs;
-        vec![dirs.data.clone(), dirs.cache.clone(), dirs.runtime.clone()]
+    /// Directories of the host's that no box may see, by their names and, where links lead to them under another name into
+    /// the home that boxes see, by that name.
+    pub fn hidden(&self) -> Vec<PathBuf> {
+        let (dirs, home) = (&self.host.dirs, &self.host.user.home);
+        let real_home = fs::canonicalize(home).unwrap_or_else(|_| home.clone());
+        let named = [&dirs.data, &dirs.cache, &dirs.runtime];
+        let in_home = named.iter().filter_map(|dir| {
+            let real = fs::canonicalize(dir).ok()?;
+            Some(home.join(real.strip_prefix(&real_home).ok()?))
+        });
+        let mut hidden: Vec<PathBuf> = named.into_iter().cloned().chain(in_home).collect();
+        hidden.sort_unstable();
+        hidden.dedup();
+        hidden
     }
 }

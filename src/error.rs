@@ -167,9 +167,9 @@ impl From<userns::Error> for Error {
     }
 }
 
-impl From<plan::NotABoxPath> for Error {
-    fn from(error: plan::NotABoxPath) -> Self {
-        Self::new(error)
+impl From<plan::NotAHome> for Error {
+    fn from(error: plan::NotAHome) -> Self {
+        Self::new(error).hint("HOME=/some/directory envbox …")
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     if let Some(live) = launch::connect(&runtime)? {
         return Ok(live);
     }
+    // While this process waited, the box may have been removed, and another one made of its name.
+    let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
     let agent = agent(context, &identity)?;
@@ -125,3 +127,7 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
     context.store.commit_agent(&staging, &path)?;
     Ok(path)
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot copy this program, which boxes have as their sudo, into the store")]
+struct NotCopied(#[source] std::io::Error);

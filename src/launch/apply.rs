@@ -107,8 +107,11 @@ fn split(at: &BoxPath) -> io::Result<(&Path, &OsStr)> {
     at.as_path().parent().zip(at.as_path().file_name()).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
-/// Attaches a mount on a directory of the box's, which is made if it is missing.
+/// Attaches a mount on a directory of the box's, which is made if it is missing. A link in its place goes: what it leads
+/// to may be another directory when the home is there, so that the mount would be in one place, and found in another.
 fn attach(mount: &OwnedFd, root: &OwnedFd, at: &BoxPath) -> io::Result<()> {
+    let (parent, name) = split(at)?;
+    root::remove_symlink(root::make_dirs(root, parent, 0o755)?, name)?;
     let place = root::make_dirs(root, at.as_path(), 0o755)?;
     mount::attach(mount, place)
 }

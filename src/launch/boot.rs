@@ -188,11 +188,21 @@ pub fn boot(
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result?;
+    result.map_err(|error| explained(error, fuse, runtime))?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
     let start_time = start_time(live.pid).unwrap_or_default();
     runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time })?;
     Ok(live)
+}
+
+/// A refused overlay, with what fuse-overlayfs has said about it.
+fn explained(error: Error, fuse: Option<&Path>, runtime: &Runtime) -> Error {
+    match (error, fuse.and_then(|_| fs::read_to_string(runtime.fuse_log()).ok())) {
+        (Error::Overlay { source }, Some(log)) if !log.trim().is_empty() => {
+            Error::Overlay { source: io::Error::new(source.kind(), format!("{source}: {}", log.trim())) }
+        }
+        (error, _) => error,
+    }
 }
 
 /// Tells the parent of a failure; the result is the exit status.

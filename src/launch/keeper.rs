@@ -15,6 +15,7 @@ use super::Error;
 use super::apply::{Means, apply};
 use super::boot::own_namespaces;
 use super::error::chain;
+use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::sys::namespace::{self, Kind, Namespaces};
@@ -45,6 +46,9 @@ const LAST_LOOKS: Duration = Duration::from_millis(5);
 
 /// A keeper looks this often at the most whether it may leave.
 const SHORTEST_LINGER: Duration = Duration::from_millis(100);
+
+/// "Too many open files", in the system and in the process (errno(3)).
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
 
 /// The keeper's ends of what connects it with the host.
 #[derive(Debug)]
@@ -136,6 +140,8 @@ struct Keeper {
     /// Whether that has been done.
     killed: bool,
     idle_since: Option<Instant>,
+    /// There is no descriptor left for another connection: the next one waits until a session has ended.
+    full: bool,
 }
 
 struct Session {
@@ -165,6 +171,7 @@ impl Keeper {
             stopping: None,
             killed: false,
             idle_since: Some(Instant::now()),
+            full: false,
         })
     }
 
@@ -184,7 +191,8 @@ impl Keeper {
     /// Waits for whatever comes next: a signal, a connection, a word of a session, or the end of a term.
     fn wait(&self) -> io::Result<()> {
         let read = Ready { read: true, write: false };
-        let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), read)];
+        let knocking = Ready { read: !self.full, write: false };
+        let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), knocking)];
         fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
         let terms = self.condemned.iter().map(|(_, at)| *at);
         // The end of a session's program is reported to its parent, outside, and to nobody here.
@@ -210,6 +218,10 @@ impl Keeper {
             match socket::accept(&self.listener) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.raw_os_error().is_some_and(|errno| NO_DESCRIPTOR.contains(&errno)) => {
+                    self.full = true;
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
                 Ok(connection) => {
                     // A peer that is gone already shows when it is listened to.
@@ -248,6 +260,7 @@ impl Keeper {
     }
 
     fn part_with(&mut self, session: &Session) {
+        self.full = false;
         if let (Some(leader), false) = (session.leader, session.said_bye) {
             self.signal_session(leader, Signal::SIGHUP);
             self.signal_session(leader, Signal::SIGCONT);
@@ -261,7 +274,10 @@ impl Keeper {
         self.condemned = waiting;
         let due: Vec<(Pid, Instant)> = due;
         for (leader, _) in due {
-            self.signal_session(leader, Signal::SIGKILL);
+            // A leader's parent is outside of the box, so its end is no event here: it is looked for once more.
+            if self.signal_session(leader, Signal::SIGKILL) {
+                self.condemned.push((leader, now + LAST_WORDS));
+            }
         }
         if !self.killed && self.stopping.is_some_and(|at| at <= now) {
             self.killed = true;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -107,7 +107,7 @@ fn fuse_mount(device: &OwnedFd) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// Returns only if it cannot be executed.
-pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &OwnedFd) -> io::Error {
+pub(super) fn serve(program: &Path, plan: &Overlay, server: Server, log: &OwnedFd) -> io::Error {
     let options = {
         let mut options = std::ffi::OsString::from("lowerdir=");
         options.push(joined(plan.layers.iter().rev().map(|layer| layer.0.as_path())));
@@ -118,6 +118,9 @@ pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &Owned
         options
     };
     let run = || {
+        let Server { device, mounted } = server;
+        // A server that reads from a device without a mount gets an error, and leaves.
+        stream::read(&mounted, &mut [0])?;
         crate::sys::tty::new_session()?;
         let null = root::open_absolute(Path::new("/dev/null"), Open::Read)?;
         crate::sys::tty::as_standard(&null, 0)?;

@@ -54,14 +54,32 @@ const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 /// Devices that a box has where the host lets this user open them.
 const OPTIONAL_DEVICES: [&str; 5] = ["fuse", "net", "kvm", "dri", "snd"];
 
+/// Directories that a box has of its own: with the host's in their place it would be the host.
+const OWN: [&str; 13] =
+    ["/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"];
+
+/// The user's home directory cannot be bound into a box.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAHome {
+    /// It is no path that a box can have.
+    #[error(transparent)]
+    Path(#[from] NotABoxPath),
+    /// It is a directory that the box has of its own.
+    #[error("the home directory is `{}`, which a box has of its own", .0.display())]
+    Own(PathBuf),
+}
+
 impl BootPlan {
     /// Plans the boot of a box.
     ///
     /// # Errors
-    /// [`NotABoxPath`] for a home directory that cannot be one.
-    pub fn new(request: &BootRequest<'_>) -> Result<Self, NotABoxPath> {
+    /// [`NotAHome`].
+    pub fn new(request: &BootRequest<'_>) -> Result<Self, NotAHome> {
         let user = request.user;
         let home = BoxPath::new(&user.home)?;
+        if OWN.iter().any(|own| Path::new(own) == home.as_path()) {
+            return Err(NotAHome::Own(user.home.clone()));
+        }
         let host = |path: &Path| HostPath(path.to_owned());
         let mut steps = vec![Step::Overlay(Overlay {
             fuse: request.fuse,

@@ -9,7 +9,7 @@ mod path;
 mod session;
 mod step;
 
-pub use boot::{BootPlan, BootRequest, bootstrap};
+pub use boot::{BootPlan, BootRequest, NotAHome, bootstrap};
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, WorkDir};
 pub use step::{Account, Kind, Overlay, Step};

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -71,18 +72,32 @@ impl Runtime {
             .map_err(|source| Error::Write { path, source })
     }
 
-    /// Takes the lock. `waiting` is called if somebody else has it, before this process waits for them.
+    /// Takes the lock. `waiting` is called if somebody else has it, before this process waits for them. The box may be
+    /// another one by then.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Make`], [`Error::Write`].
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<File, Error> {
-        let file = self.lock_file()?;
-        let fail = |source| Error::Write { path: self.dir.join("lock"), source };
-        if !lock::try_exclusive(&file).map_err(fail)? {
-            waiting();
-            lock::exclusive(&file).map_err(fail)?;
+        let path = self.dir.join("lock");
+        let fail = |source| Error::Write { path: path.clone(), source };
+        let mut waiting = Some(waiting);
+        loop {
+            private_dir(&self.dir)?;
+            let file = match self.lock_file() {
+                // It was removed an instant ago, with its box.
+                Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            if !lock::try_exclusive(&file).map_err(fail)? {
+                waiting.take().into_iter().for_each(|waiting| waiting());
+                lock::exclusive(&file).map_err(fail)?;
+            }
+            // A lock on a file that was removed while we waited keeps nobody out.
+            let held = file.metadata().map_err(fail)?;
+            if fs::metadata(&path).is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
+                return Ok(file);
+            }
         }
-        Ok(file)
     }
 
     /// Records the keeper. Written under the lock.
@@ -110,7 +125,11 @@ impl Runtime {
         self.clear()?;
         remove_if_there(&self.fuse_log())?;
         remove_if_there(&self.dir.join("lock"))?;
-        fs::remove_dir(&self.dir).map_err(|source| Error::Write { path: self.dir.clone(), source })
+        match fs::remove_dir(&self.dir) {
+            // Somebody is about to start another box of that name.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            result => result.map_err(|source| Error::Write { path: self.dir.clone(), source }),
+        }
     }
 
     /// Removes what a keeper that is gone has left, under the lock.

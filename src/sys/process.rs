@@ -224,6 +224,16 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Raises the limit of open descriptors as far as this process may (setrlimit(2), `RLIMIT_NOFILE`).
+///
+/// # Errors
+/// setrlimit(2)'s.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
 /// The session a process belongs to (getsid(2)).
 ///
 /// # Errors

@@ -50,7 +50,8 @@ pub enum Open {
     Create(u32),
 }
 
-/// Opens a directory inside a root for working in, and makes whatever of its path is missing with these permission bits.
+/// Opens a directory inside a root for working in, and makes whatever of its path is missing with these permission bits,
+/// where a link leads there as well.
 ///
 /// # Errors
 /// openat2(2)'s and mkdirat(2)'s; `ENOTDIR` where something else is in the way.
@@ -65,7 +66,16 @@ pub fn make_dirs(root: impl AsFd, path: &Path, mode: u32) -> io::Result<OwnedFd>
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let parent = make_dirs(root, parent, mode)?;
     match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => open(root, path, Open::Directory),
+        Ok(()) => open(root, path, Open::Directory),
+        Err(rustix::io::Errno::EXIST) => match rustix::fs::readlinkat(&parent, name, Vec::new()) {
+            // A link to what is not there yet, such as `/var/tmp` to a place under `/run`.
+            Ok(target) => {
+                let target = Path::new(OsStr::from_bytes(target.as_bytes()));
+                let there = path.parent().unwrap_or(Path::new("/")).join(target);
+                make_dirs(root, &there, mode)
+            }
+            Err(_) => open(root, path, Open::Directory),
+        },
         Err(errno) => Err(errno.into()),
     }
 }
@@ -84,6 +94,19 @@ pub fn replace_with_symlink(dir: impl AsFd, name: &OsStr, target: &Path) -> io::
         Err(errno) => return Err(errno.into()),
     }
     Ok(rustix::fs::symlinkat(target, dir, name)?)
+}
+
+/// Removes a symbolic link from an open directory, if that is what has this name.
+///
+/// # Errors
+/// readlinkat(2)'s and unlinkat(2)'s.
+pub fn remove_symlink(dir: impl AsFd, name: &OsStr) -> io::Result<()> {
+    match rustix::fs::readlinkat(&dir, name, Vec::new()) {
+        Ok(_) => Ok(rustix::fs::unlinkat(&dir, name, AtFlags::empty())?),
+        // Something else has it.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// Puts a file with these bytes and permission bits into an open directory, in one step: readers see the old content or

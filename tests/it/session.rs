@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::support::boxes::{BOX, busybox, eventually, is_running, kill, long_sleep, pid, sleepers, with_box};
+use crate::support::boxes::{BOX, busybox, eventually, is_running, kill, long_sleep, pid, sleepers, state, with_box};
 use crate::support::rootfs::Rootfs;
 use crate::support::{TestEnvironment, envbox, requires};
 
@@ -128,10 +128,6 @@ fn a_stopped_session_stops_its_program() {
     let mut session = env.sh_command(&format!("exec sleep {seconds}")).spawn().unwrap();
     eventually("it sleeps", || !sleepers(&seconds).is_empty());
     let sleeper = sleepers(&seconds)[0];
-    let state = |pid: i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-    };
     kill("TSTP", pid(&session));
     eventually("both are stopped", || state(sleeper) == 'T' && state(pid(&session)) == 'T');
     kill("CONT", pid(&session));

@@ -5,7 +5,7 @@ mod archive;
 mod debian;
 mod http;
 mod process;
-mod server;
+pub(crate) mod server;
 mod tarball;
 
 use std::cell::RefCell;

@@ -75,10 +75,15 @@ impl TestEnvironment {
     }
 }
 
+/// The state of a process (proc_pid_stat(5)): `S`, `T`, `Z`, …; `X` if there is no such process.
+pub(crate) fn state(pid: i32) -> char {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('X')
+}
+
 /// Whether a process runs; a zombie does not.
 pub(crate) fn is_running(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    !matches!(state(pid), 'Z' | 'X')
 }
 
 /// A `sleep` that can be told from all others: its argument, in seconds.
@@ -87,13 +92,13 @@ pub(crate) fn long_sleep() -> String {
     format!("{}{:03}", 1_000_000 + std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The processes whose last argument this is, wherever they run.
+/// The sleeping processes with this argument, wherever they run.
 pub(crate) fn sleepers(seconds: &str) -> Vec<i32> {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let is_it = |pid: &i32| {
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&[u8]> = cmdline.split(|&byte| byte == 0).collect();
-        matches!(words[..], [.., b"sleep", last, b""] if last == seconds.as_bytes())
+        words == [b"sleep", seconds.as_bytes(), b""]
     };
     pids.filter(is_it).filter(|&pid| is_running(pid)).collect()
 }
