@@ -15,7 +15,6 @@ use super::Error;
 use super::apply::{Means, apply};
 use super::boot::own_namespaces;
 use super::error::chain;
-use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::sys::namespace::{self, Kind, Namespaces};
@@ -286,14 +285,24 @@ impl Keeper {
         Ok(())
     }
 
-    /// Signals every process of a session, whatever its process group.
-    fn signal_session(&self, leader: Pid, signal: Signal) {
-        let Ok(entries) = fs::list(&self.proc) else { return };
-        let pids = entries.iter().filter_map(|(name, _)| name.to_str()?.parse().ok()).map(Pid::from_raw);
-        for pid in pids.filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader)) {
-            // It may have ended in between.
-            let _ = signal::kill(pid, signal);
-        }
+    /// Signals every process of a session, whatever its process group, and says whether there was any.
+    fn signal_session(&self, leader: Pid, signal: Signal) -> bool {
+        let members = self.processes().filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader));
+        // It may have ended in between.
+        members.map(|pid| signal::kill(pid, signal)).count() > 0
+    }
+
+    /// The processes of the box, this one left out.
+    fn processes(&self) -> impl Iterator<Item = Pid> {
+        let entries = fs::list(&self.proc).unwrap_or_default();
+        let pids = entries.into_iter().filter_map(|(name, _)| name.to_str()?.parse().ok());
+        pids.filter(|&pid| pid != 1).map(Pid::from_raw)
+    }
+
+    /// Whether nothing lives in the box but this process. What is dead and waits to be collected does not count: a session's
+    /// program is its parent's to collect, which is outside, and may be gone itself.
+    fn is_alone(&self) -> bool {
+        signal::kill_all(None).is_err() || self.processes().all(|pid| is_dead(&self.proc, pid))
     }
 
     fn begin_stop(&mut self, grace: u32) {
@@ -308,7 +317,7 @@ impl Keeper {
     /// Whether the box has come to its end: it was told to stop and all have gone, or nothing has been in it for as long
     /// as it was to linger and nobody is about to come.
     fn is_over(&mut self) -> io::Result<bool> {
-        let alone = signal::kill_all(None).is_err();
+        let alone = self.is_alone();
         if self.stopping.is_some() {
             return Ok(alone || self.stopping.is_some_and(|at| at + LAST_WORDS <= Instant::now()));
         }
@@ -333,6 +342,13 @@ impl Keeper {
         lock::unlock(&self.lock)?;
         Ok(false)
     }
+}
+
+/// Whether a process is a zombie, or gone (proc_pid_stat(5), field 3).
+fn is_dead(proc: &OwnedFd, pid: Pid) -> bool {
+    let stat = root::read(proc, Path::new(&format!("{pid}/stat")));
+    let state = |stat: Vec<u8>| stat.iter().rposition(|&byte| byte == b')').and_then(|end| stat.get(end + 2).copied());
+    stat.ok().and_then(state).is_none_or(|state| state == b'Z' || state == b'X')
 }
 
 fn ignore_none(result: io::Result<()>) -> io::Result<()> {

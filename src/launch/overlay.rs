@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::plan::{HostPath, Overlay};
 use crate::sys::mount::{self, Attributes, Context};
@@ -56,21 +56,36 @@ fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
     // In a user namespace the marks of whiteouts and opaque directories are `user.overlay.*` attributes; without this
     // every rename of a directory fails, new ones included (Documentation/filesystems/overlayfs.rst).
     overlay.flag("userxattr")?;
-    lower_dirs(&overlay, &plan.layers)?;
-    overlay.set("upperdir", &plan.upper.0)?;
-    overlay.set("workdir", &plan.work.0)?;
+    let topmost_first: Vec<Named> = plan.layers.iter().rev().map(Named::new).collect::<io::Result<_>>()?;
+    let (upper, work) = (Named::new(&plan.upper)?, Named::new(&plan.work)?);
+    lower_dirs(&overlay, &topmost_first)?;
+    overlay.set("upperdir", &upper.name)?;
+    overlay.set("workdir", &work.name)?;
     overlay.mount(Attributes::MOUNT_ATTR_NODEV)
 }
 
-/// One parameter a layer, topmost first (Linux 6.8); all in one, joined by colons, before that.
-fn lower_dirs(overlay: &Context, layers: &[HostPath]) -> io::Result<()> {
-    let topmost_first = || layers.iter().rev().map(|layer| layer.0.as_path());
-    let mut one_by_one = topmost_first();
-    let first = one_by_one.next().ok_or(io::ErrorKind::InvalidInput)?;
-    if overlay.set("lowerdir+", first).is_ok() {
-        return one_by_one.try_for_each(|layer| overlay.set("lowerdir+", layer));
+/// A directory by a short name, however long its path is: a parameter of a file system has 255 bytes at the most, and has
+/// a meaning for colons and commas.
+struct Named {
+    name: PathBuf,
+    // What the name stands for.
+    _dir: OwnedFd,
+}
+
+impl Named {
+    fn new(path: &HostPath) -> io::Result<Self> {
+        let dir = root::open_absolute(&path.0, Open::Path)?;
+        Ok(Self { name: Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string()), _dir: dir })
     }
-    overlay.set("lowerdir", Path::new(&joined(topmost_first())))
+}
+
+/// One parameter a layer, topmost first (Linux 6.8); all in one, joined by colons, before that.
+fn lower_dirs(overlay: &Context, topmost_first: &[Named]) -> io::Result<()> {
+    let (first, rest) = topmost_first.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    if overlay.set("lowerdir+", &first.name).is_ok() {
+        return rest.iter().try_for_each(|layer| overlay.set("lowerdir+", &layer.name));
+    }
+    overlay.set("lowerdir", joined(topmost_first.iter().map(|layer| layer.name.as_path())))
 }
 
 /// Paths joined by colons, with the characters escaped that would end one.
@@ -107,7 +122,7 @@ fn fuse_mount(device: &OwnedFd) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// Returns only if it cannot be executed.
-pub(super) fn serve(program: &Path, plan: &Overlay, server: Server, log: &OwnedFd) -> io::Error {
+pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &OwnedFd) -> io::Error {
     let options = {
         let mut options = std::ffi::OsString::from("lowerdir=");
         options.push(joined(plan.layers.iter().rev().map(|layer| layer.0.as_path())));
@@ -118,9 +133,6 @@ pub(super) fn serve(program: &Path, plan: &Overlay, server: Server, log: &OwnedF
         options
     };
     let run = || {
-        let Server { device, mounted } = server;
-        // A server that reads from a device without a mount gets an error, and leaves.
-        stream::read(&mounted, &mut [0])?;
         crate::sys::tty::new_session()?;
         let null = root::open_absolute(Path::new("/dev/null"), Open::Read)?;
         crate::sys::tty::as_standard(&null, 0)?;
