@@ -278,8 +278,11 @@ impl Keeper {
         let entries = root::names(&self.proc).unwrap_or_default();
         let pids = entries.iter().filter_map(|name| name.to_str()?.parse().ok()).map(Pid::from_raw);
         let members = pids.filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader));
-        // It may have ended in between.
-        members.map(|pid| signal::kill(pid, signal)).count() > 0
+        members.fold(false, |_, pid| {
+            // It may have ended in between.
+            let _ = signal::kill(pid, signal);
+            true
+        })
     }
 
     fn begin_stop(&mut self, grace: u32) {
