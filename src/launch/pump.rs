@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use crate::sys::poll::Ready;
 use crate::sys::{socket, stream, tty};
@@ -9,11 +10,16 @@ use crate::sys::{socket, stream, tty};
 /// Bytes at a time: what a pseudo-terminal holds.
 const CHUNK: usize = 4096;
 
+/// How often a job in the background looks whether it still is there.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// The caller's terminal in raw mode, and what is under way. Dropping it gives the terminal back as it was.
 #[derive(Debug)]
 pub(super) struct Pump {
     master: OwnedFd,
     before: tty::Settings,
+    /// Whether the terminal is ours to set and to read: a job in the background only shows what its program prints.
+    foreground: bool,
     /// From the keyboard, to the box.
     typed: Buffer,
     /// From the box, to the screen.
@@ -49,20 +55,34 @@ impl Pump {
     pub(super) fn new(master: OwnedFd) -> io::Result<Self> {
         socket::set_nonblocking(&master)?;
         let before = tty::settings(io::stdin())?;
-        let pump = Self { master, before, typed: Buffer::default(), shown: Buffer::default(), master_closed: false };
+        let (typed, shown) = (Buffer::default(), Buffer::default());
+        let mut pump = Self { master, before, foreground: false, typed, shown, master_closed: false };
         pump.resume()?;
         Ok(pump)
     }
 
-    /// Raw mode, and the window's size as it is now.
-    pub(super) fn resume(&self) -> io::Result<()> {
-        tty::apply(io::stdin(), &self.before.raw())?;
+    /// Raw mode where the terminal is ours, and the window's size as it is now.
+    pub(super) fn resume(&mut self) -> io::Result<()> {
+        self.foreground = tty::is_foreground(STDIN);
+        if self.foreground {
+            tty::apply(io::stdin(), &self.before.raw())?;
+        }
         self.resize()
+    }
+
+    /// How long to wait at the most. A shell that takes a running job to the foreground tells nobody.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (!self.foreground).then_some(LOOK)
+    }
+
+    /// Takes the terminal into raw mode if it has become ours.
+    pub(super) fn look(&mut self) -> io::Result<()> {
+        if self.foreground { Ok(()) } else { self.resume() }
     }
 
     /// The terminal as it was.
     pub(super) fn pause(&self) -> io::Result<()> {
-        tty::apply(io::stdin(), &self.before)
+        if self.foreground { tty::apply(io::stdin(), &self.before) } else { Ok(()) }
     }
 
     /// Gives the box's terminal the size of the caller's.
@@ -72,7 +92,7 @@ impl Pump {
 
     /// What to wait for: keyboard, screen, box. Nothing is read that cannot be passed on.
     pub(super) fn wants(&self) -> [(BorrowedFd<'_>, Ready); 3] {
-        let keyboard = Ready { read: self.typed.is_empty(), write: false };
+        let keyboard = Ready { read: self.foreground && self.typed.is_empty(), write: false };
         let screen = Ready { read: false, write: !self.shown.is_empty() };
         let inside = Ready { read: self.shown.is_empty() && !self.master_closed, write: !self.typed.is_empty() };
         [(STDIN, keyboard), (STDOUT, screen), (self.master.as_fd(), inside)]

@@ -121,11 +121,12 @@ impl Session {
             fds.extend(self.follower.as_fd().map(|fd| (fd, read(true))));
             let before_pump = fds.len();
             fds.extend(self.pump.iter().flat_map(Pump::wants));
-            let ready = poll::wait(&fds, None)?;
-            if let Some(pump) = &mut self.pump
-                && !pump.turn(&ready[before_pump..])?
-            {
-                return Ok(Outcome::HungUp);
+            let ready = poll::wait(&fds, self.pump.as_ref().and_then(Pump::patience))?;
+            if let Some(pump) = &mut self.pump {
+                pump.look()?;
+                if !pump.turn(&ready[before_pump..])? {
+                    return Ok(Outcome::HungUp);
+                }
             }
             if before_pump > 2 && ready[2].read {
                 self.follower.refresh_changed(&self.run_dir)?;
@@ -156,6 +157,8 @@ impl Session {
                 signal::raise(Signal::SIGSTOP)?;
                 pass_on(self.child, Signal::SIGCONT);
             }
+            // Whoever had the terminal meanwhile may have set it otherwise.
+            (Signal::SIGCONT, Some(pump)) => pump.resume()?,
             (Signal::SIGTSTP | Signal::SIGCONT | Signal::SIGWINCH | Signal::SIGTTOU, _) => {}
             (other, _) => pass_on(self.child, other),
         }

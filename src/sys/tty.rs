@@ -109,6 +109,12 @@ pub fn set_foreground(tty: impl AsFd, group: Pid) -> io::Result<()> {
     Ok(nix::unistd::tcsetpgrp(tty, group)?)
 }
 
+/// Whether this process is in a terminal's foreground process group (tcgetpgrp(3)); so is one whose controlling terminal
+/// is another.
+pub fn is_foreground(tty: impl AsFd) -> bool {
+    nix::unistd::tcgetpgrp(tty).map_or(true, |group| group == nix::unistd::getpgrp())
+}
+
 /// Makes an open descriptor the process's standard input, output or error, by number (dup2(2)); it survives an exec.
 ///
 /// # Errors

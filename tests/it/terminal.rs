@@ -129,6 +129,32 @@ fn control_z_suspends_a_command_into_the_shell_outside() {
 }
 
 #[test]
+fn a_command_in_the_background_leaves_the_terminal_alone() {
+    requires!(userns, subid, overlay, fixtures, bash);
+    let env = busybox();
+    env.run(["true"]).succeeds();
+    let seconds = long_sleep();
+    let mut pty = bash(&env);
+    pty.send(&format!("envbox run {BOX} -- sleep {seconds} &\r"));
+    pty.expect("outside> ");
+    std::thread::sleep(Duration::from_secs(1));
+    // What is typed is the shell's, signals as well.
+    pty.send("stty sane; sleep 0.5; stty -a | grep -o ' icanon'\r");
+    pty.expect(" icanon\r\n");
+    eventually("it sleeps", || !sleepers(&seconds).is_empty());
+    pty.send("\x03");
+    pty.expect("outside> ");
+    assert!(!sleepers(&seconds).is_empty());
+    pty.send("fg\r");
+    pty.expect("run");
+    std::thread::sleep(Duration::from_secs(1));
+    pty.send("\x03");
+    pty.expect("outside> ");
+    pty.send("exit\r");
+    pty.wait();
+}
+
+#[test]
 fn what_fails_to_run_is_told_on_a_terminal_too() {
     requires!(userns, subid, overlay, fixtures);
     let env = with_box(Rootfs::busybox().file("usr/bin/no-interpreter", 0o755, b"#!/nonexistent\n").tar());
