@@ -25,7 +25,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The store's.
     pub fn open(host: &'a Host, ui: &'a Ui) -> Result<Self> {
-        let store = Store::open(host.dirs.data.clone(), host.dirs.runtime.clone())?;
+        let store = Store::open(host.dirs.data.clone())?;
         Ok(Self { host, ui, store })
     }
 
@@ -34,7 +34,7 @@ impl<'a> Context<'a> {
     pub fn hidden(&self) -> Vec<PathBuf> {
         let (dirs, home) = (&self.host.dirs, &self.host.user.home);
         let real_home = fs::canonicalize(home).unwrap_or_else(|_| home.clone());
-        let named = [&dirs.data, &dirs.cache, &dirs.runtime];
+        let named = [&dirs.data, &dirs.cache];
         let in_home = named.iter().filter_map(|dir| {
             let real = fs::canonicalize(dir).ok()?;
             Some(home.join(real.strip_prefix(&real_home).ok()?))

@@ -45,6 +45,11 @@ impl Kind {
     }
 }
 
+/// How the texts of "no space left on device" and "disk quota exceeded" end, which come from another process as texts.
+const FULL: [&str; 2] = ["(os error 28)", "(os error 122)"];
+const MAKE_ROOM: &str =
+    "make room on the disk that the data directory is on (~/.local/share/envbox), or set XDG_DATA_HOME to another";
+
 /// A failure, ready to be shown.
 #[derive(Debug)]
 pub struct Error {
@@ -157,7 +162,11 @@ impl From<userns::Error> for Error {
     fn from(error: userns::Error) -> Self {
         const DOCTOR: &str = "`envbox doctor` shows what is missing, and the line that mends it";
         match error {
-            userns::Error::Work(texts) => Self::from_texts(&texts),
+            userns::Error::Work(texts) => {
+                let full = texts.last().is_some_and(|text| FULL.iter().any(|errno| text.ends_with(errno)));
+                let error = Self::from_texts(&texts);
+                if full { error.hint(MAKE_ROOM) } else { error }
+            }
             userns::Error::Refused { .. }
             | userns::Error::Helper { .. }
             | userns::Error::HelperRefused { .. }
@@ -186,12 +195,9 @@ impl From<store::Error> for Error {
         let hint = match &error {
             store::Error::NoBox(name) => Some(format!("envbox create {name}, or `envbox list` for those there are")),
             store::Error::BoxExists(name) => Some(format!("envbox enter {name}, or envbox rm {name}")),
-            store::Error::NotPrivate { path } => Some(format!("rm -r {}, or set XDG_RUNTIME_DIR", path.display())),
             store::Error::NoImage(name) => Some(format!("envbox rm {name}; then create it anew")),
             store::Error::Make { source, .. } | store::Error::Write { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    Some("make room on that disk, or set XDG_DATA_HOME to a directory on another".to_owned())
-                }
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(MAKE_ROOM.to_owned()),
                 _ => None,
             },
             store::Error::Read { .. } | store::Error::Damaged { .. } => None,

@@ -10,6 +10,7 @@ use clap::Parser;
 
 use super::accounts::{self, User};
 use crate::host::Host;
+use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::{id, signal, system};
 
 /// Run a command as root, or as another user of this box
@@ -22,9 +23,22 @@ struct Args {
     /// Run with this primary group
     #[arg(short, long)]
     group: Option<String>,
-    /// Keep the whole environment
-    #[arg(short = 'E', long)]
-    preserve_env: bool,
+    /// Keep the whole environment, or these variables
+    #[arg(short = 'E', long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        value_delimiter = ',')]
+    preserve_env: Option<Vec<String>>,
+    /// Run in the background
+    #[arg(short, long)]
+    background: bool,
+    /// What to ask for a password with; none is needed
+    #[arg(short, long, value_name = "PROMPT")]
+    prompt: Option<String>,
+    /// Ask for a password by a program; none is needed
+    #[arg(short = 'A', long)]
+    askpass: bool,
+    /// Keep the caller's groups
+    #[arg(short = 'P', long)]
+    preserve_groups: bool,
     /// Set HOME to the user's home; always done
     #[arg(short = 'H', long)]
     set_home: bool,
@@ -152,7 +166,15 @@ pub(super) fn run(host: &Host) -> Result<u8, Error> {
     let argv = argv(&args, &user, command);
     let env = environment(&args, host, &user, settings, &argv);
     let failed = |what| move |source| Error::System { what, source };
-    id::set_groups(&accounts::groups_of(&user)).map_err(failed("set the groups"))?;
+    if args.background {
+        match process::fork(&SingleThread::prove().map_err(failed("fork"))?).map_err(failed("fork"))? {
+            Fork::Parent(_) => return Ok(0),
+            Fork::Child => {}
+        }
+    }
+    if !args.preserve_groups {
+        id::set_groups(&accounts::groups_of(&user)).map_err(failed("set the groups"))?;
+    }
     id::become_user(user.uid, group).map_err(failed("become the user"))?;
     let dir = args.chdir.or_else(|| args.login.then(|| user.home.clone()));
     if let Some(dir) = dir {
@@ -187,9 +209,17 @@ fn argv(args: &Args, user: &User, command: &[OsString]) -> Vec<OsString> {
     let mut argv = vec![argv0];
     if !command.is_empty() {
         argv.push("-c".into());
-        argv.push(command.join(OsStr::new(" ")));
+        argv.push(command.iter().map(|word| escaped(word)).collect::<Vec<_>>().join(OsStr::new(" ")));
     }
     argv
+}
+
+/// A word that the shell takes for what it is (sudo(8), `-s`): all but letters, digits, `_`, `-` and `$` is escaped.
+fn escaped(word: &OsStr) -> OsString {
+    use std::os::unix::ffi::OsStringExt as _;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte);
+    let bytes = word.as_bytes().iter().flat_map(|&byte| if plain(byte) { vec![byte] } else { vec![b'\\', byte] });
+    OsString::from_vec(bytes.collect())
 }
 
 fn environment(
@@ -199,8 +229,10 @@ fn environment(
     settings: Vec<(OsString, OsString)>,
     argv: &[OsString],
 ) -> Vec<(OsString, OsString)> {
+    let all = args.preserve_env.as_ref().is_some_and(|list| list.iter().all(String::is_empty));
+    let listed = |name: &OsStr| args.preserve_env.iter().flatten().any(|listed| name == listed.as_str());
     let kept = |name: &OsStr| {
-        args.preserve_env || KEPT.iter().any(|kept| name == *kept) || name.as_bytes().starts_with(b"LC_")
+        all || listed(name) || KEPT.iter().any(|kept| name == *kept) || name.as_bytes().starts_with(b"LC_")
     };
     let caller = accounts::user_by_id(id::uid()).map_or_else(|| id::uid().to_string(), |user| user.name);
     let own: [(&str, OsString); 9] = [
@@ -249,6 +281,8 @@ mod tests {
         assert_eq!(args.command, ["ls", "-u", "x", "--help"]);
         assert_eq!(parse(&["--", "-x"]).command, ["-x"]);
         assert_eq!(parse(&["-nH", "true"]).command, ["true"]);
+        let args = parse(&["-E", "-p", "password:", "--preserve-env=A,B", "env"]);
+        assert_eq!((args.command.len(), args.preserve_env.unwrap().len()), (1, 3));
     }
 
     #[test]
@@ -265,6 +299,7 @@ mod tests {
         let root = User { name: "root".into(), uid: 0, gid: 0, home: "/root".into(), shell: "/bin/bash".into() };
         assert_eq!(argv(&parse(&["-i"]), &root, &[]), ["-bash"]);
         let words = ["echo".into(), "a b".into()];
-        assert_eq!(argv(&parse(&["-s"]), &root, &words), ["bash", "-c", "echo a b"]);
+        assert_eq!(argv(&parse(&["-s"]), &root, &words), ["bash", "-c", "echo a\\ b"]);
+        assert_eq!(escaped(OsStr::new("a;id $HOME 'x'")), "a\\;id\\ $HOME\\ \\'x\\'");
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn run(args: &List, host: &Host, ui: &Ui) -> Result {
 }
 
 fn row(context: &Context<'_>, name: BoxName) -> Row {
-    let running = launch::is_up(&context.store.runtime_path(&name));
+    let running = launch::is_up(&context.store.runtime(&name));
     match context.store.open_box(&name) {
         Ok(stored) => Row {
             name,

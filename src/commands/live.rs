@@ -20,7 +20,7 @@ use crate::{sys, userns};
 /// # Errors
 /// Whatever keeps the box from starting.
 pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
-    let runtime = context.store.runtime(&stored.name)?;
+    let runtime = context.store.runtime(&stored.name);
     if let Some(live) = launch::connect(&runtime)? {
         return Ok(live);
     }
@@ -118,11 +118,14 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
     let exe = File::open("/proc/self/exe").map_err(Error::new)?;
     let staging = context.store.stage()?;
     let staged = staging.agent()?;
-    userns::run(&proof()?, identity, |_| -> std::io::Result<()> {
-        let mut copy = File::create_new(&staged)?;
-        std::io::copy(&mut &exe, &mut copy)?;
-        copy.sync_data()?;
-        sys::fs::set_mode(&copy, 0o4755)
+    userns::run(&proof()?, identity, |_| {
+        let copied = || {
+            let mut copy = File::create_new(&staged)?;
+            std::io::copy(&mut &exe, &mut copy)?;
+            copy.sync_data()?;
+            sys::fs::set_mode(&copy, 0o4755)
+        };
+        copied().map_err(NotCopied)
     })?;
     context.store.commit_agent(&staging, &path)?;
     Ok(path)

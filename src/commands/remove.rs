@@ -29,7 +29,7 @@ pub(super) fn run(args: &Remove, host: &Host, ui: &Ui) -> Result {
     }
     let identity = identity::of(&context)?;
     for name in &names {
-        remove(&context, name)?;
+        remove(&context, name, args.force)?;
     }
     sweep::abandoned(&context, &identity);
     Ok(0)
@@ -39,7 +39,7 @@ fn check(context: &Context<'_>, name: &BoxName, force: bool) -> Result<()> {
     if !context.store.has_box(name) {
         return Err(store::Error::NoBox(name.clone()).into());
     }
-    if !force && launch::is_up(&context.store.runtime_path(name)) {
+    if !force && launch::is_up(&context.store.runtime(name)) {
         return Err(Error::new(format!("box `{name}` is running"))
             .hint(format!("envbox stop {name}"))
             .hint("--force stops it first"));
@@ -47,18 +47,22 @@ fn check(context: &Context<'_>, name: &BoxName, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// Stops a box and takes it out of the store, under its lock: nobody starts it in between. What is left of it in staging
-/// is for the sweep.
+/// Stops a box, if it is up and that is wanted, and takes it out of the store, under its lock: nobody starts it in between.
+/// What is left of it in staging is for the sweep.
 ///
 /// # Errors
 /// Whatever keeps it from ending or going.
-pub(super) fn remove(context: &Context<'_>, name: &BoxName) -> Result<()> {
-    let runtime = context.store.runtime(name)?;
-    let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
+pub(super) fn remove(context: &Context<'_>, name: &BoxName, stop_first: bool) -> Result<()> {
+    let runtime = context.store.runtime(name);
+    let waiting = || context.ui.note("waiting for another envbox that is starting or stopping this box");
+    let _lock = match runtime.lock(waiting) {
+        // Another process was faster, which is as good.
+        Err(store::Error::NoBox(_)) => return Ok(()),
+        lock => lock?,
+    };
+    // It may have been started since it was looked at.
+    check(context, name, stop_first)?;
     stop::stop(context, name, 0)?;
-    match context.store.remove_box(name) {
-        // Given up at once: the sweep takes it over. Another process may have been faster, which is as good.
-        Ok(_) | Err(store::Error::NoBox(_)) => Ok(runtime.remove()?),
-        Err(error) => Err(error.into()),
-    }
+    // Given up at once: the sweep takes it over.
+    Ok(context.store.remove_box(name).map(drop)?)
 }

@@ -59,7 +59,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     let owned = context.store.create_box(&name, &config, &image)?;
     // Not by this process: who has joined a pid namespace can fork no more when that has ended.
     let janitor = Janitor::hire(context, || {
-        remove::remove(context, &name)?;
+        remove::remove(context, &name, true)?;
         sweep::abandoned(context, &identity::of(context)?);
         Ok(())
     })?;

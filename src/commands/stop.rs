@@ -26,7 +26,7 @@ pub(super) fn run(args: &Stop, host: &Host, ui: &Ui) -> Result {
 /// # Errors
 /// A keeper that cannot be reached or ended.
 pub(super) fn stop(context: &Context<'_>, name: &BoxName, grace: u32) -> Result<()> {
-    let runtime = context.store.runtime_path(name);
+    let runtime = context.store.runtime(name);
     match launch::connect(&runtime) {
         Ok(Some(live)) => Ok(live.stop(grace)?),
         Ok(None) => Ok(()),

@@ -18,7 +18,7 @@ use crate::userns::Identity;
 /// in nobody's way.
 pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
     for name in context.store.orphaned_boxes() {
-        if let Err(error) = remove::remove(context, &name) {
+        if let Err(error) = remove::remove(context, &name, true) {
             say(context, &format!("cannot remove the box {name}"), &error);
         }
     }
@@ -33,11 +33,12 @@ fn say(context: &Context<'_>, what: &str, error: &Error) {
     context.ui.warning(&format!("{what}: {}", texts.join(": ")));
 }
 
-/// Has all that is left behind deleted when this process is done, or gone.
+/// Deletes what has been left behind, and has the same done again when this process is done, or gone.
 ///
 /// # Errors
 /// Where nothing can be forked.
 pub(super) fn afterwards(context: &Context<'_>, identity: &Identity) -> Result<Janitor> {
+    abandoned(context, identity);
     Janitor::hire(context, || {
         abandoned(context, identity);
         Ok(())

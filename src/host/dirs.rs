@@ -14,8 +14,6 @@ pub struct Dirs {
     pub cache: PathBuf,
     /// The user's own recipes and settings: `$XDG_CONFIG_HOME/envbox`.
     pub config: PathBuf,
-    /// Locks and keepers: `$XDG_RUNTIME_DIR/envbox`, or a private directory in `/tmp` where that is unset.
-    pub runtime: PathBuf,
 }
 
 impl Dirs {
@@ -27,10 +25,6 @@ impl Dirs {
             data: under_home("XDG_DATA_HOME", ".local/share"),
             cache: under_home("XDG_CACHE_HOME", ".cache"),
             config: under_home("XDG_CONFIG_HOME", ".config"),
-            runtime: match base("XDG_RUNTIME_DIR") {
-                Some(runtime) => runtime.join("envbox"),
-                None => PathBuf::from(format!("/tmp/envbox-{}", user.uid)),
-            },
         }
     }
 }

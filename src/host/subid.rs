@@ -101,13 +101,13 @@ impl SubIds {
     /// Root's ranges: its own, else a free one far above what useradd(8) hands out. Nothing needs to be registered, since
     /// root writes maps without asking.
     pub fn of_root(user: &User) -> Self {
-        let range = |file| {
-            choose(&ranges(user, file, &[]), user, 0, file).unwrap_or_else(|_| Range {
+        let range = |file, getsubids: &[&str]| {
+            choose(&ranges(user, file, getsubids), user, 0, file).unwrap_or_else(|_| Range {
                 start: free_start(&fs::read_to_string(file).unwrap_or_default()).max(HIGH),
                 count: NEEDED,
             })
         };
-        Self { uid: range("/etc/subuid"), gid: range("/etc/subgid") }
+        Self { uid: range("/etc/subuid", &[]), gid: range("/etc/subgid", &["-g"]) }
     }
 }
 

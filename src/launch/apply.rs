@@ -87,6 +87,7 @@ fn take(step: &Step, root: &OwnedFd) -> io::Result<()> {
         Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
         Step::Devpts { at } => attach(&devpts()?, root, at),
         Step::Bind { from, at, kind, read_only, optional } => bind(root, from, at, *kind, *read_only, *optional),
+        Step::ReadOnly { at } => read_only(root, at),
         Step::Hide { at } => hide(root, at),
         Step::Symlink { at, target } => {
             let (parent, name) = split(at)?;
@@ -156,6 +157,17 @@ fn bind_place(root: &OwnedFd, at: &BoxPath, kind: Kind) -> io::Result<OwnedFd> {
             }
         }
     }
+}
+
+fn read_only(root: &OwnedFd, at: &BoxPath) -> io::Result<()> {
+    let place = match root::open(root, at.as_path(), Open::Path) {
+        // Not every kernel has every one of them.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        place => place?,
+    };
+    let tree = mount::copy_open_tree(&place)?;
+    mount::set_attributes(&tree, Attributes::MOUNT_ATTR_RDONLY, None)?;
+    mount::attach(tree, place)
 }
 
 fn hide(root: &OwnedFd, at: &BoxPath) -> io::Result<()> {

@@ -36,7 +36,7 @@ pub fn kill(runtime: &Runtime, pid: i32) -> Result<(), Error> {
     // After the pidfd was opened the number cannot change hands any more.
     match runtime.recorded() {
         Some(record) if record.pid == pid.as_raw() && start_time(pid) == Some(record.start_time) => {
-            await_end(&keeper, Duration::ZERO).map_err(fail)
+            ended(await_end(&keeper, Duration::ZERO).map_err(fail)?, pid)
         }
         _ => Err(Error::Silent { pid: pid.as_raw() }),
     }
@@ -111,7 +111,7 @@ impl Live {
         let keeper = process::pidfd_open(self.pid).map_err(fail)?;
         Request::Stop(grace).send(&self.connection).map_err(fail)?;
         let limit = Duration::from_secs(u64::from(grace)) + PATIENCE;
-        await_end(&keeper, limit).map_err(fail)
+        ended(await_end(&keeper, limit).map_err(fail)?, self.pid)
     }
 }
 
@@ -119,20 +119,19 @@ fn join(proof: &SingleThread, kinds: &[(Kind, &str)], namespaces: &[OwnedFd]) ->
     kinds.iter().zip(namespaces).try_for_each(|((kind, _), namespace)| namespace::join(proof, namespace, *kind))
 }
 
-/// Waits for the process a pidfd names to be gone; kills it when the time is up.
-fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<()> {
+/// Waits for the process a pidfd names to be gone, kills it when the time is up, and says whether it went.
+fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
     let gone = |limit| {
         let wanted = [(pidfd.as_fd(), Ready { read: true, write: false })];
         poll::wait(&wanted, Some(limit)).map(|ready| ready.iter().any(|ready| ready.read))
     };
-    if !gone(limit)? {
-        match process::pidfd_signal(pidfd, Signal::SIGKILL) {
-            Err(error) if error.raw_os_error() != Some(ESRCH) => return Err(error),
-            _ => {}
-        }
-        gone(PATIENCE)?;
+    if gone(limit)? {
+        return Ok(true);
     }
-    Ok(())
+    match process::pidfd_signal(pidfd, Signal::SIGKILL) {
+        Err(error) if error.raw_os_error() != Some(ESRCH) => Err(error),
+        _ => gone(PATIENCE),
+    }
 }
 
 /// "No such process" (errno(3)).
@@ -191,7 +190,7 @@ pub fn boot(
     result.map_err(|error| explained(error, fuse, runtime))?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
     let start_time = start_time(live.pid).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time })?;
+    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id() })?;
     Ok(live)
 }
 
@@ -269,10 +268,20 @@ fn await_last_keeper(runtime: &Runtime) -> Result<(), Error> {
     let Some(last) = runtime.recorded() else { return Ok(()) };
     let pid = Pid::from_raw(last.pid);
     let Ok(pidfd) = process::pidfd_open(pid) else { return Ok(()) };
-    if start_time(pid) != Some(last.start_time) {
+    if start_time(pid) != Some(last.start_time) || boot_id() != last.boot {
         return Ok(());
     }
-    await_end(&pidfd, Duration::from_millis(500)).map_err(fail)
+    // One that does not go has no process left but dead ones, and no mount: it waits for those to be collected.
+    await_end(&pidfd, Duration::from_millis(500)).map(drop).map_err(fail)
+}
+
+fn ended(gone: bool, pid: Pid) -> Result<(), Error> {
+    if gone { Ok(()) } else { Err(Error::Undead { pid: pid.as_raw() }) }
+}
+
+/// What tells this boot of the machine from any other (random(4)).
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 /// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).

@@ -40,6 +40,14 @@ pub enum Error {
         /// Its process id.
         pid: i32,
     },
+    /// Everything in the box has been killed, but its first process cannot leave.
+    #[error(
+        "the box is dead, but its first process ({pid}) waits for a dead one to be collected by this machine's init"
+    )]
+    Undead {
+        /// The keeper's process id.
+        pid: i32,
+    },
     /// The keeper speaks another version's protocol.
     #[error("the box was started by another version of envbox")]
     OtherVersion {

@@ -110,6 +110,7 @@ fn set_up(
     // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
     process::close_all_but(&keep).map_err(up_failed)?;
     let outer = own_namespaces(&OUTER).map_err(up_failed)?;
+    let served = means.fuse.is_some();
     namespace::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
     system::set_umask(0);
     apply(plan, means, &mut |step| {
@@ -119,6 +120,10 @@ fn set_up(
         }
     })?;
     system::set_umask(0o022);
+    if served {
+        // This process was forked by the one that is the server now. Without it there is no root, and nothing to keep.
+        process::die_with_parent(Signal::SIGKILL).map_err(up_failed)?;
+    }
     Ok(outer)
 }
 
@@ -288,8 +293,11 @@ impl Keeper {
     /// Signals every process of a session, whatever its process group, and says whether there was any.
     fn signal_session(&self, leader: Pid, signal: Signal) -> bool {
         let members = self.processes().filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader));
-        // It may have ended in between.
-        members.map(|pid| signal::kill(pid, signal)).count() > 0
+        members.fold(false, |_, pid| {
+            // It may have ended in between.
+            let _ = signal::kill(pid, signal);
+            true
+        })
     }
 
     /// The processes of the box, this one left out.

@@ -11,7 +11,7 @@ use super::pump::Pump;
 use super::{Error, Live};
 use crate::plan::SessionPlan;
 use crate::sys::poll::{self, Ready};
-use crate::sys::process::{self, Change, Ended, Fork, Pid, SingleThread};
+use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::socket;
 
@@ -166,18 +166,12 @@ impl Session {
     }
 
     fn collect(&mut self) -> io::Result<Option<Outcome>> {
-        while let Some(change) = process::reap(false)? {
-            match change {
-                Change::Ended(pid, ended) if pid == self.child => {
-                    if let Some(pump) = &mut self.pump {
-                        pump.drain()?;
-                    }
-                    return Ok(Some(Outcome::Ended(ended)));
-                }
-                _ => {}
-            }
+        // This one only: others may be somebody else's to wait for.
+        let Some(ended) = process::try_wait(self.child)? else { return Ok(None) };
+        if let Some(pump) = &mut self.pump {
+            pump.drain()?;
         }
-        Ok(None)
+        Ok(Some(Outcome::Ended(ended)))
     }
 
     /// Job control inside has stopped the program: stop too, so that the caller's shell takes over, and go on with it.

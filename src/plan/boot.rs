@@ -27,7 +27,7 @@ pub struct BootRequest<'a> {
     pub root: PathBuf,
     /// Whether the overlay is fuse-overlayfs.
     pub fuse: bool,
-    /// Directories of the host's that no box may see: the store, the cache, the runtime directory.
+    /// Directories of the host's that no box may see: the store, the cache.
     pub hidden: Vec<PathBuf>,
     /// The agent binary.
     pub agent: PathBuf,
@@ -53,6 +53,10 @@ const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Devices that a box has where the host lets this user open them.
 const OPTIONAL_DEVICES: [&str; 5] = ["fuse", "net", "kvm", "dri", "snd"];
+
+/// Files by which the machine's own root rules the kernel, as proc has them. In a user's box they belong to an id that is
+/// not there; in root's own they would do as they are told.
+const CONTROLS: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
 
 /// Directories that a box has of its own: with the host's in their place it would be the host.
 const OWN: [&str; 13] =
@@ -90,6 +94,9 @@ impl BootPlan {
         })];
         steps.extend(devices());
         steps.extend(kernel_views());
+        if user.uid == 0 {
+            steps.extend(CONTROLS.map(|at| Step::ReadOnly { at: BoxPath::known(at) }));
+        }
         steps.extend(runtime_dirs(user));
         // The session keeps these three up to date with the host's; only links to them are written to the box itself.
         steps.extend(["resolv.conf", "hosts", "localtime"].map(|name| Step::Symlink {

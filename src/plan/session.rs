@@ -156,7 +156,7 @@ mod tests {
             home: "/home/al".into(),
             shell: "/usr/bin/zsh".into(),
         };
-        let dirs = Dirs { data: "/d".into(), cache: "/c".into(), config: "/f".into(), runtime: "/r".into() };
+        let dirs = Dirs { data: "/d".into(), cache: "/c".into(), config: "/f".into() };
         Host { user, groups: vec![], env: vec![], cwd: cwd.into(), dirs }
     }
 

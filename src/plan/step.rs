@@ -59,6 +59,11 @@ pub enum Step {
         /// Whether it is no failure that the host does not have it.
         optional: bool,
     },
+    /// Makes what the box sees at a place read-only, and all below it.
+    ReadOnly {
+        /// Which.
+        at: BoxPath,
+    },
     /// Puts an empty, read-only directory over one that must not be seen, if there is one.
     Hide {
         /// Which.
@@ -164,6 +169,7 @@ impl fmt::Display for Step {
                 let optional = if *optional { ", if there" } else { "" };
                 write!(f, "bind      {at}  (from {from}, {access}{optional})")
             }
+            Self::ReadOnly { at } => write!(f, "read-only {at}"),
             Self::Hide { at } => write!(f, "hide      {at}"),
             Self::Symlink { at, target } => write!(f, "symlink   {at} -> {}", target.display()),
             Self::File { at, mode, content } => write!(f, "file      {at}  (mode {mode:04o}, {} bytes)", content.len()),

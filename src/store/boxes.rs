@@ -49,7 +49,7 @@ fn own(dir: &Path) -> Result<Owned, Error> {
 }
 
 impl Store {
-    fn box_dir(&self, name: &BoxName) -> PathBuf {
+    pub(super) fn box_dir(&self, name: &BoxName) -> PathBuf {
         self.data.join("boxes").join(name.as_str())
     }
 
@@ -66,7 +66,7 @@ impl Store {
     pub fn create_box(&self, name: &BoxName, config: &BoxConfig, image: &Digest) -> Result<Owned, Error> {
         let staging = self.stage()?;
         let staged = staging.path().join("box");
-        for dir in ["upper", "work", "root"] {
+        for dir in ["upper", "work", "root", "run"] {
             private_dir(&staged.join(dir))?;
         }
         // It will be the box's root directory, and its mode is what the box sees.

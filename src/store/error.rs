@@ -40,12 +40,6 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A directory that must be private is open to others or is another user's.
-    #[error("{} belongs to somebody else, or others can get into it", path.display())]
-    NotPrivate {
-        /// The directory.
-        path: PathBuf,
-    },
     /// There is a box of that name.
     #[error("there is a box named `{0}` already")]
     BoxExists(BoxName),

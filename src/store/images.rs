@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::{Error, Store, write_synced};
 use crate::image::{Digest, Image};
+use crate::sys::lock;
 
 impl Store {
     fn image_file(&self, image: &Digest) -> PathBuf {
@@ -16,6 +17,22 @@ impl Store {
     /// name itself is kept in the file.
     fn ref_file(&self, name: &str) -> PathBuf {
         self.data.join("refs").join(Digest::of(name.as_bytes()).hex())
+    }
+
+    /// Takes the lock of a name, so that of two who want the image that has not been made yet, one makes it and the other
+    /// finds it. `waiting` is called before this process waits.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn lock_name(&self, name: &str, waiting: impl FnOnce()) -> Result<fs::File, Error> {
+        let path = self.ref_file(name).with_extension("lock");
+        let fail = |source| Error::Write { path: path.clone(), source };
+        let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+        if !lock::try_exclusive(&file).map_err(fail)? {
+            waiting();
+            lock::exclusive(&file).map_err(fail)?;
+        }
+        Ok(file)
     }
 
     /// Puts an image into the store and lets `name` mean it. Its layers must be there already.

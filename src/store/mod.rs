@@ -14,7 +14,7 @@ mod staging;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 pub use boxes::{BoxPaths, Owned, StoredBox};
@@ -26,25 +26,26 @@ pub use staging::Staging;
 #[derive(Debug, Clone)]
 pub struct Store {
     data: PathBuf,
-    runtime: PathBuf,
 }
 
 impl Store {
-    /// Opens the store, and makes its directories where they are missing, for this user's eyes only.
+    /// Opens the store, and makes its directories where they are missing. Nobody else has a look in, whatever the mode was
+    /// of a directory that was there before.
     ///
     /// # Errors
-    /// [`Error`]: a directory that cannot be made, or a runtime directory that is another user's.
-    pub fn open(data: PathBuf, runtime: PathBuf) -> Result<Self, Error> {
-        let store = Self { data, runtime };
+    /// [`Error::Make`].
+    pub fn open(data: PathBuf) -> Result<Self, Error> {
+        let store = Self { data };
+        let private = fs::metadata(&store.data).is_ok_and(|found| found.permissions().mode() & 0o077 == 0);
         // One look says that the others are there too: `boxes` is made last.
-        if !store.data.join("boxes").is_dir() {
+        if !private || !store.data.join("boxes").is_dir() {
             private_dir(&store.data)?;
+            fs::set_permissions(&store.data, fs::Permissions::from_mode(0o700))
+                .map_err(|source| Error::Make { path: store.data.clone(), source })?;
             for dir in ["staging", "layers/sha256", "images/sha256", "refs", "agent", "boxes"] {
                 private_dir(&store.data.join(dir))?;
             }
         }
-        private_dir(&store.runtime)?;
-        check_owner(&store.runtime)?;
         Ok(store)
     }
 
@@ -108,16 +109,6 @@ fn private_dir(path: &Path) -> Result<(), Error> {
         .mode(0o700)
         .create(path)
         .map_err(|source| Error::Make { path: path.to_owned(), source })
-}
-
-/// The fallback runtime directory is in `/tmp`, where anybody could have made it first.
-fn check_owner(path: &Path) -> Result<(), Error> {
-    let found = fs::symlink_metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let private = found.is_dir() && found.permissions().mode() & 0o077 == 0;
-    if private && found.uid() == crate::sys::id::effective_uid() {
-        return Ok(());
-    }
-    Err(Error::NotPrivate { path: path.to_owned() })
 }
 
 /// Writes a small file so that a kill or a power cut leaves the old one or the new one.

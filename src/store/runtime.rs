@@ -1,4 +1,7 @@
-//! A box's runtime directory: its lock, its keeper's socket and record.
+//! What goes with a running box: its lock, its keeper's socket and record.
+//!
+//! In the box's own directory, and not in `$XDG_RUNTIME_DIR`: that differs between a login, a cron job and a `su`, and two
+//! of them would each start a keeper, and mount one upper directory twice.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Store, private_dir};
+use super::{Error, Store};
 use crate::recipe::BoxName;
 use crate::sys::lock;
 
-/// What is known of a running box outside of it. Gone after a reboot, as the box is.
+/// What is known of a running box outside of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
+    name: BoxName,
     dir: PathBuf,
 }
 
@@ -24,22 +28,14 @@ pub struct KeeperRecord {
     pub pid: i32,
     /// When it started, in clock ticks since boot (proc_pid_stat(5), field 22).
     pub start_time: u64,
+    /// The boot that this was in (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
 }
 
 impl Store {
-    /// The runtime directory of a box, made if it is missing.
-    ///
-    /// # Errors
-    /// [`Error::Make`].
-    pub fn runtime(&self, name: &BoxName) -> Result<Runtime, Error> {
-        let dir = self.runtime_path(name);
-        private_dir(&dir.dir)?;
-        Ok(dir)
-    }
-
-    /// The runtime directory of a box, whether it is there or not.
-    pub fn runtime_path(&self, name: &BoxName) -> Runtime {
-        Runtime { dir: self.runtime.join(name.as_str()) }
+    /// What goes with a box while it runs, whether it does or not.
+    pub fn runtime(&self, name: &BoxName) -> Runtime {
+        Runtime { name: name.clone(), dir: self.box_dir(name).join("run") }
     }
 }
 
@@ -76,23 +72,23 @@ impl Runtime {
     /// another one by then.
     ///
     /// # Errors
-    /// [`Error::Make`], [`Error::Write`].
+    /// [`Error::NoBox`] if it is gone, [`Error::Write`].
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<File, Error> {
         let path = self.dir.join("lock");
         let fail = |source| Error::Write { path: path.clone(), source };
         let mut waiting = Some(waiting);
         loop {
-            private_dir(&self.dir)?;
             let file = match self.lock_file() {
-                // It was removed an instant ago, with its box.
-                Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    return Err(Error::NoBox(self.name.clone()));
+                }
                 file => file?,
             };
             if !lock::try_exclusive(&file).map_err(fail)? {
                 waiting.take().into_iter().for_each(|waiting| waiting());
                 lock::exclusive(&file).map_err(fail)?;
             }
-            // A lock on a file that was removed while we waited keeps nobody out.
+            // A lock on a file that was removed with its box while we waited keeps nobody out.
             let held = file.metadata().map_err(fail)?;
             if fs::metadata(&path).is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
                 return Ok(file);
@@ -114,22 +110,6 @@ impl Runtime {
     /// The keeper that was recorded last, if the record can be read.
     pub fn recorded(&self) -> Option<KeeperRecord> {
         serde_json::from_slice(&fs::read(self.record_file()).ok()?).ok()
-    }
-
-    /// Removes the whole directory of a box that is no more. The lock's holder keeps the lock; whoever waits for it finds
-    /// no box.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn remove(&self) -> Result<(), Error> {
-        self.clear()?;
-        remove_if_there(&self.fuse_log())?;
-        remove_if_there(&self.dir.join("lock"))?;
-        match fs::remove_dir(&self.dir) {
-            // Somebody is about to start another box of that name.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            result => result.map_err(|source| Error::Write { path: self.dir.clone(), source }),
-        }
     }
 
     /// Removes what a keeper that is gone has left, under the lock.

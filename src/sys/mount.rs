@@ -94,6 +94,18 @@ pub fn copy_tree(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::mount::open_tree(rustix::fs::CWD, path, flags)?)
 }
 
+/// [`copy_tree`] of what is open already.
+///
+/// # Errors
+/// open_tree(2)'s.
+pub fn copy_open_tree(file: impl AsFd) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    Ok(rustix::mount::open_tree(file, "", flags)?)
+}
+
 /// Attaches a detached mount on top of an open file or directory (move_mount(2)).
 ///
 /// # Errors

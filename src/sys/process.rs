@@ -109,6 +109,18 @@ pub fn wait(pid: Pid) -> io::Result<Ended> {
     }
 }
 
+/// How one child ended, if it has; without waiting.
+///
+/// # Errors
+/// waitpid(2)'s.
+pub fn try_wait(pid: Pid) -> io::Result<Option<Ended>> {
+    match nix::sys::wait::waitpid(pid, Some(WaitPidFlag::WNOHANG))? {
+        WaitStatus::Exited(_, status) => Ok(Some(Ended::exited(status))),
+        WaitStatus::Signaled(_, signal, _) => Ok(Some(Ended::Killed(signal as i32))),
+        _ => Ok(None),
+    }
+}
+
 /// What a child did since it was last asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {

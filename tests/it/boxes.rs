@@ -134,15 +134,16 @@ fn walk(path: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn the_longest_name_works_where_the_runtime_directory_is_deep() {
+fn the_longest_name_works_where_the_data_directory_is_deep() {
     requires!(userns, subid, overlay, fixtures);
     let env = with_box(Rootfs::busybox().tar());
-    let (name, deep) = ("n".repeat(64), env.path(&format!("run/{}", "d".repeat(100))));
+    let (name, deep) = ("n".repeat(64), env.path(&format!("data/{}", "d".repeat(200))));
     fs::create_dir(&deep).unwrap();
-    env.envbox(["create", &name, "--image"]).arg(env.path("rootfs.tar")).succeeds();
-    let outcome = env.envbox(["run", &name, "--", "hostname"]).env("XDG_RUNTIME_DIR", &deep).succeeds();
+    env.envbox(["create", &name, "--image"]).arg(env.path("rootfs.tar")).env("XDG_DATA_HOME", &deep).succeeds();
+    let outcome = env.envbox(["run", &name, "--", "hostname"]).env("XDG_DATA_HOME", &deep).succeeds();
     assert_eq!(outcome.stdout.trim(), name);
-    env.envbox(["stop", &name]).env("XDG_RUNTIME_DIR", &deep).succeeds();
+    assert!(!outcome.stderr.contains("fuse-overlayfs"), "{}", outcome.stderr);
+    env.envbox(["rm", "--yes", "--force", &name]).env("XDG_DATA_HOME", &deep).succeeds();
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! The runtime directory, and what boxes with a network or limits of their own will want.
+//! What boxes with a network or limits of their own will want.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
@@ -12,28 +11,7 @@ use crate::sys::probe;
 const CGROUP2: u64 = 0x6367_7270;
 
 pub(super) fn checks(host: &Host) -> Vec<Check> {
-    vec![runtime(host), tun(), cgroup(host)]
-}
-
-fn runtime(host: &Host) -> Check {
-    const NAME: &str = "runtime directory";
-    let dir = &host.dirs.runtime;
-    let Some(base) = host.var("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from) else {
-        return Check::ok(NAME, format!("{}, since XDG_RUNTIME_DIR is not set", dir.display()));
-    };
-    match base.metadata() {
-        Ok(found) if found.uid() == host.user.uid && found.mode() & 0o077 == 0 => {
-            Check::ok(NAME, dir.display().to_string())
-        }
-        Ok(found) if found.uid() == host.user.uid => {
-            Check::warning(NAME, format!("others may look into {}", base.display()))
-                .fix(format!("chmod 0700 {}", base.display()))
-        }
-        Ok(_) => {
-            Check::missing(NAME, format!("{} is not {}'s", base.display(), host.user.name)).fix("unset XDG_RUNTIME_DIR")
-        }
-        Err(error) => Check::missing(NAME, format!("{}: {error}", base.display())).fix("unset XDG_RUNTIME_DIR"),
-    }
+    vec![tun(), cgroup(host)]
 }
 
 /// Needed by private networks only.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::progress::Shown;
-use super::{blobs, client, known};
+use super::{blobs, client, known_or};
 use crate::cli::Source;
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
@@ -31,10 +31,10 @@ use crate::{plan, userns};
 const INCLUDE: [&str; 1] = ["ca-certificates"];
 
 pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Digest> {
-    let name = format!("debian:{suite}");
-    if let Some(digest) = known(context, &name)? {
-        return Ok(digest);
-    }
+    known_or(context, &format!("debian:{suite}"), || make(context, suite, options))
+}
+
+fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     context.ui.note(&format!("building Debian {suite} from its package archive"));
@@ -46,8 +46,7 @@ pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> R
         build(context, &identity, &bootstrap, &client, &shown)?;
     }
     janitor.dismiss()?;
-    let image = Image { layers: vec![bootstrap.key], provenance: provenance(&bootstrap) };
-    Ok(context.store.commit_image(&name, &image)?)
+    Ok(Image { layers: vec![bootstrap.key], provenance: provenance(&bootstrap) })
 }
 
 fn request(suite: &Suite, options: &Source) -> Result<Request> {

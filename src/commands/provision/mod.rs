@@ -57,9 +57,18 @@ pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, s
     }
 }
 
-/// What the store has under a name, without asking anybody.
-fn known(context: &Context<'_>, name: &str) -> Result<Option<Digest>> {
-    Ok(context.store.resolve(name)?.map(|(digest, _): (Digest, Image)| digest))
+/// What the store has under a name, or what `make` makes of it. Of two who want it at once, one makes it.
+fn known_or(context: &Context<'_>, name: &str, make: impl FnOnce() -> Result<Image>) -> Result<Digest> {
+    let known = || -> Result<Option<Digest>> { Ok(context.store.resolve(name)?.map(|(digest, _)| digest)) };
+    if let Some(digest) = known()? {
+        return Ok(digest);
+    }
+    let _lock =
+        context.store.lock_name(name, || context.ui.note("waiting for another envbox that is making this image"))?;
+    if let Some(digest) = known()? {
+        return Ok(digest);
+    }
+    Ok(context.store.commit_image(name, &make()?)?)
 }
 
 fn client(context: &Context<'_>) -> Client {

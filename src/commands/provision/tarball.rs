@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::progress::Shown;
-use super::{blobs, client, known};
+use super::{blobs, client, known_or};
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
@@ -16,10 +16,10 @@ use crate::unpack::{self, Options, Report, Root};
 use crate::userns;
 
 pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Digest> {
-    let name = name(location, sha256)?;
-    if let Some(digest) = known(context, &name)? {
-        return Ok(digest);
-    }
+    known_or(context, &name(location, sha256)?, || make(context, location, sha256))
+}
+
+fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Image> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
@@ -52,7 +52,7 @@ pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<D
     janitor.dismiss()?;
     let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let provenance = Provenance { origin, trust: trust.to_string(), title };
-    Ok(context.store.commit_image(&name, &Image { layers: vec![layer], provenance })?)
+    Ok(Image { layers: vec![layer], provenance })
 }
 
 /// What the image is known by: a local file by its place, size and time, so that it is not read again while it is the
