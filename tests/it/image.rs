@@ -1,5 +1,6 @@
 //! Boxes from tarballs: of real distributions, in each compression, from here and from there.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
@@ -86,7 +87,7 @@ fn a_single_top_level_directory_is_not_part_of_the_box() {
         let mut entry = entry.unwrap();
         let place = |path: &Path| Path::new("root.x86_64").join(path.strip_prefix(".").unwrap_or(path));
         let (mut header, path) = (entry.header().clone(), place(&entry.path().unwrap()));
-        match entry.link_name().unwrap().map(|target| target.into_owned()) {
+        match entry.link_name().unwrap().map(Cow::into_owned) {
             Some(target) if header.entry_type().is_hard_link() => {
                 builder.append_link(&mut header, path, place(&target)).unwrap();
             }

@@ -1,7 +1,6 @@
 //! Root file systems to make boxes of: the fixtures, and BusyBox with changes.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
@@ -86,11 +85,4 @@ fn header(kind: EntryType, mode: u32, size: usize) -> Header {
     header.set_mode(mode);
     header.set_size(size.try_into().unwrap());
     header
-}
-
-/// What is in a gzip file.
-pub(crate) fn gunzip(path: &Path) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    GzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
-    bytes
 }
