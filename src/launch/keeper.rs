@@ -156,6 +156,8 @@ struct Session {
 
 impl Keeper {
     fn new(listener: OwnedFd, lock: OwnedFd, outer: Vec<OwnedFd>, linger: u32) -> io::Result<Self> {
+        // Each session costs one, and the limit is that of whoever happened to come first.
+        process::raise_descriptor_limit()?;
         let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
         let mut handout = outer;
         handout.extend(own_namespaces(&INNER)?);

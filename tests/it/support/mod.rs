@@ -9,7 +9,7 @@ pub(crate) mod rootfs;
 
 use std::path::PathBuf;
 
-pub(crate) use environment::{LIMIT, TestEnvironment};
+pub(crate) use environment::{LIMIT, Run, TestEnvironment};
 pub(crate) use golden::golden;
 pub(crate) use pty::Pty;
 pub(crate) use requirement::requires;
