@@ -28,10 +28,23 @@ pub(super) fn run(args: &Stop, host: &Host, ui: &Ui) -> Result {
 pub(super) fn stop(context: &Context<'_>, name: &BoxName, grace: u32) -> Result<()> {
     let runtime = context.store.runtime(name);
     match launch::connect(&runtime) {
-        Ok(Some(live)) => Ok(live.stop(grace)?),
+        Ok(Some(live)) => done(context, live.stop(grace)),
         Ok(None) => Ok(()),
         // It hangs, or is of another time: there is no asking it.
-        Err(launch::Error::Silent { pid } | launch::Error::OtherVersion { pid }) => Ok(launch::kill(&runtime, pid)?),
+        Err(launch::Error::Silent { pid } | launch::Error::OtherVersion { pid }) => {
+            done(context, launch::kill(&runtime, pid))
+        }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What cannot leave is dead, and no more in the way of the box than a zombie is.
+fn done(context: &Context<'_>, stopped: std::result::Result<(), launch::Error>) -> Result<()> {
+    match stopped {
+        Err(error @ launch::Error::Undead { .. }) => {
+            context.ui.warning(&error.to_string());
+            Ok(())
+        }
+        stopped => Ok(stopped?),
     }
 }

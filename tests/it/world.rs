@@ -80,7 +80,8 @@ fn temporary_and_runtime_directories_are_the_boxs_own() {
     let script =
         "stat -c '%a %u:%g' /tmp /run/user/* $XDG_RUNTIME_DIR; ls -A $XDG_RUNTIME_DIR; touch $XDG_RUNTIME_DIR/x";
     assert_eq!(env.sh(script).succeeds().stdout, format!("1777 0:0\n700 {uid}:{gid}\n700 {uid}:{gid}\n"));
-    assert_eq!(fs::read_dir(env.path("run")).unwrap().count(), 1);
+    // What was written in the box's is not in the host's, where envbox itself keeps nothing either.
+    assert_eq!(fs::read_dir(env.path("run")).unwrap().count(), 0);
 }
 
 #[test]

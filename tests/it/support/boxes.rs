@@ -63,7 +63,7 @@ impl TestEnvironment {
 
     /// The pid of the box's keeper, if it is up.
     pub(crate) fn keeper(&self) -> Option<i32> {
-        let record = fs::read(self.path(&format!("run/envbox/{BOX}/keeper.json"))).ok()?;
+        let record = fs::read(self.path(&format!("data/envbox/boxes/{BOX}/run/keeper.json"))).ok()?;
         let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
         let pid = i32::try_from(record["pid"].as_i64()?).ok()?;
         is_running(pid).then_some(pid)
