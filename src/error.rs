@@ -135,10 +135,10 @@ impl From<host::Error> for Error {
     }
 }
 
-impl From<host::SubIdError> for Error {
-    fn from(error: host::SubIdError) -> Self {
-        let remedy = error.remedy();
-        Self::new(error).hint(remedy)
+impl From<host::NoSubIds> for Error {
+    fn from(error: host::NoSubIds) -> Self {
+        let remedies = error.remedies();
+        remedies.into_iter().fold(Self::new(error), Self::hint)
     }
 }
 

@@ -6,7 +6,9 @@ use crate::cli::Run;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::image::Digest;
 use crate::recipe::{BoxConfig, BoxName};
+use crate::store::{self, Owned};
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
@@ -55,8 +57,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     if let Some(overlay) = args.source.overlay {
         config.overlay = overlay.into();
     }
-    let name: BoxName = format!("run-{}", std::process::id()).parse()?;
-    let owned = context.store.create_box(&name, &config, &image)?;
+    let (name, owned) = new_box(context, &config, &image)?;
     // Not by this process: who has joined a pid namespace can fork no more when that has ended.
     let janitor = Janitor::hire(context, || {
         remove::remove(context, &name, true)?;
@@ -68,6 +69,18 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     let outcome = stored.and_then(|stored| session::run(context, &stored, wish));
     janitor.dismiss()?;
     outcome
+}
+
+/// A box with a name that no other has. Two process ids are the same where they are of two containers with one home.
+fn new_box(context: &Context<'_>, config: &BoxConfig, image: &Digest) -> Result<(BoxName, Owned)> {
+    for attempt in 0u32.. {
+        let name: BoxName = format!("run-{}-{attempt}", std::process::id()).parse()?;
+        match context.store.create_box(&name, config, image) {
+            Err(store::Error::BoxExists(_)) => {}
+            owned => return Ok((name, owned?)),
+        }
+    }
+    Err(Error::new("there is no name left for the box"))
 }
 
 /// The name of the box that an image gets when nobody has named it: the image's own, as far as it can be one.

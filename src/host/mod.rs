@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub use apt::AptMirror;
 pub use dirs::Dirs;
 pub use passwd::User;
-pub use subid::{Range, SubIdError, SubIds};
+pub use subid::{NoSubIds, Range, SubIds};
 pub use tools::IdHelpers;
 
 use crate::sys::id;
@@ -95,6 +95,9 @@ fn working_directory(pwd: Option<&OsStr>) -> Result<PathBuf, Error> {
     let logical = pwd.map(PathBuf::from).filter(|pwd| pwd.is_absolute());
     match (logical, identity(Path::new("."))) {
         (Some(logical), Ok(here)) if identity(&logical).is_ok_and(|there| there == here) => Ok(logical),
-        _ => std::env::current_dir().map_err(|source| Error::NoWorkingDirectory { source }),
+        // A directory that was deleted has no name any more but the one it went by.
+        (gone, _) => std::env::current_dir()
+            .or_else(|source| gone.ok_or(source))
+            .map_err(|source| Error::NoWorkingDirectory { source }),
     }
 }

@@ -32,7 +32,7 @@ pub struct SubIds {
 
 /// Why this user has no usable range. The text names the file and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubIdError {
+pub(super) enum SubIdError {
     /// No range at all.
     #[error("{user} has no subordinate ids in {file}")]
     None {
@@ -67,9 +67,21 @@ pub enum SubIdError {
     },
 }
 
+/// All that keeps a user from having subordinate ids, so that it can be mended in one go.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct NoSubIds(Vec<SubIdError>);
+
+impl NoSubIds {
+    /// What mends it, a line for each file, for root to do.
+    pub fn remedies(&self) -> Vec<String> {
+        self.0.iter().map(SubIdError::remedy).collect()
+    }
+}
+
 impl SubIdError {
-    /// The commands that mend it, for root to run.
-    pub fn remedy(&self) -> String {
+    /// What mends it, for root to do.
+    fn remedy(&self) -> String {
         let (user, file) = match self {
             Self::None { user, file } | Self::TooSmall { user, file, .. } | Self::OwnIdInside { user, file, .. } => {
                 (user, file)
@@ -90,12 +102,14 @@ impl SubIds {
     /// `/etc/subuid` and `/etc/subgid`, by name and by number.
     ///
     /// # Errors
-    /// [`SubIdError`], which has the remedy.
-    pub fn of(user: &User) -> Result<Self, SubIdError> {
-        Ok(Self {
-            uid: choose(&ranges(user, "/etc/subuid", &[]), user, user.uid, "/etc/subuid")?,
-            gid: choose(&ranges(user, "/etc/subgid", &["-g"]), user, user.gid, "/etc/subgid")?,
-        })
+    /// [`NoSubIds`]: what is wrong with either file.
+    pub fn of(user: &User) -> Result<Self, NoSubIds> {
+        let uid = choose(&ranges(user, "/etc/subuid", &[]), user, user.uid, "/etc/subuid");
+        let gid = choose(&ranges(user, "/etc/subgid", &["-g"]), user, user.gid, "/etc/subgid");
+        match (uid, gid) {
+            (Ok(uid), Ok(gid)) => Ok(Self { uid, gid }),
+            (uid, gid) => Err(NoSubIds([uid.err(), gid.err()].into_iter().flatten().collect())),
+        }
     }
 
     /// Root's ranges: its own, else a free one far above what useradd(8) hands out. Nothing needs to be registered, since

@@ -36,7 +36,10 @@ fn update(etc: &OwnedFd, name: &str, mode: u32, change: impl FnOnce(&str) -> Opt
     let (old, kept) = match root::read_with_owner(etc, Path::new(name)) {
         Ok((bytes, owner)) => (String::from_utf8_lossy(&bytes).into_owned(), Some(owner)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (String::new(), None),
-        Err(error) => return Err(error),
+        Err(error) => {
+            let what = format!("/etc/{name} cannot be read as a file: {error}");
+            return Err(io::Error::new(error.kind(), what));
+        }
     };
     let Some(new) = change(&old) else { return Ok(()) };
     let owner = kept.unwrap_or(root::Owner { uid: 0, gid: 0, mode });

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::{Error, Store, write_synced};
+use super::{Error, Store};
 use crate::image::{Digest, Image};
 use crate::sys::lock;
 
@@ -41,8 +41,8 @@ impl Store {
     /// [`Error::Write`].
     pub fn commit_image(&self, name: &str, image: &Image) -> Result<Digest, Error> {
         let digest = image.digest();
-        write_synced(&self.image_file(&digest), &image.to_json())?;
-        write_synced(&self.ref_file(name), format!("{digest} {name}\n").as_bytes())?;
+        self.put(&self.image_file(&digest), &image.to_json())?;
+        self.put(&self.ref_file(name), format!("{digest} {name}\n").as_bytes())?;
         Ok(digest)
     }
 

@@ -67,7 +67,7 @@ impl Store {
         let path = self.map_file();
         let bytes = serde_json::to_vec_pretty(record)
             .map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
-        write_synced(&path, &bytes)
+        self.put(&path, &bytes)
     }
 
     /// Whether there is no layer, no box and no agent: nothing that belongs to a subordinate id.
@@ -111,19 +111,26 @@ fn private_dir(path: &Path) -> Result<(), Error> {
         .map_err(|source| Error::Make { path: path.to_owned(), source })
 }
 
-/// Writes a small file so that a kill or a power cut leaves the old one or the new one.
+/// Writes a small file of a directory that is being staged, and sees it to the disk.
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     use std::io::Write as _;
-    let staged = path.with_extension(format!("{}.new", std::process::id()));
     let write = || -> io::Result<()> {
-        let mut file = fs::File::create(&staged)?;
+        let mut file = fs::File::create(path)?;
         file.write_all(bytes)?;
-        file.sync_data()?;
-        fs::rename(&staged, path)
+        file.sync_data()
     };
-    write().map_err(|source| {
-        // The name carries this process's id, so nobody else's file goes.
-        let _ = fs::remove_file(&staged);
-        Error::Write { path: path.to_owned(), source }
-    })
+    write().map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+impl Store {
+    /// Puts a small file into its place, so that a kill or a power cut leaves the old one or the new one, and no third.
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let staging = self.stage()?;
+        let staged = staging.path().join("file");
+        write_synced(&staged, bytes)?;
+        fs::rename(&staged, path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        // The directory is empty now; a failure leaves it to the sweep.
+        let _ = fs::remove_dir(staging.path());
+        Ok(())
+    }
 }

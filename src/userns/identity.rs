@@ -2,7 +2,7 @@
 
 use super::IdMap;
 pub use crate::host::IdHelpers;
-use crate::host::{Host, SubIdError, SubIds};
+use crate::host::{Host, NoSubIds, SubIds};
 
 /// An id map, and who can write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum IdentityError {
     NoHelper(&'static str),
     /// No range of subordinate ids that would do.
     #[error(transparent)]
-    SubIds(#[from] SubIdError),
+    SubIds(#[from] NoSubIds),
 }
 
 impl Identity {

@@ -168,3 +168,15 @@ fn an_image_that_is_run_gets_a_box_of_its_name() {
     env.envbox(["run"]).arg(&image).arg("--").arg("test").arg("-e").arg("/tmp/x").succeeds();
     assert_eq!(list(&env).len(), 1);
 }
+
+#[test]
+fn without_range_there_is_one_error_with_both_remedies() {
+    requires!(no_range);
+    let env = TestEnvironment::new();
+    let image = env.image(Rootfs::busybox().tar());
+    let outcome = env.envbox(["create", "b", "--image"]).arg(&image).exits(125);
+    for file in ["/etc/subuid", "/etc/subgid"] {
+        assert!(outcome.stderr.contains(&format!("hint: add this line to {file}, as root: ")), "{}", outcome.stderr);
+    }
+    assert_eq!(outcome.stderr.matches("error: ").count(), 1, "{}", outcome.stderr);
+}

@@ -175,3 +175,12 @@ fn a_box_without_a_home_to_share_is_an_error() {
     thread::sleep(Duration::from_millis(100));
     env.run(["true"]).succeeds();
 }
+
+#[test]
+fn there_is_one_keeper_wherever_a_box_is_called_from() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox();
+    let namespace =
+        |runtime: &str| env.run(["readlink", "/proc/self/ns/mnt"]).env("XDG_RUNTIME_DIR", runtime).succeeds().stdout;
+    assert_eq!(namespace("/no/such/directory"), namespace(env.path("run").to_str().unwrap()));
+}

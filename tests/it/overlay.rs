@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::boxes::{BOX, busybox, eventually, mounts};
+use crate::support::boxes::{BOX, busybox, eventually, kill, mounts};
 use crate::support::{TestEnvironment, requires};
 
 /// The type of the box's root file system.
@@ -99,4 +99,23 @@ fn fuse_overlayfs_goes_with_its_box() {
         }
         eventually("the server has gone", || !crate::support::boxes::is_running(server));
     }
+}
+
+#[test]
+fn a_killed_fuse_overlayfs_takes_its_box_with_it() {
+    requires!(userns, subid, fuse, fixtures);
+    let env = busybox();
+    env.configure(BOX, "overlay: fuse");
+    env.run(["true"]).succeeds();
+    let ours = env.path("data").into_os_string().into_encoded_bytes();
+    let serves_us = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(8).any(|part| part == b"lowerdir") && line.windows(ours.len()).any(|part| part == ours)
+    };
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let servers: Vec<i32> = pids.filter(serves_us).collect();
+    assert_eq!(servers.len(), 1, "{servers:?}");
+    kill("KILL", servers[0]);
+    eventually("the box is down", || env.keeper().is_none());
+    assert_eq!(env.run(["echo", "up again"]).succeeds().stdout, "up again\n");
 }

@@ -245,3 +245,21 @@ fn a_terminals_description_comes_along() {
     command.env("TERM", "odd-term").env("TERMINFO", env.path("home/.terminfo"));
     assert_eq!(crate::support::Pty::spawn(&command).wait().1, "a description\r\nodd-term\r\n");
 }
+
+#[test]
+fn sudo_passes_on_words_and_not_a_script() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox();
+    let words = env.run(["sudo", "-s", "printf", "[%s]", "a b", "c;id", "'"]).succeeds();
+    assert_eq!(words.stdout, "[a b][c;id][']");
+    assert_eq!(env.sh("A=1 B=2 sudo --preserve-env=A env").succeeds().stdout.matches("\nA=1\n").count(), 1);
+}
+
+#[test]
+fn as_root_the_kernels_controls_are_out_of_reach() {
+    requires!(root, userns, overlay, fixtures);
+    let env = busybox();
+    let script = "for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness; do v=$(cat $f); echo $v > $f && exit 9; done; \
+        umount /proc/sys && exit 8; mount -o remount,bind,rw /proc/sys && exit 7; true";
+    env.sh(script).succeeds();
+}

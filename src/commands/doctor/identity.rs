@@ -35,7 +35,7 @@ pub(super) fn checks(proof: &SingleThread, host: &Host) -> Vec<Check> {
 fn missing(error: &IdentityError) -> Check {
     let row = Check::missing("subordinate ids", reason(error));
     match error {
-        IdentityError::SubIds(error) => row.fix(error.remedy()),
+        IdentityError::SubIds(error) => row.fix(error.remedies().join("\n")),
         IdentityError::NoHelper(_) => row,
     }
 }
