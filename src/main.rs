@@ -56,8 +56,7 @@ fn ui(output: &cli::Output, host: Option<&Host>) -> Ui {
     let verbosity = match (output.quiet, output.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
-        (false, 1) => Verbosity::Verbose,
-        (false, _) => Verbosity::Debug,
+        (false, _) => Verbosity::Verbose,
     };
     let colour = match output.color {
         cli::Colour::Always => Colour::Always,

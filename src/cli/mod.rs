@@ -46,7 +46,7 @@ program cannot be executed, 127 where it is not found.";
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// Show each step as it is carried out; twice for more
+    /// Show each step as it is carried out
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Print nothing but data and errors

@@ -101,6 +101,8 @@ fn set_up(
 ) -> Result<Vec<OwnedFd>, Error> {
     // Nobody but its own loop may look into this process (CVE-2016-9962).
     process::set_dumpable(false).map_err(up_failed)?;
+    // Else everybody in the box could read the words of the command that happened to start it, for as long as it is up.
+    process::set_title(&format!("envbox keeper {}", plan.name)).map_err(up_failed)?;
     tty::new_session().map_err(up_failed)?;
     let null = std::fs::File::options().read(true).write(true).open("/dev/null").map_err(up_failed)?;
     (0..3).try_for_each(|number| tty::as_standard(&null, number)).map_err(up_failed)?;

@@ -36,6 +36,8 @@ pub struct BootRequest<'a> {
 /// The steps from nothing to a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootPlan {
+    /// What is being set up, for whoever looks at the machine's processes.
+    pub name: String,
     /// In this order.
     pub steps: Vec<Step>,
     /// Seconds that the keeper stays when nothing is left to keep.
@@ -130,7 +132,7 @@ impl BootPlan {
         steps.push(Step::Mqueue { at: BoxPath::known("/dev/mqueue") });
         let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
         steps.push(Step::Hostname(hostname.to_string()));
-        Ok(Self { steps, linger: request.config.linger })
+        Ok(Self { name: request.name.to_string(), steps, linger: request.config.linger })
     }
 }
 
@@ -141,7 +143,7 @@ pub fn bootstrap(root: &Path) -> BootPlan {
     steps.push(Step::Proc { at: BoxPath::known("/proc") });
     steps.push(Step::Hostname("localhost".to_owned()));
     steps.push(Step::PivotRoot);
-    BootPlan { steps, linger: 0 }
+    BootPlan { name: "bootstrap".to_owned(), steps, linger: 0 }
 }
 
 /// Shells, the one wanted most first.

@@ -78,10 +78,17 @@ impl Runtime {
         let fail = |source| Error::Write { path: path.clone(), source };
         let mut waiting = Some(waiting);
         loop {
-            let file = match self.lock_file() {
-                Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            // The directory itself is nothing that a box could not do without, and not come back from a backup with.
+            match fs::create_dir(&self.dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(Error::NoBox(self.name.clone()));
                 }
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
+                _ => {}
+            }
+            let file = match self.lock_file() {
+                // It was removed an instant ago, with its box.
+                Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
                 file => file?,
             };
             if !lock::try_exclusive(&file).map_err(fail)? {

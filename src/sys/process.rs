@@ -273,3 +273,22 @@ pub fn close_rest_on_exec() -> io::Result<()> {
 pub fn parent() -> Pid {
     nix::unistd::getppid()
 }
+
+/// Replaces this process's command line, as ps(1) shows it, as far as the room of the old one goes.
+/// [`std::env::args`] means nothing afterwards.
+///
+/// # Errors
+/// Where `/proc/self/stat` does not say where it is (proc_pid_stat(5), fields 48 and 49).
+pub fn set_title(title: &str) -> io::Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let mut fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(45)).into_iter().flatten();
+    let mut next = || fields.next().and_then(|field| field.parse::<usize>().ok()).filter(|&address| address > 0);
+    let (start, end) = next().zip(next()).ok_or(io::ErrorKind::Unsupported)?;
+    let room = end.checked_sub(start).ok_or(io::ErrorKind::Unsupported)?;
+    // SAFETY: the kernel says that the argument strings are there, on this process's own stack; nothing else is, and
+    // nobody holds a reference to them: the standard library makes copies.
+    let old = unsafe { std::slice::from_raw_parts_mut(std::ptr::with_exposed_provenance_mut::<u8>(start), room) };
+    old.fill(0);
+    old.iter_mut().zip(title.bytes()).for_each(|(place, byte)| *place = byte);
+    Ok(())
+}

@@ -29,8 +29,6 @@ pub enum Verbosity {
     Normal,
     /// Each step as well.
     Verbose,
-    /// Whatever there is.
-    Debug,
 }
 
 /// Whether to use colours.
