@@ -299,13 +299,15 @@ fn what_runs_in_the_background_stays_when_its_session_ends() {
 }
 
 #[test]
-fn a_working_directory_that_is_gone_is_an_error() {
+fn who_is_in_a_directory_that_is_gone_is_told_and_starts_at_home() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox();
     let script = format!("mkdir gone; cd gone; rmdir ../gone; exec {:?} run {BOX} -- pwd", envbox());
     let output = env.command("sh").args(["-c", &script]).output().unwrap();
-    assert_eq!(output.status.code(), Some(125), "{output:?}");
-    assert!(output.status.signal().is_none());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), env.path("home").to_str().unwrap());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("gone: No such file or directory") && told.contains("starting in"), "{told}");
 }
 
 #[test]
