@@ -48,7 +48,7 @@ impl Kind {
 /// How the texts of "no space left on device" and "disk quota exceeded" end, which come from another process as texts.
 const FULL: [&str; 2] = ["(os error 28)", "(os error 122)"];
 const MAKE_ROOM: &str =
-    "make room on the disk that the data directory is on (~/.local/share/envbox), or set XDG_DATA_HOME to another";
+    "make room on the disk that the data directory is on (envbox doctor names it), or set XDG_DATA_HOME to another";
 
 /// A failure, ready to be shown.
 #[derive(Debug)]
@@ -219,6 +219,7 @@ impl From<launch::Error> for Error {
             }
             launch::Error::Exec { .. } => Self::new(error).kind(Kind::NotExecutable),
             launch::Error::WorkDir { .. } => Self::new(error).kind(Kind::NotFound),
+            launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")
             }

@@ -1,6 +1,6 @@
 //! `envbox create`
 
-use super::provision;
+use super::{provision, sweep};
 use crate::cli::{self, Create, Source};
 use crate::context::Context;
 use crate::error::Result;
@@ -36,6 +36,8 @@ pub(super) fn from_image(
     let digest = provision::image(context, image, sha256, source)?;
     let mut config = BoxConfig::new(image.to_owned());
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
+    // Room that rubbish takes may be wanted.
+    sweep::if_needed(context)?;
     match context.store.create_box(name, &config, &digest) {
         // Two at once: the other one has made it, which is as good for who wants to enter it.
         Err(store::Error::BoxExists(_)) if context.store.open_box(name).is_ok_and(|there| there.digest == digest) => {

@@ -37,11 +37,13 @@ pub(super) fn of(context: &Context<'_>) -> Result<Identity> {
         return Ok(Identity { map: record.map.clone(), helpers });
     }
     let identity = Identity::of(context.host)?;
-    if let Some(old) = known.filter(|old| old.map != identity.map) {
+    let same = known.as_ref().is_some_and(|old| old.map == identity.map);
+    if let Some(old) = known.filter(|_| !same) {
         check_unused(context, &old.map)?;
     }
-    context.store.keep_map(&Record { map: identity.map.clone(), stamps })?;
-    Ok(identity)
+    let kept = context.store.keep_map(&Record { map: identity.map.clone(), stamps });
+    // Where only the stamps are new, a full disk is no reason to fail: removing boxes may be what is asked for.
+    if same { Ok(identity) } else { Ok(kept.map(|()| identity)?) }
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

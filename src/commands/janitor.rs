@@ -10,10 +10,12 @@ use crate::sys::{stream, tty};
 
 /// A forked child that waits until this process has dismissed it or is gone, and then does its chore: for Ctrl-C and for
 /// SIGKILL alike, which leave no time to clear anything away.
+///
+/// Dropping it dismisses it: what fails has been cleared away when the user hears of it.
 #[derive(Debug)]
 pub(super) struct Janitor {
     pid: Pid,
-    running: OwnedFd,
+    running: Option<OwnedFd>,
 }
 
 impl Janitor {
@@ -25,7 +27,7 @@ impl Janitor {
         let failed = |error| Error::new(format!("cannot arrange for clearing away: {error}"));
         let (over, running) = process::pipe().map_err(failed)?;
         match process::fork(&proof()?).map_err(failed)? {
-            Fork::Parent(pid) => Ok(Self { pid, running }),
+            Fork::Parent(pid) => Ok(Self { pid, running: Some(running) }),
             Fork::Child => {
                 drop(running);
                 process::finish(|| match wait_for_end(&over).and_then(|()| chore()) {
@@ -38,14 +40,13 @@ impl Janitor {
             }
         }
     }
+}
 
-    /// Has the chore done now, and waits until it is.
-    ///
-    /// # Errors
-    /// Where the janitor cannot be waited for.
-    pub(super) fn dismiss(self) -> Result<()> {
-        drop(self.running);
-        process::wait(self.pid).map(drop).map_err(|error| Error::new(format!("cannot wait for clearing away: {error}")))
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        drop(self.running.take());
+        // If somebody has killed it, the next sweep does what it would have done.
+        let _ = process::wait(self.pid);
     }
 }
 

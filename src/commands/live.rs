@@ -118,7 +118,7 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
     let exe = File::open("/proc/self/exe").map_err(Error::new)?;
     let staging = context.store.stage()?;
     let staged = staging.agent()?;
-    userns::run(&proof()?, identity, |_| {
+    let copied = userns::run(&proof()?, identity, |_| {
         let copied = || {
             let mut copy = File::create_new(&staged)?;
             std::io::copy(&mut &exe, &mut copy)?;
@@ -126,7 +126,12 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
             sys::fs::set_mode(&copy, 0o4755)
         };
         copied().map_err(NotCopied)
-    })?;
+    });
+    if let Err(error) = copied {
+        drop(staging);
+        sweep::abandoned(context, identity);
+        return Err(error.into());
+    }
     context.store.commit_agent(&staging, &path)?;
     Ok(path)
 }

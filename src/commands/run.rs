@@ -57,6 +57,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     if let Some(overlay) = args.source.overlay {
         config.overlay = overlay.into();
     }
+    sweep::if_needed(context)?;
     let (name, owned) = new_box(context, &config, &image)?;
     // Not by this process: who has joined a pid namespace can fork no more when that has ended.
     let janitor = Janitor::hire(context, || {
@@ -67,7 +68,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     drop(owned);
     let stored = context.store.open_box(&name).map_err(Error::from);
     let outcome = stored.and_then(|stored| session::run(context, &stored, wish));
-    janitor.dismiss()?;
+    drop(janitor);
     outcome
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 
 use super::janitor::Janitor;
 use super::live::proof;
-use super::remove;
+use super::{identity, remove};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::store::Staging;
@@ -31,6 +31,17 @@ pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
 fn say(context: &Context<'_>, what: &str, error: &Error) {
     let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
     context.ui.warning(&format!("{what}: {}", texts.join(": ")));
+}
+
+/// [`abandoned`], where nothing else has called for an identity yet: only if there is anything to delete.
+///
+/// # Errors
+/// Where what there is cannot be deleted for want of an identity.
+pub(super) fn if_needed(context: &Context<'_>) -> Result<()> {
+    if context.store.has_abandoned() || !context.store.orphaned_boxes().is_empty() {
+        abandoned(context, &identity::of(context)?);
+    }
+    Ok(())
 }
 
 /// Deletes what has been left behind, and has the same done again when this process is done, or gone.

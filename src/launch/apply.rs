@@ -1,5 +1,6 @@
 //! The loop over the steps of a boot plan.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -37,6 +38,8 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
     let mut steps = plan.steps.iter();
     let first = steps.next().ok_or(Error::KeeperDied)?;
     trace(first);
+    let mut early =
+        mount::follow_host().and_then(|()| copies_before(plan)).map_err(|source| step_failed(first, source))?;
     let mut root = open_root(first, means.fuse).map_err(|source| step_failed(first, source))?;
     for step in steps {
         trace(step);
@@ -44,16 +47,29 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
             Step::Seal => seal(means.proof, means.inner)
                 .and_then(|()| root::open_absolute(Path::new("/"), Open::Directory))
                 .map(|behind| root = behind),
-            step => take(step, &root),
+            step => take(step, &root, &mut early),
         };
         taken.map_err(|source| step_failed(step, source))?;
     }
     Ok(())
 }
 
+/// Trees of the host's that have been copied already, by their paths.
+type Copies<'a> = HashMap<&'a HostPath, OwnedFd>;
+
+/// Copies of the trees in which the root is to be attached, such as a home with the store in it. Made afterwards, they would
+/// carry the box's own mounts into the box a second time.
+fn copies_before(plan: &BootPlan) -> io::Result<Copies<'_>> {
+    let Some(Step::Overlay(overlay)) = plan.steps.first() else { return Ok(Copies::new()) };
+    let around = plan.steps.iter().filter_map(|step| match step {
+        Step::Bind { from, .. } if overlay.root.0.starts_with(&from.0) => Some(from),
+        _ => None,
+    });
+    around.map(|from| Ok((from, mount::copy_tree(&from.0)?))).collect()
+}
+
 /// The first step: the root, attached somewhere, and open.
 fn open_root(step: &Step, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
-    mount::follow_host()?;
     match step {
         Step::Overlay(plan) => overlay::mount(plan, fuse),
         Step::Directory { root } => {
@@ -67,7 +83,7 @@ fn open_root(step: &Step, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     }
 }
 
-fn take(step: &Step, root: &OwnedFd) -> io::Result<()> {
+fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
     match step {
         Step::Overlay(_) | Step::Directory { .. } | Step::Seal => Err(io::ErrorKind::InvalidInput.into()),
         Step::MakeDir { at, mode, owner: (uid, gid) } => {
@@ -86,7 +102,13 @@ fn take(step: &Step, root: &OwnedFd) -> io::Result<()> {
         }
         Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
         Step::Devpts { at } => attach(&devpts()?, root, at),
-        Step::Bind { from, at, kind, read_only, optional } => bind(root, from, at, *kind, *read_only, *optional),
+        Step::Bind { from, at, kind, read_only, optional } => {
+            let tree = match early.remove(from).map_or_else(|| mount::copy_tree(&from.0), Ok) {
+                Err(_) if *optional => return Ok(()),
+                tree => tree?,
+            };
+            bind(root, &tree, at, *kind, *read_only)
+        }
         Step::ReadOnly { at } => read_only(root, at),
         Step::Hide { at } => hide(root, at),
         Step::Symlink { at, target } => {
@@ -133,16 +155,11 @@ fn devpts() -> io::Result<OwnedFd> {
     configured(Some("5")).or_else(|_| configured(None))
 }
 
-fn bind(root: &OwnedFd, from: &HostPath, at: &BoxPath, kind: Kind, read_only: bool, optional: bool) -> io::Result<()> {
-    let tree = match mount::copy_tree(&from.0) {
-        Ok(tree) => tree,
-        Err(_) if optional => return Ok(()),
-        Err(error) => return Err(error),
-    };
+fn bind(root: &OwnedFd, tree: &OwnedFd, at: &BoxPath, kind: Kind, read_only: bool) -> io::Result<()> {
     if read_only {
-        mount::set_attributes(&tree, Attributes::MOUNT_ATTR_RDONLY, None)?;
+        mount::set_attributes(tree, Attributes::MOUNT_ATTR_RDONLY, None)?;
     }
-    mount::attach(&tree, bind_place(root, at, kind)?)
+    mount::attach(tree, bind_place(root, at, kind)?)
 }
 
 fn bind_place(root: &OwnedFd, at: &BoxPath, kind: Kind) -> io::Result<OwnedFd> {

@@ -109,7 +109,11 @@ impl Live {
     pub fn stop(self, grace: u32) -> Result<(), Error> {
         let fail = |source| Error::Join { what: "stop it", source };
         let keeper = process::pidfd_open(self.pid).map_err(fail)?;
-        Request::Stop(grace).send(&self.connection).map_err(fail)?;
+        match Request::Stop(grace).send(&self.connection) {
+            // It is on its way out already.
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {}
+            sent => sent.map_err(fail)?,
+        }
         let limit = Duration::from_secs(u64::from(grace)) + PATIENCE;
         ended(await_end(&keeper, limit).map_err(fail)?, self.pid)
     }

@@ -42,12 +42,16 @@ pub enum Error {
     },
     /// Everything in the box has been killed, but its first process cannot leave.
     #[error(
-        "the box is dead, but its first process ({pid}) waits for a dead one to be collected by this machine's init"
+        "all in the box is dead, but its first process ({pid}) cannot leave before a dead one is collected: by an envbox \
+         that is stopped, or by this machine's init"
     )]
     Undead {
         /// The keeper's process id.
         pid: i32,
     },
+    /// The box ended just when a session was to begin.
+    #[error("the box was stopped at this very moment")]
+    Ending,
     /// The keeper speaks another version's protocol.
     #[error("the box was started by another version of envbox")]
     OtherVersion {

@@ -53,9 +53,12 @@ pub fn run(
     // This process joins only what its child needs it to: a pid namespace counts for children, and takes the user
     // namespace's privilege. It stays in the host's mount namespace, and holds nothing of the box's open.
     live.join_outer(proof).map_err(|source| Error::Join { what: "enter its namespaces", source })?;
-    follower.refresh_all(&live.run_dir).map_err(fail("write the box's resolver configuration"))?;
+    follower.refresh_all(&live.run_dir).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::Ending,
+        _ => Error::Session { what: "write the box's resolver configuration", source },
+    })?;
     let (words, word) = socket::pair().map_err(fail("make a socket pair"))?;
-    match process::fork(proof).map_err(fail("fork"))? {
+    match process::fork(proof).map_err(ending)? {
         Fork::Child => {
             drop(words);
             process::finish(|| payload::start(proof, live, plan, terminfo, &signals, &word))
@@ -87,6 +90,14 @@ enum Outcome {
     Ended(Ended),
     /// The terminal is gone, and closing the pseudo-terminal's master hangs up on all that uses it in the box.
     HungUp,
+}
+
+/// In a pid namespace whose init has ended, nothing can be forked any more (fork(2), `ENOMEM`).
+fn ending(source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::OutOfMemory => Error::Ending,
+        _ => Error::Session { what: "fork", source },
+    }
 }
 
 /// Until the program runs: notes, the terminal, and what went wrong.

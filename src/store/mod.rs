@@ -84,9 +84,12 @@ impl Store {
     pub fn commit_agent(&self, staging: &Staging, agent: &Path) -> Result<(), Error> {
         let place = agent.parent().unwrap_or(agent);
         match crate::sys::file::rename_new(&staging.path().join("agent"), place) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result.map_err(|source| Error::Write { path: place.to_owned(), source }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            result => result.map_err(|source| Error::Write { path: place.to_owned(), source })?,
         }
+        // The directory is empty now; a failure leaves it to the sweep.
+        let _ = fs::remove_dir(staging.path());
+        Ok(())
     }
 
     /// The directory of an agent binary: one for each build, since a box may still use the last one's.

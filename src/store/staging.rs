@@ -76,6 +76,11 @@ impl Store {
         Ok(staging)
     }
 
+    /// Whether there is anything that nobody works on any more.
+    pub fn has_abandoned(&self) -> bool {
+        self.abandoned().is_ok_and(|found| !found.is_empty())
+    }
+
     /// What processes that are gone have left under `staging/`, now owned by this process.
     ///
     /// # Errors

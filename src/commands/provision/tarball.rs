@@ -49,7 +49,7 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
             report.digest
         }
     };
-    janitor.dismiss()?;
+    drop(janitor);
     let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let provenance = Provenance { origin, trust: trust.to_string(), title };
     Ok(Image { layers: vec![layer], provenance })
