@@ -51,6 +51,15 @@ impl User {
     }
 }
 
+#[cfg(test)]
+impl User {
+    /// Al, whose id is 1000 and whose shell is zsh.
+    pub(crate) fn example() -> Self {
+        let (name, home, shell) = ("al".to_owned(), "/home/al".into(), "/usr/bin/zsh".into());
+        Self { uid: 1000, gid: 1000, group: name.clone(), gecos: String::new(), home, shell, name }
+    }
+}
+
 /// The entry with this id, split into its fields: from the file, else from whatever getent(1) can ask (LDAP, SSSD,
 /// systemd). A statically linked program cannot load NSS modules, and should not (CVE-2019-14271).
 fn lookup(file: &str, database: &str, id: u32) -> Result<Option<Vec<Vec<u8>>>, Error> {

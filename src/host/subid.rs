@@ -184,20 +184,8 @@ fn free_start(content: &str) -> u32 {
 mod tests {
     use super::*;
 
-    fn user() -> User {
-        User {
-            name: "al".into(),
-            uid: 1000,
-            gid: 1000,
-            group: "al".into(),
-            gecos: String::new(),
-            home: "/home/al".into(),
-            shell: "/bin/sh".into(),
-        }
-    }
-
     fn of(content: &str) -> Result<Range, SubIdError> {
-        choose(&parse_file(content, &user()), &user(), 1000, "/etc/subuid")
+        choose(&parse_file(content, &User::example()), &User::example(), 1000, "/etc/subuid")
     }
 
     #[test]

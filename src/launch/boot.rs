@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::apply::Means;
-use super::error::chain;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use super::{Error, keeper, overlay};
@@ -18,7 +17,7 @@ use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket, stream};
-use crate::userns::{self, Identity};
+use crate::userns::{self, Identity, chain};
 
 /// Whether a box is up: somebody listens on its socket.
 pub fn is_up(runtime: &Runtime) -> bool {

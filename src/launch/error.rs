@@ -104,8 +104,3 @@ pub enum Error {
         output: String,
     },
 }
-
-/// The texts of an error and of all its causes, the outermost first.
-pub(super) fn chain(error: &dyn std::error::Error) -> Vec<String> {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
-}

@@ -7,12 +7,11 @@ use std::path::Path;
 
 use super::Error;
 use super::apply::{Means, apply};
-use super::error::chain;
 use crate::plan::BootPlan;
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process::{self, Ended, Fork, Signal, SingleThread};
 use crate::sys::{stream, system, tty};
-use crate::userns::{self, Identity};
+use crate::userns::{self, Identity, chain};
 
 /// How much of a failed program's output is kept to be shown.
 const TAIL: usize = 4096;

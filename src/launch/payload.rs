@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::protocol::Request;
 use super::{Error, Live, Terminfo, locale, shells};
-use crate::plan::{Command, RUN_DIR, SessionPlan, WorkDir};
+use crate::plan::{Command, RUN_DIR, SessionPlan, WorkDir, set_variable};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
@@ -142,7 +142,7 @@ fn enter(
         take_terminal(word).map_err(Failure::new(b'T', ""))?;
     }
     let dir = change_dir(&plan.workdir, word)?;
-    set(&mut env, "PWD", dir.into());
+    set_variable(&mut env, "PWD", dir.into());
     process::close_rest_on_exec().map_err(Failure::new(b'J', ""))?;
 
     let (program, argv, wants_leader) = resolve(&plan.command, &mut env)?;
@@ -199,7 +199,7 @@ fn resolve(command: &Command, env: &mut Vec<(OsString, OsString)>) -> Result<(Pa
             let root = root::open_absolute(Path::new("/"), Open::Path).map_err(Failure::new(b'J', ""))?;
             let shell =
                 shells::first(&root, wanted).ok_or_else(|| Failure { kind: b'S', errno: 0, text: "".into() })?;
-            set(env, "SHELL", shell.into());
+            set_variable(env, "SHELL", shell.into());
             Ok((shell.to_owned(), vec![shell.file_name().unwrap_or(OsStr::new("sh")).to_owned()], false))
         }
         Command::Program(argv) => {
@@ -255,13 +255,6 @@ fn become_program(program: &Path, argv: &[OsString], env: &[(OsString, OsString)
         error
     };
     Failure::new(b'X', argv.first().cloned().unwrap_or_default())(error)
-}
-
-fn set(env: &mut Vec<(OsString, OsString)>, name: &str, value: OsString) {
-    match env.iter_mut().find(|(key, _)| key == name) {
-        Some((_, old)) => *old = value,
-        None => env.push((name.into(), value)),
-    }
 }
 
 /// Leads the session for a program that is no shell: the program gets a process group of its own in the foreground, so

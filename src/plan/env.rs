@@ -72,7 +72,8 @@ fn find<'a>(env: &'a [(OsString, OsString)], name: &str) -> &'a OsStr {
     env.iter().find(|(key, _)| key == name).map_or(OsStr::new(""), |(_, value)| value)
 }
 
-fn set(env: &mut Vec<(OsString, OsString)>, name: &str, value: OsString) {
+/// Gives a variable a value, in the place of the one it has.
+pub fn set(env: &mut Vec<(OsString, OsString)>, name: &str, value: OsString) {
     match env.iter_mut().find(|(key, _)| key == name) {
         Some((_, old)) => *old = value,
         None => env.push((name.into(), value)),

@@ -10,6 +10,7 @@ mod session;
 mod step;
 
 pub use boot::{BootPlan, BootRequest, NotAHome, bootstrap};
+pub use env::set as set_variable;
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, WorkDir};
 pub use step::{Account, Kind, Overlay, Step};

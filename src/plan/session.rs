@@ -147,17 +147,8 @@ mod tests {
     use crate::host::{Dirs, User};
 
     fn host(cwd: &str) -> Host {
-        let user = User {
-            name: "al".into(),
-            uid: 1000,
-            gid: 1000,
-            group: "al".into(),
-            gecos: String::new(),
-            home: "/home/al".into(),
-            shell: "/usr/bin/zsh".into(),
-        };
         let dirs = Dirs { data: "/d".into(), cache: "/c".into(), config: "/f".into() };
-        Host { user, groups: vec![], env: vec![], cwd: cwd.into(), dirs }
+        Host { user: User::example(), groups: vec![], env: vec![], cwd: cwd.into(), dirs }
     }
 
     fn dir(cwd: &str) -> WorkDir {

@@ -51,3 +51,8 @@ pub enum Error {
     #[error("{}", .0.first().map_or("the work inside the user namespace failed", String::as_str))]
     Work(Vec<String>),
 }
+
+/// The texts of an error and of all its causes, the outermost first: what can cross from one process to another.
+pub fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+}

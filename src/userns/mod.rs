@@ -11,7 +11,7 @@ mod spawn;
 mod work;
 
 pub use crate::sys::namespace::Namespaces;
-pub use error::Error;
+pub use error::{Error, chain};
 pub use identity::{IdHelpers, Identity, IdentityError};
 pub use idmap::{Extent, IdMap, RANGE};
 pub use spawn::spawn;

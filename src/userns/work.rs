@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::error::chain;
 use super::{Error, Identity, Namespaces, spawn};
 use crate::sys::process::{self, Ended, Pid, SingleThread};
 
@@ -90,8 +91,4 @@ impl<T> Drop for Work<T> {
             let _ = crate::sys::signal::kill(pid, process::Signal::SIGKILL).and_then(|()| process::wait(pid));
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> Vec<String> {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
 }
