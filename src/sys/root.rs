@@ -129,8 +129,10 @@ pub fn replace_file_owned(dir: impl AsFd, name: &OsStr, bytes: &[u8], owner: Own
 
 fn replace(dir: BorrowedFd<'_>, name: &OsStr, bytes: &[u8], mode: u32, owner: Option<Owner>) -> io::Result<()> {
     use std::io::Write as _;
+    // Several sessions may be about the same file; each has a name of its own for what it stages.
     let mut staged = OsStr::new(".envbox.").to_owned();
     staged.push(name);
+    staged.push(format!(".{}", std::process::id()));
     match rustix::fs::unlinkat(dir, &staged, AtFlags::empty()) {
         Ok(()) | Err(rustix::io::Errno::NOENT) => {}
         Err(errno) => return Err(errno.into()),
