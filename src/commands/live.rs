@@ -43,27 +43,17 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     match stored.config.overlay {
         Overlay::Kernel => start(None),
         Overlay::Fuse => start(Some(fuse_overlayfs(context)?)),
-        Overlay::Auto => match launch_kernel_first(&start) {
-            Err(Fallback::Other(error)) => Err(error),
-            Err(Fallback::Overlay(error)) => match fuse_overlayfs(context) {
+        Overlay::Auto => match start(None) {
+            Err(error) if error.is_overlay() => match fuse_overlayfs(context) {
                 Ok(program) => {
                     context.ui.note("the kernel's overlay does not work here: using fuse-overlayfs");
                     start(Some(program))
                 }
                 Err(_) => Err(error.hint("install fuse-overlayfs, which can do without the kernel's overlay")),
             },
-            Ok(live) => Ok(live),
+            outcome => outcome,
         },
     }
-}
-
-enum Fallback {
-    Overlay(Error),
-    Other(Error),
-}
-
-fn launch_kernel_first(start: &dyn Fn(Option<PathBuf>) -> Result<Live>) -> std::result::Result<Live, Fallback> {
-    start(None).map_err(|error| if error.is_overlay() { Fallback::Overlay(error) } else { Fallback::Other(error) })
 }
 
 fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {

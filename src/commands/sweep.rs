@@ -14,8 +14,8 @@ use crate::sys::tree;
 use crate::userns;
 use crate::userns::Identity;
 
-/// Deletes what processes that are gone have left: throw-away boxes, and whatever is in `staging/`. Whatever cannot be deleted is said and left alone: it is
-/// in nobody's way.
+/// Deletes what processes that are gone have left: throw-away boxes, and whatever is in `staging/`. Whatever cannot be
+/// deleted is said and left alone: it is in nobody's way.
 pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
     for name in context.store.orphaned_boxes() {
         if let Err(error) = remove::remove(context, &name, true) {

@@ -208,7 +208,7 @@ fn explained(error: Error, fuse: Option<&Path>, runtime: &Runtime) -> Error {
 }
 
 /// Tells the parent of a failure; the result is the exit status.
-fn told(report: &OwnedFd, error: &Error) -> u8 {
+pub(super) fn told(report: &OwnedFd, error: &Error) -> u8 {
     // If the parent is gone there is nobody left to tell.
     let _ = match error {
         Error::Overlay { .. } => Report::OverlayRefused(chain(error)).send(report),

@@ -11,7 +11,7 @@ pub enum Error {
     /// No user namespace.
     #[error(transparent)]
     UserNs(#[from] userns::Error),
-    /// The store or the runtime directory.
+    /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A step of the plan failed.

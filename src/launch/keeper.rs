@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use super::apply::{Means, apply};
-use super::boot::own_namespaces;
+use super::boot::{own_namespaces, told};
 use super::protocol::{HELLO, Report, Request};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::sys::namespace::{self, Kind, Namespaces};
@@ -22,7 +22,6 @@ use crate::sys::process::{self, Pid};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::{fs, lock, socket, system, tty};
-use crate::userns::chain;
 
 /// The outer namespaces of a box: the user namespace that built it, and the pid namespace that belongs to that one. Names
 /// are those under `/proc/PID/ns`; the order is that in which a session joins them.
@@ -76,14 +75,7 @@ pub(super) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends, tracing: bool
                 Err(_) => 1,
             }
         }
-        Err(error @ Error::Overlay { .. }) => {
-            let _ = Report::OverlayRefused(chain(&error)).send(&report);
-            1
-        }
-        Err(error) => {
-            let _ = Report::Failed(chain(&error)).send(&report);
-            1
-        }
+        Err(error) => told(&report, &error),
     }
 }
 

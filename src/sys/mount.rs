@@ -183,12 +183,3 @@ pub fn pivot_root(new_root: impl AsFd) -> io::Result<()> {
     rustix::mount::unmount(".", UnmountFlags::DETACH)?;
     Ok(rustix::process::chdir("/")?)
 }
-
-/// Unmounts what is on top at a path, at once for new lookups and for good when its last user is gone (umount2(2),
-/// `MNT_DETACH`).
-///
-/// # Errors
-/// umount2(2)'s.
-pub fn detach(path: &Path) -> io::Result<()> {
-    Ok(rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?)
-}
