@@ -1,8 +1,11 @@
-//! Values that describe images: digests, and (with the stores and registries that use them) references, manifests and
-//! configs. Pure: nothing here opens a file or a socket.
+//! Values that describe images: digests, references, the documents of the OCI format, and what the store keeps of an
+//! image. Pure: nothing here opens a file or a socket.
 
 mod digest;
+pub mod oci;
 mod record;
+mod reference;
 
 pub use digest::{Digest, Hasher, ParseDigestError};
-pub use record::{Image, Provenance};
+pub use record::{Image, LayerRecord, Provenance, Published};
+pub use reference::{ParseReferenceError, Reference};

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["image", "recipe", "sys"]),
     ("source", &["image", "recipe", "store"]),
     ("unpack", &["image", "sys"]),
+    ("pack", &["image", "sys"]),
     ("plan", &["image", "recipe", "host"]),
     ("userns", &["host", "sys"]),
     ("limits", &["host", "plan", "sys"]),

@@ -46,7 +46,7 @@ fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image>
         build(context, &identity, &bootstrap, &client, &shown)?;
     }
     drop(janitor);
-    Ok(Image { layers: vec![bootstrap.key], provenance: provenance(&bootstrap) })
+    Ok(Image::new(vec![bootstrap.key], provenance(&bootstrap)))
 }
 
 fn request(suite: &Suite, options: &Source) -> Result<Request> {

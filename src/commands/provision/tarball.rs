@@ -52,7 +52,7 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
     drop(janitor);
     let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let provenance = Provenance { origin, trust: trust.to_string(), title };
-    Ok(Image { layers: vec![layer], provenance })
+    Ok(Image::new(vec![layer], provenance))
 }
 
 /// What the image is known by: a local file by its place, size and time, so that it is not read again while it is the
