@@ -10,6 +10,7 @@ mod debs;
 mod dirs;
 pub mod dpkg;
 mod error;
+pub mod index;
 mod member;
 mod merged_usr;
 mod name;
