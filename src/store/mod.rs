@@ -9,6 +9,8 @@ mod boxes;
 mod error;
 mod images;
 mod layers;
+mod lease;
+mod names;
 mod runtime;
 mod staging;
 
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 pub use boxes::{BoxPaths, Owned, StoredBox};
 pub use error::Error;
+pub use lease::{ImageLease, Lease};
+pub use names::Name;
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;
 
