@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::lease::{self, ImageLease, Lease};
-use super::{Error, Store, write_synced};
+use super::{Error, NameLock, Store, write_synced};
 use crate::image::{Digest, Image};
 use crate::sys::{file, lock};
 
@@ -27,7 +27,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotLeased`], [`Error::Write`].
-    pub fn commit_image(&self, name: &str, image: &Image, layers: &[Lease]) -> Result<ImageLease, Error> {
+    pub fn commit_image(&self, name: &NameLock, image: &Image, layers: &[Lease]) -> Result<ImageLease, Error> {
         let leased = |layer: &&Digest| layers.iter().any(|lease| lease.layer == **layer);
         if let Some(&missing) = image.layers.iter().find(|layer| !leased(layer)) {
             return Err(Error::NotLeased(missing));

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub use boxes::{BoxPaths, Owned, StoredBox};
 pub use error::Error;
 pub use lease::{ImageLease, Lease};
-pub use names::Name;
+pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;
 

@@ -24,6 +24,14 @@ pub struct Name {
     pub since: SystemTime,
 }
 
+/// The lock of a name: nobody else gives it a meaning meanwhile.
+#[derive(Debug)]
+pub struct NameLock {
+    name: String,
+    // Held for its lock.
+    _file: File,
+}
+
 impl Store {
     fn ref_file(&self, name: &str) -> PathBuf {
         self.data.join("refs").join(Digest::of(name.as_bytes()).hex())
@@ -34,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn lock_name(&self, name: &str, waiting: impl FnOnce()) -> Result<File, Error> {
+    pub fn lock_name(&self, name: &str, waiting: impl FnOnce()) -> Result<NameLock, Error> {
         let path = self.ref_file(name).with_extension("lock");
         let fail = |source| Error::Write { path: path.clone(), source };
         let mut waiting = Some(waiting);
@@ -46,7 +54,7 @@ impl Store {
             }
             // A lock on a file that has been cleared away keeps nobody out.
             if lease::is_at(&file, &path) {
-                return Ok(file);
+                return Ok(NameLock { name: name.to_owned(), _file: file });
             }
         }
     }
@@ -55,7 +63,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn tag(&self, name: &str, image: &ImageLease) -> Result<(), Error> {
+    pub fn tag(&self, name: &NameLock, image: &ImageLease) -> Result<(), Error> {
+        let NameLock { name, .. } = name;
         self.put(&self.ref_file(name), format!("{} {name}\n", image.digest()).as_bytes())
     }
 
@@ -69,6 +78,32 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             result => result.map(|()| true).map_err(|source| Error::Write { path, source }),
         }
+    }
+
+    /// Takes a name away if it means this image and nobody is about to give it another meaning; whether it is gone.
+    pub(super) fn untag_from(&self, name: &str, image: &Digest) -> Result<bool, Error> {
+        let lock = self.ref_file(name).with_extension("lock");
+        let _created = File::options().create(true).truncate(false).write(true).open(&lock);
+        let Some(_held) = lease::seize(&lock).map_err(|source| Error::Read { path: lock, source })? else {
+            return Ok(false);
+        };
+        match read(self.ref_file(name))? {
+            Some(found) if found.image != *image => Ok(false),
+            _ => self.untag(name).map(|_| true),
+        }
+    }
+
+    /// Removes the lock files of names that are gone.
+    pub(super) fn clear_name_locks(&self) -> Result<(), Error> {
+        for name in self.digests_in("refs", ".lock")? {
+            let path = self.data.join("refs").join(name.hex());
+            let lock = path.with_extension("lock");
+            let fail = |source| Error::Write { path: lock.clone(), source };
+            if !path.exists() && lease::seize(&lock).map_err(fail)?.is_some_and(|_held| !path.exists()) {
+                fs::remove_file(&lock).map_err(fail)?;
+            }
+        }
+        Ok(())
     }
 
     /// What a name means, kept in the store, if it is still there with all its layers.

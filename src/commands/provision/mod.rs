@@ -67,13 +67,13 @@ fn known_or(context: &Context<'_>, name: &str, make: impl FnOnce() -> Result<Mad
     if let Some(known) = context.store.resolve(name)? {
         return Ok(known);
     }
-    let _lock =
+    let lock =
         context.store.lock_name(name, || context.ui.note("waiting for another envbox that is making this image"))?;
     if let Some(known) = context.store.resolve(name)? {
         return Ok(known);
     }
     let (image, layers) = make()?;
-    Ok(context.store.commit_image(name, &image, &layers)?)
+    Ok(context.store.commit_image(&lock, &image, &layers)?)
 }
 
 fn client(context: &Context<'_>) -> Client {
