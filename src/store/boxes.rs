@@ -88,22 +88,34 @@ impl Store {
         }
     }
 
+    /// The digest of a box's image.
+    ///
+    /// # Errors
+    /// [`Error::NoBox`], [`Error::Damaged`], [`Error::Read`].
+    pub fn box_image(&self, name: &BoxName) -> Result<Digest, Error> {
+        let text = self.read_of_box(name, "image")?;
+        let path = || self.box_dir(name).join("image");
+        text.trim().parse().map_err(|error| Error::Damaged { path: path(), source: Box::new(error) })
+    }
+
+    fn read_of_box(&self, name: &BoxName, file: &str) -> Result<String, Error> {
+        let dir = self.box_dir(name);
+        let path = dir.join(file);
+        fs::read_to_string(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound if !dir.is_dir() => Error::NoBox(name.clone()),
+            _ => Error::Read { path, source },
+        })
+    }
+
     /// Reads a box.
     ///
     /// # Errors
     /// [`Error::NoBox`], [`Error::NoImage`], [`Error::Damaged`], [`Error::Read`].
     pub fn open_box(&self, name: &BoxName) -> Result<StoredBox, Error> {
         let dir = self.box_dir(name);
-        let read = |file: &str| {
-            let path = dir.join(file);
-            fs::read_to_string(&path).map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound if !dir.is_dir() => Error::NoBox(name.clone()),
-                _ => Error::Read { path, source },
-            })
-        };
-        let damaged = |file: &str, source| Error::Damaged { path: dir.join(file), source };
-        let config = BoxConfig::parse(&read("box.yaml")?).map_err(|error| damaged("box.yaml", Box::new(error)))?;
-        let digest: Digest = read("image")?.trim().parse().map_err(|error| damaged("image", Box::new(error)))?;
+        let damaged = |error| Error::Damaged { path: dir.join("box.yaml"), source: Box::new(error) };
+        let config = BoxConfig::parse(&self.read_of_box(name, "box.yaml")?).map_err(damaged)?;
+        let digest = self.box_image(name)?;
         let image = self.image(&digest)?.filter(|image| image.layers.iter().all(|layer| self.has_layer(layer)));
         let image = image.ok_or_else(|| Error::NoImage(name.clone()))?;
         let paths = BoxPaths {

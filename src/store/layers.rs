@@ -74,7 +74,12 @@ impl Store {
             match fs::rename(&staged, self.layer_dir(layer)) {
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {}
-                result => return result.map(|()| Lease { layer: *layer, _dir: dir }).map_err(fail),
+                result => {
+                    result.map_err(fail)?;
+                    // The directory is empty now; a failure leaves it to the sweep.
+                    let _ = fs::remove_dir(staging.path());
+                    return Ok(Lease { layer: *layer, _dir: dir });
+                }
             }
             // Not there any more if garbage is being collected; then this one's turn has come.
             if let Some(lease) = self.lease(layer)? {

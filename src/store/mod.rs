@@ -7,6 +7,7 @@
 pub mod blobs;
 mod boxes;
 mod error;
+mod gc;
 mod images;
 mod layers;
 mod lease;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use boxes::{BoxPaths, Owned, StoredBox};
 pub use error::Error;
+pub use gc::{Collected, Needed, Policy};
 pub use lease::{ImageLease, Lease};
 pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};
@@ -94,6 +96,15 @@ impl Store {
         // The directory is empty now; a failure leaves it to the sweep.
         let _ = fs::remove_dir(staging.path());
         Ok(())
+    }
+
+    /// Keeps the agent of a build in the store while what is returned is held; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn lease_agent(&self, build: &str) -> Result<Option<fs::File>, Error> {
+        let path = self.agent_dir(build);
+        lease::hold(&path).map_err(|source| Error::Read { path, source })
     }
 
     /// The directory of an agent binary: one for each build, since a box may still use the last one's.
