@@ -99,7 +99,11 @@ impl Store {
             let path = self.data.join("refs").join(name.hex());
             let lock = path.with_extension("lock");
             let fail = |source| Error::Write { path: lock.clone(), source };
-            if !path.exists() && lease::seize(&lock).map_err(fail)?.is_some_and(|_held| !path.exists()) {
+            if path.exists() {
+                continue;
+            }
+            let held = lease::seize(&lock).map_err(fail)?;
+            if held.is_some() && !path.exists() {
                 fs::remove_file(&lock).map_err(fail)?;
             }
         }
