@@ -121,6 +121,12 @@ pub fn box_names(data: &Path) -> Vec<crate::recipe::BoxName> {
     names
 }
 
+/// The names of images that can be read, sorted; nothing is made.
+pub fn image_names(data: &Path) -> Vec<String> {
+    let store = Store { data: data.to_owned() };
+    store.names().map_or_else(|_| Vec::new(), |(names, _)| names.into_iter().map(|name| name.name).collect())
+}
+
 fn private_dir(path: &Path) -> Result<(), Error> {
     fs::DirBuilder::new()
         .recursive(true)
