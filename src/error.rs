@@ -200,7 +200,7 @@ impl From<store::Error> for Error {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(MAKE_ROOM.to_owned()),
                 _ => None,
             },
-            store::Error::Read { .. } | store::Error::Damaged { .. } => None,
+            store::Error::Read { .. } | store::Error::Damaged { .. } | store::Error::NotLeased(_) => None,
         };
         let error = Self::new(error);
         hint.into_iter().fold(error, Self::hint)

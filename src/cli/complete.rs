@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::Target;
+use super::{ImageName, Target};
 use crate::recipe::BoxName;
 
 /// What may stand in place of the last word.
@@ -18,6 +18,8 @@ pub struct Completion {
     pub candidates: Vec<Candidate>,
     /// Whether a box's name may stand there.
     pub boxes: bool,
+    /// Whether the name of an image in the store may stand there.
+    pub images: bool,
     /// What the shell itself knows best.
     pub follow: Option<Follow>,
 }
@@ -124,6 +126,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
     let value_type = arg.get_value_parser().type_id();
     let either = value_type == TypeId::of::<Target>();
     let hint = arg.get_value_hint();
+    let image = value_type == TypeId::of::<ImageName>() || arg.get_long() == Some("image");
     let candidates = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).map(|value| {
         let help = value.get_help().map(ToString::to_string).unwrap_or_default();
         Candidate { value: value.get_name().to_owned(), help: sentence(&help) }
@@ -131,6 +134,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
     Completion {
         candidates: candidates.filter(|candidate| candidate.value.starts_with(begun)).collect(),
         boxes: either || (value_type == TypeId::of::<BoxName>() && hint != ValueHint::Other),
+        images: either || image,
         follow: match hint {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
@@ -197,6 +201,16 @@ mod tests {
         }
         for line in ["create ", "enter deb ", "list ", "completions ", "enter --mirror "] {
             assert!(!of(line).boxes, "{line}");
+        }
+    }
+
+    #[test]
+    fn names_of_images_where_one_may_stand() {
+        for line in ["run ", "create x --image ", "image inspect ", "image rm a ", "image tag ", "image verify "] {
+            assert!(of(line).images, "{line}");
+        }
+        for line in ["enter ", "image tag a ", "image list ", "rm "] {
+            assert!(!of(line).images, "{line}");
         }
     }
 

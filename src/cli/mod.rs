@@ -4,6 +4,8 @@ mod boxes;
 mod complete;
 mod create;
 mod enter;
+mod gc;
+mod image;
 mod own;
 mod run;
 
@@ -13,6 +15,8 @@ pub use boxes::{List, Remove, Stop};
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, WorkDir};
+pub use gc::Gc;
+pub use image::{Image, ImageDf, ImageInspect, ImageList, ImageName, ImagePrune, ImageRemove, ImageTag, ImageVerify};
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use run::{Run, Target};
 
@@ -100,6 +104,15 @@ pub enum Command {
     ///
     /// Asks first. Your home is not part of a box, and stays.
     Rm(Remove),
+    /// Look after the images in the store
+    #[command(subcommand)]
+    Image(Image),
+    /// Remove what nothing needs: layers, images, downloads, old agents
+    ///
+    /// What a box, a name or another envbox at work needs stays. Without options that is what is left over: layers of no
+    /// image, images of no name and no box, downloads that were not used for 30 days, half ones that nobody has gone on
+    /// with for a week.
+    Gc(Gc),
     /// Check what this machine offers, and show how to mend what it lacks
     ///
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot

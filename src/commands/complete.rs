@@ -5,6 +5,7 @@
 
 use clap::CommandFactory as _;
 
+use super::image;
 use crate::cli::{self, Cli, Complete, Follow};
 use crate::error::Result;
 use crate::host::Host;
@@ -20,6 +21,10 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
     }
     if found.boxes {
         let names = store::box_names(&host.dirs.data).into_iter().filter(|name| name.as_str().starts_with(&*begun));
+        names.for_each(|name| text += &format!("{name}\t\n"));
+    }
+    if found.images {
+        let names = image::names(&host.dirs.data).into_iter().filter(|name| name.starts_with(&*begun));
         names.for_each(|name| text += &format!("{name}\t\n"));
     }
     match found.follow {

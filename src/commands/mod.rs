@@ -5,7 +5,9 @@ mod completions;
 mod create;
 mod doctor;
 mod enter;
+mod gc;
 mod identity;
+mod image;
 mod janitor;
 mod list;
 mod live;
@@ -34,6 +36,8 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Image(verb) => image::run(&verb, host, ui),
+        Command::Gc(args) => gc::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),

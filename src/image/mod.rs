@@ -5,7 +5,9 @@ mod digest;
 pub mod oci;
 mod record;
 mod reference;
+mod short;
 
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use record::{Image, LayerRecord, Provenance, Published};
 pub use reference::{ParseReferenceError, Reference};
+pub use short::{place, short};

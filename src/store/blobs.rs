@@ -11,13 +11,18 @@
 //! write itself is hashed when it is opened, and thrown away if it is not what its name says. That costs 1 ms per 1–2 MB,
 //! is paid only when a layer is built, and finds bit rot as well.
 
+mod old;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::image::{Digest, Hasher};
+
+pub use old::{Amount, Old};
 
 /// The cache could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,8 @@ impl Blobs {
             Err(error) => return Err(Error::io("open", &path)(error)),
         };
         if hash(&mut file).map_err(Error::io("read", &path))? == *digest {
+            // It is worth its room; that this cannot be noted is no reason not to use it.
+            let _ = file.set_modified(SystemTime::now());
             return Ok(Some(file));
         }
         fs::remove_file(&path).or_else(if_present).map_err(Error::io("remove", &path))?;

@@ -9,6 +9,7 @@ mod prompt;
 mod report;
 mod style;
 mod table;
+mod units;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -19,6 +20,7 @@ pub use escape::escape;
 pub use progress::Progress;
 pub use style::Style;
 pub use table::{Cell, Table};
+pub use units::{age, seconds, size, size_if_known};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
