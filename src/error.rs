@@ -236,9 +236,7 @@ impl From<launch::Error> for Error {
             launch::Error::NoUser(_) | launch::Error::NoGroup(_) => {
                 Self::new(error).hint("a number needs no entry in the box's /etc/passwd and /etc/group")
             }
-            launch::Error::Become { .. } => {
-                Self::new(error).hint("a box has the ids from 0 to 65535, and your own")
-            }
+            launch::Error::Become { .. } => Self::new(error).hint("a box has the ids from 0 to 65535, and your own"),
             launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")

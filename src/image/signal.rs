@@ -54,8 +54,24 @@ mod tests {
             assert_eq!(signal_number(text), Some(number), "{text}");
         }
         for bad in [
-            "", "0", "65", "-1", "+9", "SIG", "SIGSIGTERM", "TERM ", "SIGRTMIN+31", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMIN+-1",
-            "RTMIN+99999999999", "RTMAX-2147483647", "99999999999", "SIGTERM\0", "١",
+            "",
+            "0",
+            "65",
+            "-1",
+            "+9",
+            "SIG",
+            "SIGSIGTERM",
+            "TERM ",
+            "SIGRTMIN+31",
+            "RTMIN-1",
+            "RTMAX+1",
+            "RTMIN+",
+            "RTMIN+-1",
+            "RTMIN+99999999999",
+            "RTMAX-2147483647",
+            "99999999999",
+            "SIGTERM\0",
+            "١",
         ] {
             assert_eq!(signal_number(bad), None, "{bad:?}");
         }

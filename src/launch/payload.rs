@@ -6,12 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::protocol::Request;
 use super::person::{self, Unknown};
+use super::protocol::Request;
 use super::{Error, Live, Terminfo, locale, shells};
-use crate::plan::{
-    Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, WorkDir, set_missing_variable, set_variable,
-};
+use crate::plan::{Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, WorkDir, set_missing_variable, set_variable};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};

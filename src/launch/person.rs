@@ -22,7 +22,8 @@ pub(super) enum Unknown {
 pub(super) fn find(root: impl AsFd, plan: &SessionPlan) -> Result<(Person, bool), Unknown> {
     let (Who::Asked(spec) | Who::Image(spec)) = &plan.who else { return Ok((plan.caller.clone(), false)) };
     // A file that is not there, or is no file (CVE-2024-9676), has no entries; numbers need none.
-    let read = |path: &str| String::from_utf8_lossy(&root::read(&root, Path::new(path)).unwrap_or_default()).into_owned();
+    let read =
+        |path: &str| String::from_utf8_lossy(&root::read(&root, Path::new(path)).unwrap_or_default()).into_owned();
     let person = resolve(spec, &read("etc/passwd"), &read("etc/group"))?;
     match &plan.who {
         Who::Image(_) if person.uid == 0 && plan.caller.uid != 0 => Ok((plan.caller.clone(), true)),

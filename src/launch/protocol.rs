@@ -121,7 +121,9 @@ mod tests {
             report.send(&a).unwrap();
             assert_eq!(Report::receive(&b).unwrap(), Some(report));
         }
-        for request in [Request::Session(Pid::from_raw(77)), Request::Main(Pid::from_raw(78), 37), Request::Bye, Request::Stop(10)] {
+        for request in
+            [Request::Session(Pid::from_raw(77)), Request::Main(Pid::from_raw(78), 37), Request::Bye, Request::Stop(10)]
+        {
             request.send(&a).unwrap();
             assert_eq!(Request::receive(&b).unwrap(), Some(request));
         }

@@ -60,9 +60,8 @@ pub(super) struct Sources<'a> {
 /// is ([`Person::variables`](super::Person::variables)) is added when that is known.
 pub(super) fn session(caller: &[(OsString, OsString)], sources: &Sources<'_>) -> Vec<(OsString, OsString)> {
     let among = |name: &OsStr, names: &[&str]| names.iter().any(|known| name == *known);
-    let dropped = |name: &OsStr| {
-        among(name, &OWN) || among(name, &DROPPED) || (sources.other_user && among(name, &CALLERS_HOME))
-    };
+    let dropped =
+        |name: &OsStr| among(name, &OWN) || among(name, &DROPPED) || (sources.other_user && among(name, &CALLERS_HOME));
     let mut env: Vec<(OsString, OsString)> = caller.iter().filter(|(name, _)| !dropped(name)).cloned().collect();
     let mut images_path = "";
     // The terminal is the caller's, whatever the image was made on.
@@ -161,7 +160,8 @@ mod tests {
     fn the_image_comes_over_the_caller_and_the_box_over_both() {
         let image = ["LANG=C.UTF-8", "LD_LIBRARY_PATH=/opt/lib", "FROM_BOX=0", "A=1", "A=b=c", "E="];
         let env = with(&[("LANG", "de_DE.UTF-8"), ("LD_LIBRARY_PATH", "/host"), ("X", "y")], &image, false);
-        let expected = [("LANG", "C.UTF-8"), ("LD_LIBRARY_PATH", "/opt/lib"), ("FROM_BOX", "1"), ("A", "b=c"), ("X", "y")];
+        let expected =
+            [("LANG", "C.UTF-8"), ("LD_LIBRARY_PATH", "/opt/lib"), ("FROM_BOX", "1"), ("A", "b=c"), ("X", "y")];
         for (name, value) in expected {
             assert_eq!(find(&env, name), value, "{name}");
         }

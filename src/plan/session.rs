@@ -360,6 +360,9 @@ mod tests {
         let declared = RunConfig { user: "app".into(), exposed_ports: ports, volumes: vec!["/data".into()], ..image() };
         let notes = own(&declared).unwrap().notes;
         assert_eq!(notes.len(), 1);
-        assert!(notes[0].contains("7/tcp, …") && notes[0].contains("/data") && !notes[0].contains("8/tcp"), "{notes:?}");
+        assert!(
+            notes[0].contains("7/tcp, …") && notes[0].contains("/data") && !notes[0].contains("8/tcp"),
+            "{notes:?}"
+        );
     }
 }
