@@ -244,6 +244,7 @@ impl Keeper {
         let Ok(ready) = poll::wait(&fds, Some(Duration::ZERO)) else { return };
         let mut ready = ready.into_iter();
         let mut kept = Vec::new();
+        let mut stop = None;
         for mut session in std::mem::take(&mut self.sessions) {
             if !ready.next().is_some_and(|ready| ready.read) {
                 kept.push(session);
@@ -255,7 +256,7 @@ impl Keeper {
                         Request::Session(leader) => session.leader = Some(leader),
                         Request::Main(pid, signal) => session.main = Some((pid, signal)),
                         Request::Bye => session.said_bye = true,
-                        Request::Stop(grace) => self.begin_stop(grace),
+                        Request::Stop(grace) => stop = Some(stop.map_or(grace, |other: u32| other.min(grace))),
                     }
                     kept.push(session);
                 }
@@ -263,6 +264,10 @@ impl Keeper {
             }
         }
         self.sessions = kept;
+        // Which signal it is for whom, the sessions know.
+        if let Some(grace) = stop {
+            self.begin_stop(grace);
+        }
     }
 
     fn part_with(&mut self, session: &Session) {
