@@ -182,6 +182,20 @@ impl From<plan::NotAHome> for Error {
     }
 }
 
+impl From<plan::NoSession> for Error {
+    fn from(error: plan::NoSession) -> Self {
+        let hint = match &error {
+            plan::NoSession::NoCommand(name) => {
+                Some(format!("envbox run {name} -- COMMAND, or envbox enter {name} for a shell"))
+            }
+            plan::NoSession::User(_) => Some("--user NAME runs it as somebody else".to_owned()),
+            plan::NoSession::WorkDir(_) => Some("--workdir / runs it somewhere else".to_owned()),
+            plan::NoSession::Variables(_) => None,
+        };
+        hint.into_iter().fold(Self::new(error), Self::hint)
+    }
+}
+
 impl From<source::Error> for Error {
     fn from(error: source::Error) -> Self {
         let hint = error.hint();
@@ -219,6 +233,10 @@ impl From<launch::Error> for Error {
             }
             launch::Error::Exec { .. } => Self::new(error).kind(Kind::NotExecutable),
             launch::Error::WorkDir { .. } => Self::new(error).kind(Kind::NotFound),
+            launch::Error::NoUser(_) | launch::Error::NoGroup(_) => {
+                Self::new(error).hint("a number needs no entry in the box's /etc/passwd and /etc/group")
+            }
+            launch::Error::Become { .. } => Self::new(error).hint("a box has the ids from 0 to 65535, and your own"),
             launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")

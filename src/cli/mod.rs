@@ -14,9 +14,9 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 pub use boxes::{List, Remove, Stop};
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
-pub use enter::{Enter, WorkDir};
 pub use gc::Gc;
 pub use image::{Image, ImageDf, ImageInspect, ImageList, ImageName, ImagePrune, ImageRemove, ImageTag, ImageVerify};
+pub use enter::{Enter, Session};
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use run::{Run, Target};
 
@@ -86,6 +86,9 @@ pub enum Command {
     ///
     /// The exit status is the command's. Standard input, output and error are passed through byte for byte, so it works
     /// in a pipe; the command has a terminal only where envbox has one.
+    ///
+    /// Without a command it is the image's own that runs: its entry point, in its working directory and as its user. An
+    /// image whose command would be root does not get that unasked: it runs as you, unless you say `--user root`.
     Run(Run),
     /// Create a box
     ///

@@ -6,6 +6,7 @@ use crate::cli::Run;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::plan::What;
 use crate::recipe::{BoxConfig, BoxName};
 use crate::store::{self, ImageLease, Owned};
 use crate::ui::Ui;
@@ -13,9 +14,10 @@ use crate::ui::Ui;
 pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
     let wish = session::Wish {
-        command: &args.command,
-        workdir: args.workdir.workdir.as_ref(),
-        at_home: args.workdir.no_workdir,
+        what: if args.command.is_empty() { What::ImagesOwn } else { What::Command(&args.command) },
+        user: args.session.user.as_ref(),
+        workdir: args.session.workdir.as_ref(),
+        at_home: args.session.no_workdir,
     };
     let target = args.target.0.as_str();
     let existing: Option<BoxName> = target.parse().ok().filter(|name| context.store.has_box(name));

@@ -9,6 +9,7 @@ mod support;
 
 mod boxes;
 mod completions;
+mod config;
 mod crash;
 mod debian;
 mod disk;
