@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::Target;
+use super::{RecipeWord, Target};
 use crate::recipe::BoxName;
 
 /// What may stand in place of the last word.
@@ -18,6 +18,8 @@ pub struct Completion {
     pub candidates: Vec<Candidate>,
     /// Whether a box's name may stand there.
     pub boxes: bool,
+    /// Whether a recipe's name may stand there.
+    pub recipes: bool,
     /// What the shell itself knows best.
     pub follow: Option<Follow>,
 }
@@ -124,13 +126,18 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
     let value_type = arg.get_value_parser().type_id();
     let either = value_type == TypeId::of::<Target>();
     let hint = arg.get_value_hint();
+    let is_box = value_type == TypeId::of::<BoxName>();
     let candidates = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).map(|value| {
         let help = value.get_help().map(ToString::to_string).unwrap_or_default();
         Candidate { value: value.get_name().to_owned(), help: sentence(&help) }
     });
     Completion {
         candidates: candidates.filter(|candidate| candidate.value.starts_with(begun)).collect(),
-        boxes: either || (value_type == TypeId::of::<BoxName>() && hint != ValueHint::Other),
+        boxes: either || (is_box && hint != ValueHint::Other),
+        // A box that is not there yet is made of the recipe of its name.
+        recipes: either
+            || value_type == TypeId::of::<RecipeWord>()
+            || (is_box && (hint == ValueHint::Other || !arg.get_default_values().is_empty())),
         follow: match hint {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
@@ -183,7 +190,7 @@ mod tests {
 
     #[test]
     fn subcommands_but_not_the_hidden_ones() {
-        assert_eq!(words("s"), ["stop"]);
+        assert_eq!(words("s"), ["stop", "search"]);
         assert!(words("").contains(&"enter".to_owned()));
         assert!(!words("").iter().any(|word| word.starts_with('_') || word == "manual"));
         assert_eq!(words("--color never do"), ["doctor"], "an option's value is not a subcommand");
@@ -198,6 +205,17 @@ mod tests {
         for line in ["create ", "enter deb ", "list ", "completions ", "enter --mirror "] {
             assert!(!of(line).boxes, "{line}");
         }
+    }
+
+    #[test]
+    fn names_of_recipes_where_one_may_stand() {
+        for line in ["enter ", "run ", "create ", "recipe show "] {
+            assert!(of(line).recipes, "{line}");
+        }
+        for line in ["stop ", "rm ", "list ", "recipe check ", "enter -- "] {
+            assert!(!of(line).recipes, "{line}");
+        }
+        assert_eq!(words("recipe "), ["show", "check"]);
     }
 
     #[test]

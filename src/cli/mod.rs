@@ -5,6 +5,7 @@ mod complete;
 mod create;
 mod enter;
 mod own;
+mod recipe;
 mod run;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -14,6 +15,7 @@ pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, WorkDir};
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
+pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
 
 /// Linux environments without root and without a daemon
@@ -100,6 +102,13 @@ pub enum Command {
     ///
     /// Asks first. Your home is not part of a box, and stays.
     Rm(Remove),
+    /// List the distributions that boxes can be made of
+    ///
+    /// Those whose name, title or versions have the word in them, else those nearest to it. Your own recipes are the files
+    /// `recipes/*.yaml` beside your settings, and go before those that envbox carries.
+    Search(Search),
+    /// Look at recipes, and check your own
+    Recipe(Recipe),
     /// Check what this machine offers, and show how to mend what it lacks
     ///
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot

@@ -11,8 +11,11 @@ mod list;
 mod live;
 mod manual;
 mod provision;
+mod recipe;
+mod recipes;
 mod remove;
 mod run;
+mod search;
 mod session;
 mod stop;
 mod sweep;
@@ -34,6 +37,8 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Search(args) => search::run(&args, host, ui),
+        Command::Recipe(args) => recipe::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),

@@ -98,13 +98,7 @@ impl Catalogue {
         if hidden || self.faulty.iter().any(|faulty| faulty.name == name) {
             return;
         }
-        let parsed = Recipe::parse(label, text).and_then(|recipe| {
-            let own = recipe.name.as_str();
-            let what = || format!("a recipe named `{own}` belongs into a file named {own}.yaml");
-            let fault = || Fault { file: label.to_owned(), place: recipe.name.place(), what: what() };
-            if own == name { Ok(recipe) } else { Err(vec![fault()]) }
-        });
-        match parsed {
+        match Recipe::of_file(Path::new(label), text) {
             Ok(recipe) => self.entries.push(Entry { recipe, file }),
             Err(faults) => self.faulty.push(Faulty { name: name.to_owned(), faults }),
         }
@@ -113,6 +107,16 @@ impl Catalogue {
     /// The recipes that can be used: the user's own, then the others, each by name.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The words to offer, with what they stand for: names of recipes, and codenames of versions.
+    pub fn words(&self) -> impl Iterator<Item = (&str, String)> {
+        let names = self.entries.iter().map(|entry| (entry.recipe.name.as_str(), entry.recipe.title.clone()));
+        let codenames = self.entries.iter().flat_map(|Entry { recipe, .. }| {
+            let of = |version: &Version| format!("{} {}", recipe.title, version.name.as_str());
+            recipe.versions.iter().filter_map(move |version| Some((version.codename.as_ref()?.as_str(), of(version))))
+        });
+        names.chain(codenames)
     }
 
     /// What is wrong with recipes that cannot be used.

@@ -1,6 +1,7 @@
 //! Whether a recipe is one: all that can be said of it without fetching anything.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::fault::instead;
 use super::form::Form;
@@ -21,6 +22,21 @@ impl Recipe {
         faults.found.sort_by(|a, b| (a.place, &a.what).cmp(&(b.place, &b.what)));
         faults.found.dedup();
         if faults.found.is_empty() { Ok(recipe) } else { Err(faults.found) }
+    }
+
+    /// Reads a recipe's file, whose name has to be the recipe's.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn of_file(path: &Path, text: &str) -> Result<Self, Vec<Fault>> {
+        let file = path.display().to_string();
+        let recipe = Self::parse(&file, text)?;
+        let name = recipe.name.as_str();
+        if path.file_stem().is_some_and(|stem| stem == name) {
+            return Ok(recipe);
+        }
+        let what = format!("a recipe named `{name}` belongs into a file named {name}.yaml");
+        Err(vec![Fault { file, place: recipe.name.place(), what }])
     }
 
     /// A version that is not listed, by the word that a user has for it; whether there can be such a one is what

@@ -16,6 +16,7 @@ mod source;
 mod suggest;
 mod text;
 mod variables;
+mod verified;
 
 pub use box_config::{BoxConfig, Overlay, ParseConfigError};
 pub use catalogue::{Catalogue, Entry, Match, NoMatch};
@@ -27,3 +28,4 @@ pub use resolve::{ResolveError, Resolved, with_file};
 pub use source::{Also, Archive, Lxc, Oci, Only, Signature, Signed, Source, Tarball};
 pub use suggest::Suggestion;
 pub use text::{Place, Text};
+pub use verified::Verified;
