@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::{ImageName, Target};
+use super::{ImageName, RecipeWord, Target};
 use crate::recipe::BoxName;
 
 /// What may stand in place of the last word.
@@ -20,6 +20,8 @@ pub struct Completion {
     pub boxes: bool,
     /// Whether the name of an image in the store may stand there.
     pub images: bool,
+    /// Whether a recipe's name may stand there.
+    pub recipes: bool,
     /// What the shell itself knows best.
     pub follow: Option<Follow>,
 }
@@ -127,14 +129,19 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
     let either = value_type == TypeId::of::<Target>();
     let hint = arg.get_value_hint();
     let image = value_type == TypeId::of::<ImageName>() || arg.get_long() == Some("image");
+    let is_box = value_type == TypeId::of::<BoxName>();
     let candidates = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).map(|value| {
         let help = value.get_help().map(ToString::to_string).unwrap_or_default();
         Candidate { value: value.get_name().to_owned(), help: sentence(&help) }
     });
     Completion {
         candidates: candidates.filter(|candidate| candidate.value.starts_with(begun)).collect(),
-        boxes: either || (value_type == TypeId::of::<BoxName>() && hint != ValueHint::Other),
         images: either || image,
+        boxes: either || (is_box && hint != ValueHint::Other),
+        // A box that is not there yet is made of the recipe of its name.
+        recipes: either
+            || value_type == TypeId::of::<RecipeWord>()
+            || (is_box && (hint == ValueHint::Other || !arg.get_default_values().is_empty())),
         follow: match hint {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
@@ -187,7 +194,7 @@ mod tests {
 
     #[test]
     fn subcommands_but_not_the_hidden_ones() {
-        assert_eq!(words("s"), ["stop"]);
+        assert_eq!(words("s"), ["stop", "search"]);
         assert!(words("").contains(&"enter".to_owned()));
         assert!(!words("").iter().any(|word| word.starts_with('_') || word == "manual"));
         assert_eq!(words("--color never do"), ["doctor"], "an option's value is not a subcommand");
@@ -212,6 +219,17 @@ mod tests {
         for line in ["enter ", "image tag a ", "image list ", "rm "] {
             assert!(!of(line).images, "{line}");
         }
+    }
+
+    #[test]
+    fn names_of_recipes_where_one_may_stand() {
+        for line in ["enter ", "run ", "create ", "recipe show "] {
+            assert!(of(line).recipes, "{line}");
+        }
+        for line in ["stop ", "rm ", "list ", "recipe check ", "enter -- "] {
+            assert!(!of(line).recipes, "{line}");
+        }
+        assert_eq!(words("recipe "), ["show", "check"]);
     }
 
     #[test]

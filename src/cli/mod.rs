@@ -7,6 +7,7 @@ mod enter;
 mod gc;
 mod image;
 mod own;
+mod recipe;
 mod run;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -14,10 +15,11 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 pub use boxes::{List, Remove, Stop};
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
+pub use enter::{Enter, Session};
 pub use gc::Gc;
 pub use image::{Image, ImageDf, ImageInspect, ImageList, ImageName, ImagePrune, ImageRemove, ImageTag, ImageVerify};
-pub use enter::{Enter, Session};
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
+pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
 
 /// Linux environments without root and without a daemon
@@ -116,6 +118,13 @@ pub enum Command {
     /// image, images of no name and no box, downloads that were not used for 30 days, half ones that nobody has gone on
     /// with for a week.
     Gc(Gc),
+    /// List the distributions that boxes can be made of
+    ///
+    /// Those whose name, title or versions have the word in them, else those nearest to it. Your own recipes are the files
+    /// `recipes/*.yaml` beside your settings, and go before those that envbox carries.
+    Search(Search),
+    /// Look at recipes, and check your own
+    Recipe(Recipe),
     /// Check what this machine offers, and show how to mend what it lacks
     ///
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot

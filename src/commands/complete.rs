@@ -5,7 +5,7 @@
 
 use clap::CommandFactory as _;
 
-use super::image;
+use super::{image, recipes};
 use crate::cli::{self, Cli, Complete, Follow};
 use crate::error::Result;
 use crate::host::Host;
@@ -26,6 +26,14 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
     if found.images {
         let names = image::names(&host.dirs.data).into_iter().filter(|name| name.starts_with(&*begun));
         names.for_each(|name| text += &format!("{name}\t\n"));
+    }
+    if found.recipes {
+        let catalogue = recipes::catalogue(host, ui);
+        for (word, title) in catalogue.words() {
+            if word.starts_with(&*begun) {
+                text += &format!("{word}\t{title}\n");
+            }
+        }
     }
     match found.follow {
         Some(Follow::Files) => text += ":files\n",

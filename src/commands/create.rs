@@ -1,9 +1,9 @@
 //! `envbox create`
 
-use super::{provision, sweep};
+use super::{provision, recipes, sweep};
 use crate::cli::{self, Create, Source};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::image::Digest;
 use crate::recipe::{BoxConfig, BoxName, Overlay};
@@ -16,10 +16,38 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
     if context.store.has_box(&args.name) {
         return Err(store::Error::BoxExists(args.name.clone()).into());
     }
-    let image = args.image.as_deref().unwrap_or(args.name.as_str());
-    from_image(&context, &args.name, image, args.sha256, &args.source)?;
-    ui.note(&format!("created box `{}`", args.name));
+    let (name, image) = match &args.image {
+        Some(image) => (args.name.clone(), recipes::meant(&context, image)?),
+        None => meant(&context, &args.name)?,
+    };
+    from_image(&context, &name, &image, args.sha256, &args.source)?;
+    ui.note(&format!("created box `{name}`"));
     Ok(0)
+}
+
+/// The box that is meant by a name, and the image to make it of where there is none: if the user has chosen another recipe
+/// than that of the name, the box is named after it as well.
+///
+/// # Errors
+/// [`recipes::meant`]'s.
+pub(super) fn meant(context: &Context<'_>, name: &BoxName) -> Result<(BoxName, String)> {
+    if context.store.has_box(name) {
+        return Ok((name.clone(), name.to_string()));
+    }
+    let image = recipes::meant(context, name.as_str())?;
+    let name = if image == name.as_str() { name.clone() } else { name_for(&image)? };
+    Ok((name, image))
+}
+
+/// The name of the box that an image gets when nobody has named it: the image's own, as far as it can be one.
+pub(super) fn name_for(image: &str) -> Result<BoxName> {
+    let last = image.trim_end_matches('/').rsplit('/').next().unwrap_or(image);
+    let stem = last.split_once(".tar").map_or(last, |(stem, _)| stem);
+    let word: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' }).take(64).collect();
+    word.trim_start_matches(['.', '-'])
+        .parse()
+        .map_err(|error| Error::from(error).hint("envbox create NAME --image …, then envbox run NAME"))
 }
 
 /// Creates a box of an image, which is fetched if it is not there.
@@ -56,5 +84,20 @@ impl From<cli::Overlay> for Overlay {
             cli::Overlay::Fuse => Self::Fuse,
             cli::Overlay::Auto => Self::Auto,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_is_named_after_its_image() {
+        let of = |image: &str| name_for(image).map(|name| name.to_string());
+        assert_eq!(of("debian").unwrap(), "debian");
+        assert_eq!(of("debian:12").unwrap(), "debian-12");
+        assert_eq!(of("./a b/alpine-minirootfs-3.20.3-x86_64.tar.gz").unwrap(), "alpine-minirootfs-3.20.3-x86_64");
+        assert_eq!(of("https://example.org/x/root.tar.xz?y").unwrap(), "root");
+        assert!(of("/").is_err());
     }
 }

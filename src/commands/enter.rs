@@ -13,14 +13,15 @@ use crate::ui::Ui;
 
 pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    if !context.store.has_box(&args.name) {
+    let (name, image) = create::meant(&context, &args.name)?;
+    if !context.store.has_box(&name) {
         if args.dry_run {
-            ui.line(&format!("create    box `{}` of the image `{}`, then enter it", args.name, args.name))?;
+            ui.line(&format!("create    box `{name}` of the image `{image}`, then enter it"))?;
             return Ok(0);
         }
-        create::from_image(&context, &args.name, args.name.as_str(), None, &args.source)?;
+        create::from_image(&context, &name, &image, None, &args.source)?;
     }
-    let mut stored = context.store.open_box(&args.name)?;
+    let mut stored = context.store.open_box(&name)?;
     if let Some(overlay) = args.source.overlay {
         stored.config.overlay = overlay.into();
     }

@@ -13,8 +13,11 @@ mod list;
 mod live;
 mod manual;
 mod provision;
+mod recipe;
+mod recipes;
 mod remove;
 mod run;
+mod search;
 mod session;
 mod stop;
 mod sweep;
@@ -38,6 +41,8 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Rm(args) => remove::run(&args, host, ui),
         Command::Image(verb) => image::run(&verb, host, ui),
         Command::Gc(args) => gc::run(&args, host, ui),
+        Command::Search(args) => search::run(&args, host, ui),
+        Command::Recipe(args) => recipe::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),

@@ -1,7 +1,7 @@
 //! `envbox run`
 
 use super::janitor::Janitor;
-use super::{create, identity, provision, remove, session, sweep};
+use super::{create, identity, provision, recipes, remove, session, sweep};
 use crate::cli::Run;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -27,9 +27,10 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
     let name = match existing {
         Some(name) => name,
         None => {
-            let name = name_for(target)?;
+            let image = recipes::meant(&context, target)?;
+            let name = create::name_for(&image)?;
             if !context.store.has_box(&name) {
-                create::from_image(&context, &name, target, None, &args.source)?;
+                create::from_image(&context, &name, &image, None, &args.source)?;
             }
             name
         }
@@ -50,8 +51,9 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
             (model.config, image.ok_or(store::Error::NoImage(existing))?)
         }
         None => {
-            let image = provision::image(context, &args.target.0, None, &args.source)?;
-            (BoxConfig::new(args.target.0.clone()), image)
+            let name = recipes::meant(context, &args.target.0)?;
+            let image = provision::image(context, &name, None, &args.source)?;
+            (BoxConfig::new(name), image)
         }
     };
     config.ephemeral = true;
@@ -86,30 +88,4 @@ fn new_box(context: &Context<'_>, config: &BoxConfig, image: &ImageLease) -> Res
         }
     }
     Err(Error::new("there is no name left for the box"))
-}
-
-/// The name of the box that an image gets when nobody has named it: the image's own, as far as it can be one.
-fn name_for(image: &str) -> Result<BoxName> {
-    let last = image.trim_end_matches('/').rsplit('/').next().unwrap_or(image);
-    let stem = last.split_once(".tar").map_or(last, |(stem, _)| stem);
-    let word: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' }).take(64).collect();
-    word.trim_start_matches(['.', '-'])
-        .parse()
-        .map_err(|error| Error::from(error).hint("envbox create NAME --image …, then envbox run NAME"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_box_is_named_after_its_image() {
-        let of = |image: &str| name_for(image).map(|name| name.to_string());
-        assert_eq!(of("debian").unwrap(), "debian");
-        assert_eq!(of("debian:12").unwrap(), "debian-12");
-        assert_eq!(of("./a b/alpine-minirootfs-3.20.3-x86_64.tar.gz").unwrap(), "alpine-minirootfs-3.20.3-x86_64");
-        assert_eq!(of("https://example.org/x/root.tar.xz?y").unwrap(), "root");
-        assert!(of("/").is_err());
-    }
 }

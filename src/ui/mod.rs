@@ -161,6 +161,18 @@ impl Ui {
         prompt::confirm(question, self.colour_err)
     }
 
+    /// Lets the user choose one of some options, each a word and what it means. Where there is nobody to ask, or nothing to
+    /// choose from, and where the user wants none of them, there is no answer.
+    ///
+    /// # Errors
+    /// The answer cannot be read.
+    pub fn choose(&self, question: &str, options: &[(&str, &str)]) -> Result<Option<usize>> {
+        if !self.interactive || options.is_empty() {
+            return Ok(None);
+        }
+        prompt::choose(question, options, self.colour_err)
+    }
+
     fn say(&self, label: Option<(&str, Style)>, text: &str) {
         let label = label.map(|(word, style)| style.paint(&format!("{word}: "), self.colour_err)).unwrap_or_default();
         write_stderr(&format!("{label}{}\n", escape(text)));

@@ -46,6 +46,11 @@ impl Table {
         Self { rows: vec![headings.iter().map(|heading| Cell::new(heading, Style::Heading)).collect()] }
     }
 
+    /// A table that explains itself.
+    pub fn without_headings() -> Self {
+        Self { rows: Vec::new() }
+    }
+
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());

@@ -34,7 +34,9 @@ impl TestEnvironment {
         let text = known.filter_map(|path| fs::read_to_string(path).ok()).find(|text| text.contains(' ')).unwrap();
         let (_, name) = text.trim_end().split_once(' ').unwrap();
         let image = Image { config, ..store.open_box(&BOX.parse().unwrap()).unwrap().image };
-        let digest = store.commit_image(name, &image).unwrap();
+        let lock = store.lock_name(name, || {}).unwrap();
+        let leases: Vec<_> = image.layers.iter().map(|layer| store.lease(layer).unwrap().unwrap()).collect();
+        let digest = store.commit_image(&lock, &image, &leases).unwrap().digest();
         fs::write(data.join(format!("boxes/{BOX}/image")), format!("{digest}\n")).unwrap();
     }
 

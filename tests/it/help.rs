@@ -2,7 +2,11 @@
 
 use crate::support::{TestEnvironment, golden};
 
-const COMMANDS: [&str; 8] = ["enter", "run", "create", "list", "stop", "rm", "doctor", "completions"];
+const COMMANDS: [&str; 10] =
+    ["enter", "run", "create", "list", "stop", "rm", "search", "recipe", "doctor", "completions"];
+
+/// Commands of commands.
+const DEEPER: [&str; 2] = ["recipe show", "recipe check"];
 
 #[test]
 fn help_of_every_command() {
@@ -13,6 +17,10 @@ fn help_of_every_command() {
         assert!(text.contains(&format!("\n  {command} ")), "`{command}` is not in the list of commands");
         text += &help(&[command, "--help"]);
     }
+    for command in DEEPER {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        text += &help(&words);
+    }
     golden("tests/it/help.txt", &text);
 }
 
@@ -20,9 +28,14 @@ fn help_of_every_command() {
 fn manual_pages() {
     let env = TestEnvironment::new();
     env.envbox(["manual", "."]).dir(env.path("home")).succeeds();
-    for page in COMMANDS.iter().map(|command| format!("envbox-{command}.1")).chain(["envbox.1".into()]) {
+    let commands = COMMANDS.iter().chain(&DEEPER).map(|command| format!("envbox-{}.1", command.replace(' ', "-")));
+    for page in commands.chain(["envbox.1".into()]) {
         let text = std::fs::read_to_string(env.path("home").join(&page)).unwrap();
         golden(&format!("man/{page}"), &text);
     }
-    assert_eq!(std::fs::read_dir(env.path("home")).unwrap().count(), COMMANDS.len() + 1, "a page nobody compares");
+    assert_eq!(
+        std::fs::read_dir(env.path("home")).unwrap().count(),
+        COMMANDS.len() + DEEPER.len() + 1,
+        "a page nobody compares"
+    );
 }
