@@ -15,11 +15,32 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, 
 /// somewhere on the machine while a `..` was resolved.
 const RENAME_RACES: u32 = 1000;
 
+/// What kind of file something is (inode(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A character device: major and minor number.
+    CharDevice(u32, u32),
+    /// A block device: major and minor number.
+    BlockDevice(u32, u32),
+    /// A socket.
+    Socket,
+}
+
 /// What a name refers to, as far as anybody here asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// The device and inode numbers, which identify a file for as long as it is there.
     pub identity: (u64, u64),
+    /// What kind of file it is.
+    pub kind: Kind,
     /// Whether it is a directory.
     pub is_dir: bool,
     /// Whether it is a symbolic link.
@@ -43,11 +64,21 @@ pub struct Status {
 impl Status {
     #[allow(clippy::useless_conversion, reason = "the kernel's link count is 32 bits wide on some architectures")]
     fn new(stat: &Stat) -> Self {
-        let kind = FileType::from_raw_mode(stat.st_mode);
+        let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Symlink,
+            FileType::Fifo => Kind::Fifo,
+            FileType::CharacterDevice => Kind::CharDevice(major, minor),
+            FileType::BlockDevice => Kind::BlockDevice(major, minor),
+            FileType::Socket => Kind::Socket,
+            FileType::RegularFile | FileType::Unknown => Kind::File,
+        };
         Self {
             identity: (stat.st_dev, stat.st_ino),
-            is_dir: kind.is_dir(),
-            is_symlink: kind.is_symlink(),
+            kind,
+            is_dir: kind == Kind::Directory,
+            is_symlink: kind == Kind::Symlink,
             mode: stat.st_mode & 0o7777,
             links: stat.st_nlink.into(),
             uid: stat.st_uid,
@@ -114,6 +145,24 @@ fn openat2(dir: BorrowedFd<'_>, path: &OsStr, flags: OFlags, resolve: ResolveFla
 pub fn create_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
+}
+
+/// Opens a regular file for reading. A pipe that has taken its place does not make the caller wait, nor does a symbolic
+/// link lead elsewhere.
+///
+/// # Errors
+/// `ELOOP` for a symbolic link; open(2)'s.
+pub fn open_file(parent: impl AsFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
+}
+
+/// The target of a symbolic link (readlinkat(2)).
+///
+/// # Errors
+/// `EINVAL` for what is no symbolic link; readlink(2)'s.
+pub fn read_link(parent: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
+    Ok(rustix::fs::readlinkat(parent, name, Vec::new())?.into_bytes())
 }
 
 /// Makes a directory (mkdirat(2)).

@@ -1,4 +1,4 @@
-//! Whole trees, by descriptors: removing one, measuring one.
+//! Whole trees, by descriptors: removing one, measuring one, visiting all that is in one.
 //!
 //! One directory is open at a time, whatever the depth: the way back up is `..`, and the identity of what that opens is
 //! checked, so that a directory moved meanwhile cannot lead the walk elsewhere.
@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 
@@ -76,6 +77,57 @@ pub fn usage(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Usage> {
     Ok(usage)
 }
 
+/// Something in a tree.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// The directory that it is in.
+    pub dir: BorrowedFd<'a>,
+    /// Its name there.
+    pub name: &'a OsStr,
+    /// Its path beneath the top.
+    pub path: &'a [u8],
+    /// What it is.
+    pub status: fs::Status,
+}
+
+/// Calls `each` with everything beneath a directory, in an order that only the names decide: a directory comes before what
+/// is in it, its files before its subdirectories, and both are sorted.
+///
+/// # Errors
+/// `each`'s; `EXDEV` at a mount point beneath; stat(2)'s, openat2(2)'s.
+pub fn visit<E: From<io::Error>>(
+    top: BorrowedFd<'_>,
+    mut each: impl FnMut(&Found<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut path = Vec::new();
+    let mut call = |path: &mut Vec<u8>, dir: BorrowedFd<'_>, name: &OsStr| {
+        let above = path.len();
+        push(path, name);
+        let result = each(&Found { dir, name, path, status: fs::status_at(dir, name)? });
+        path.truncate(above);
+        result
+    };
+    let mut walk = Walk { sorted: true, ..Walk::enter(top, OsStr::new("."))? };
+    loop {
+        while let Some(name) = walk.next_subdirectory(|at, name| call(&mut path, at, name))? {
+            call(&mut path, walk.here.as_fd(), &name)?;
+            push(&mut path, &name);
+            walk.descend(name)?;
+        }
+        if walk.ascend()?.is_none() {
+            return Ok(());
+        }
+        path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
+    }
+}
+
+fn push(path: &mut Vec<u8>, name: &OsStr) {
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name.as_bytes());
+}
+
 /// A position in a tree.
 struct Walk {
     /// The directory one is in.
@@ -86,6 +138,8 @@ struct Walk {
     above: Vec<Above>,
     /// The name of the directory one is in.
     name: OsString,
+    /// Whether names are taken in their order, and not in the directory's.
+    sorted: bool,
 }
 
 struct Above {
@@ -96,21 +150,26 @@ struct Above {
 
 impl Walk {
     fn enter(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Self> {
-        Ok(Self { here: open(parent, name)?, pending: None, above: Vec::new(), name: name.to_owned() })
+        Ok(Self { here: open(parent, name)?, pending: None, above: Vec::new(), name: name.to_owned(), sorted: false })
     }
 
     /// The next subdirectory of this directory. On the first call the directory is read, and `each` sees every name that
     /// is not a directory's.
-    fn next_subdirectory(
+    fn next_subdirectory<E: From<io::Error>>(
         &mut self,
-        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> io::Result<()>,
-    ) -> io::Result<Option<OsString>> {
+        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> Result<(), E>,
+    ) -> Result<Option<OsString>, E> {
         if self.pending.is_none() {
-            let (dirs, others): (Vec<_>, Vec<_>) = fs::list(&self.here)?.into_iter().partition(|(_, is_dir)| *is_dir);
+            let mut names = fs::list(&self.here)?;
+            if self.sorted {
+                names.sort_unstable();
+            }
+            let (dirs, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, is_dir)| *is_dir);
             for (name, _) in others {
                 each(self.here.as_fd(), &name)?;
             }
-            self.pending = Some(dirs.into_iter().map(|(name, _)| name).collect());
+            // Taken from the end.
+            self.pending = Some(dirs.into_iter().rev().map(|(name, _)| name).collect());
         }
         Ok(self.pending.as_mut().and_then(Vec::pop))
     }

@@ -1,8 +1,9 @@
 //! Extended attributes by descriptor (xattr(7)).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::XattrFlags;
 
@@ -35,4 +36,22 @@ pub fn get(fd: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
     let length = rustix::fs::fgetxattr(fd, name, value.as_mut_slice())?;
     value.truncate(length);
     Ok(value)
+}
+
+/// The names of all attributes (flistxattr(2)); none where the file system has no attributes.
+///
+/// # Errors
+/// flistxattr(2)'s.
+pub fn list(fd: impl AsFd) -> io::Result<Vec<OsString>> {
+    // Most files have none, which one call finds out; the kernel's own limit else (limits.h, XATTR_LIST_MAX).
+    let mut none: [u8; 0] = [];
+    match rustix::fs::flistxattr(&fd, &mut none[..]) {
+        Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),
+        Ok(_) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let mut names = vec![0; 65536];
+    let length = rustix::fs::flistxattr(&fd, names.as_mut_slice())?;
+    let names = names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| OsStr::from_bytes(name).to_owned()).collect())
 }
