@@ -4,6 +4,7 @@ mod boxes;
 mod complete;
 mod create;
 mod enter;
+mod image_save;
 mod own;
 mod run;
 
@@ -13,6 +14,7 @@ pub use boxes::{List, Remove, Stop};
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, WorkDir};
+pub use image_save::{Compression, Format, Save};
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use run::{Run, Target};
 
@@ -107,6 +109,12 @@ pub enum Command {
     Doctor(Doctor),
     /// Print the completion script of a shell
     Completions(Completions),
+    /// Write an image into a file or directory that other programs read
+    ///
+    /// What was pulled is handed on as it came, byte for byte, as long as its layers are in the download cache; all else
+    /// is packed anew, and the same image always gives the same bytes.
+    #[command(hide = true)]
+    ImageSave(Save),
     /// Write the manual pages into a directory
     #[command(hide = true)]
     Manual(Manual),

@@ -5,7 +5,9 @@ mod completions;
 mod create;
 mod doctor;
 mod enter;
+mod export;
 mod identity;
+mod image_save;
 mod janitor;
 mod list;
 mod live;
@@ -36,6 +38,7 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Rm(args) => remove::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
+        Command::ImageSave(args) => image_save::run(&args, host, ui),
         Command::Manual(args) => manual::run(&args),
         Command::Complete(args) => complete::run(&args, host, ui),
     }

@@ -66,11 +66,7 @@ pub(super) fn compress(
 }
 
 /// Writes the piece that comes next.
-fn collect(
-    waiting: &mut VecDeque<Receiver<io::Result<Done>>>,
-    out: &mut impl Write,
-    crc: &mut Crc,
-) -> io::Result<()> {
+fn collect(waiting: &mut VecDeque<Receiver<io::Result<Done>>>, out: &mut impl Write, crc: &mut Crc) -> io::Result<()> {
     if let Some(next) = waiting.pop_front() {
         let done = next.recv().map_err(|_| io::Error::other("a thread has ended early"))??;
         out.write_all(&done.bytes)?;

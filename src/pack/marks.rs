@@ -52,6 +52,5 @@ pub(super) fn read(fd: impl AsFd, path: &[u8]) -> Result<Attributes, Error> {
 fn is_kept(name: &OsStr) -> bool {
     const OTHERS: [&[u8]; 3] = [b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers."];
     let name = name.as_bytes();
-    name == b"security.capability"
-        || name.starts_with(b"user.") && !OTHERS.iter().any(|other| name.starts_with(other))
+    name == b"security.capability" || name.starts_with(b"user.") && !OTHERS.iter().any(|other| name.starts_with(other))
 }

@@ -155,15 +155,19 @@ mod tests {
             assert_eq!(expected.split(' ').next().unwrap().parse::<usize>().unwrap(), records.len());
         }
         let mut records = Vec::new();
-        record(&mut records, b"key", &[b'x'; 990]);
-        assert!(records.starts_with(b"1000 key=x") && records.len() == 1000, "{}", records.len());
+        record(&mut records, b"key", &[b'x'; 991]);
+        assert!(records.starts_with(b"1001 key=x") && records.len() == 1001, "{}", records.len());
     }
 
     #[test]
     fn times() {
-        for (given, expected) in
-            [((1, 0), "1"), ((1, 500_000_000), "1.5"), ((-2, 750_000_000), "-1.25"), ((-3, 0), "-3"), ((100, 1), "100.000000001")]
-        {
+        for (given, expected) in [
+            ((1, 0), "1"),
+            ((1, 500_000_000), "1.5"),
+            ((-2, 750_000_000), "-1.25"),
+            ((-3, 0), "-3"),
+            ((100, 1), "100.000000001"),
+        ] {
             assert_eq!(String::from_utf8(time(given)).unwrap(), expected);
         }
     }

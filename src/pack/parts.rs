@@ -50,8 +50,7 @@ impl Export {
         if let Some(name) = name {
             manifest.annotations.insert(FULL_NAME.to_owned(), name.to_string());
         }
-        let index =
-            Index { schema_version: 2, media_type: Some(media::INDEX.to_owned()), manifests: vec![manifest] };
+        let index = Index { schema_version: 2, media_type: Some(media::INDEX.to_owned()), manifests: vec![manifest] };
         let mut parts = vec![
             bytes("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()),
             bytes("index.json", serde_json::to_vec(&index).unwrap_or_default()),

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_stream_stays_what_it_is() {
-        let content: Vec<u8> = (0..1_500_000u32).map(|at| u8::try_from(at * at % 251).unwrap()).collect();
+        let content: Vec<u8> = (0..1_500_000u64).map(|at| u8::try_from(at * at % 251).unwrap()).collect();
         let diff_id = Digest::of(&content);
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&content).unwrap();

@@ -55,8 +55,7 @@ pub(super) fn run(
         let (send, pieces) = sync_channel(DEPTH);
         let sealing = scope.spawn(move || seal(&pieces, out, compression, threads));
         let mut stream = Stream { pieces: send, piece: vec![0; PIECE], filled: 0 };
-        let produced =
-            produce(&mut stream).and_then(|counts| stream.send().map(|()| counts).map_err(Error::Write));
+        let produced = produce(&mut stream).and_then(|counts| stream.send().map(|()| counts).map_err(Error::Write));
         drop(stream);
         // Where sealing fails, the producer only finds that nobody takes its pieces any more.
         let (diff_id, blob, size) =

@@ -21,7 +21,7 @@ pub fn directory(dir: &Path, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)) 
             match &part.content {
                 Content::Bytes(bytes) => file.write_all(bytes)?,
                 // By the kernel, from file to file.
-                Content::File(blob, size) => exactly(io::copy(&mut from_start(blob)?, &mut file)?, *size)?,
+                Content::File(blob, size) => drop(io::copy(&mut whole(blob, *size)?, &mut file)?),
             }
             file.sync_data()
         };
@@ -35,21 +35,17 @@ pub fn directory(dir: &Path, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)) 
 ///
 /// # Errors
 /// [`Error::Output`].
-pub fn archive(out: &mut impl Write, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
-    let mut builder = Builder::new(out);
+pub fn archive(mut out: &File, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
+    let mut builder = Builder::new(&mut out);
     for part in parts {
         let mut write = || match &part.content {
             Content::Bytes(bytes) => builder.append_data(&mut header(part), &part.path, &**bytes),
-            Content::File(blob, size) => {
-                let blob = from_start(blob)?.take(*size);
-                builder.append_data(&mut header(part), &part.path, blob)
-            }
+            Content::File(blob, size) => builder.append_data(&mut header(part), &part.path, whole(blob, *size)?),
         };
         write().map_err(Error::output(&part.path))?;
         progress(part.size());
     }
-    let out = builder.into_inner().map_err(Error::output("the end of the archive"))?;
-    out.flush().map_err(Error::output("the end of the archive"))
+    builder.finish().map_err(Error::output("the end of the archive"))
 }
 
 fn header(part: &Part<'_>) -> Header {
@@ -60,12 +56,11 @@ fn header(part: &Part<'_>) -> Header {
     header
 }
 
-/// Its offset is shared with the process that has written it.
-fn from_start(mut blob: &File) -> io::Result<&File> {
+/// A blob from its beginning: the offset is shared with the process that has written it.
+fn whole(mut blob: &File, size: u64) -> io::Result<impl Read> {
+    if blob.metadata()?.len() != size {
+        return Err(io::Error::other("the file is not as long as it should be"));
+    }
     blob.rewind()?;
     Ok(blob)
-}
-
-fn exactly(copied: u64, size: u64) -> io::Result<()> {
-    if copied == size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
