@@ -68,6 +68,11 @@ fn guess(output: &Path) -> Result<Format> {
     })
 }
 
+/// The digest that a text is, with or without the algorithm.
+fn digest(text: &str) -> Option<Digest> {
+    text.parse().or_else(|_| Digest::from_hex(text)).ok()
+}
+
 fn find(context: &Context<'_>, text: &str) -> Result<Image> {
     let store = &context.store;
     let reference = text.parse::<Reference>().ok().map(|reference| reference.to_string());
@@ -76,18 +81,17 @@ fn find(context: &Context<'_>, text: &str) -> Result<Image> {
             return Ok(image);
         }
     }
-    let digest = text.parse::<Digest>().or_else(|_| Digest::from_hex(text)).ok();
-    let found = digest.map(|digest| store.image(&digest)).transpose()?.flatten();
+    let found = digest(text).map(|digest| store.image(&digest)).transpose()?.flatten();
     found.ok_or_else(|| Error::new(format!("there is no image `{text}` in the store")))
 }
 
-/// What the image is called elsewhere: as it was when it was pulled; what was made here is nobody else's.
+/// What the image is called elsewhere: what it was when it was pulled; what was made here is nobody else's.
 fn name_of(text: &str, image: &Image) -> Option<Reference> {
-    match &image.published {
-        Some(_) => text.parse().ok(),
-        None => format!("localhost/{text}").parse().ok(),
+    if digest(text).is_some() {
+        return None;
     }
-    .filter(|reference: &Reference| reference.digest().is_none())
+    let text = if image.published.is_some() { text.to_owned() } else { format!("localhost/{text}") };
+    text.parse().ok().filter(|reference: &Reference| reference.digest().is_none())
 }
 
 /// Where the image goes. What is there already stays until all is written.

@@ -1,5 +1,6 @@
 //! Parts become files in a directory, or members of an archive.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, Write};
 use std::path::Path;
@@ -37,10 +38,21 @@ pub fn directory(dir: &Path, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)) 
 /// [`Error::Output`].
 pub fn archive(mut out: &File, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
     let mut builder = Builder::new(&mut out);
+    let mut dirs = BTreeSet::new();
     for part in parts {
-        let mut write = || match &part.content {
-            Content::Bytes(bytes) => builder.append_data(&mut header(part), &part.path, &**bytes),
-            Content::File(blob, size) => builder.append_data(&mut header(part), &part.path, whole(blob, *size)?),
+        let mut write = || -> io::Result<()> {
+            // skopeo, as an ordinary user, cannot read an archive that leaves its directories to be guessed.
+            for (at, _) in part.path.match_indices('/') {
+                let dir = &part.path[..=at];
+                if dirs.insert(dir) {
+                    builder.append_data(&mut header(EntryType::Directory, 0o755, 0), dir, io::empty())?;
+                }
+            }
+            let mut header = header(EntryType::Regular, 0o644, part.size());
+            match &part.content {
+                Content::Bytes(bytes) => builder.append_data(&mut header, &part.path, &**bytes),
+                Content::File(blob, size) => builder.append_data(&mut header, &part.path, whole(blob, *size)?),
+            }
         };
         write().map_err(Error::output(&part.path))?;
         progress(part.size());
@@ -48,11 +60,14 @@ pub fn archive(mut out: &File, parts: &[Part<'_>], progress: &mut dyn FnMut(u64)
     builder.finish().map_err(Error::output("the end of the archive"))
 }
 
-fn header(part: &Part<'_>) -> Header {
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_ustar();
-    header.set_entry_type(EntryType::Regular);
-    header.set_mode(0o644);
-    header.set_size(part.size());
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
     header
 }
 

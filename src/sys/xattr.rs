@@ -43,14 +43,11 @@ pub fn get(fd: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
 /// # Errors
 /// flistxattr(2)'s.
 pub fn list(fd: impl AsFd) -> io::Result<Vec<OsString>> {
-    // Most files have none, which one call finds out; the kernel's own limit else (limits.h, XATTR_LIST_MAX).
-    let mut none: [u8; 0] = [];
-    match rustix::fs::flistxattr(&fd, &mut none[..]) {
+    let length = match rustix::fs::flistxattr_query(&fd) {
         Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        Ok(_) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let mut names = vec![0; 65536];
+        length => length?,
+    };
+    let mut names = vec![0; length];
     let length = rustix::fs::flistxattr(&fd, names.as_mut_slice())?;
     let names = names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(|name| OsStr::from_bytes(name).to_owned()).collect())

@@ -18,6 +18,7 @@ mod image;
 mod keeper;
 mod many;
 mod overlay;
+mod pack;
 mod readme;
 mod session;
 mod source;

@@ -9,8 +9,8 @@
 mod archives;
 mod debian;
 mod fixtures;
-mod harness;
+pub(crate) mod harness;
 mod hostile;
 mod shapes;
 mod trees;
-mod work;
+pub(crate) mod work;

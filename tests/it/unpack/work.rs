@@ -10,6 +10,7 @@ use std::process::Command;
 
 use envbox::host::Host;
 use envbox::image::Digest;
+use envbox::pack::{self, Compression};
 use envbox::sys::process::SingleThread;
 use envbox::sys::tree;
 use envbox::unpack::{self, Deb, Options, Root, dpkg};
@@ -29,6 +30,16 @@ pub(crate) enum Work {
     },
     GnuTar {
         archive: PathBuf,
+    },
+    /// Runs a script in the target.
+    Shell {
+        script: String,
+    },
+    /// Packs the target, and says what came of it.
+    Layer {
+        out: PathBuf,
+        compression: Compression,
+        threads: NonZeroUsize,
     },
     List,
     Remove,
@@ -78,6 +89,17 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             // Its status says nothing: it cannot make device nodes either.
             Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(target).args(options).output().unwrap();
             serde_json::to_value(())
+        }
+        Work::Shell { script } => {
+            let output = Command::new("sh").args(["-euc", &script]).current_dir(target).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            serde_json::to_value(())
+        }
+        Work::Layer { out, compression, threads } => {
+            let out = File::create(out).unwrap();
+            let root = pack::confine(target).unwrap();
+            let packed = pack::layer(root.as_fd(), out, compression, threads, &mut |_| {});
+            serde_json::to_value(packed.map_err(|error| userns::chain(&error).join(": ")))
         }
         Work::List => serde_json::to_value(list(target)),
         Work::Escape => {
