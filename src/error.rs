@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{agent, host, launch, plan, recipe, source, store, userns};
+use crate::{agent, host, launch, pack, plan, recipe, source, store, userns};
 
 /// Exit status of a failure of envbox's own. As with env(1) and chroot(1), any other status of `enter` and `run` is the
 /// program's that they ran, which is why wrong usage has this one as well.
@@ -173,6 +173,17 @@ impl From<userns::Error> for Error {
             | userns::Error::WriteMap { .. } => Self::new(error).hint(DOCTOR),
             userns::Error::Parent { .. } | userns::Error::ChildDied(_) => Self::new(error),
         }
+    }
+}
+
+impl From<pack::Error> for Error {
+    fn from(error: pack::Error) -> Self {
+        let gone = |source: &std::io::Error| source.kind() == std::io::ErrorKind::BrokenPipe;
+        let kind = match &error {
+            pack::Error::Output { source, .. } if gone(source) => Kind::BrokenPipe,
+            _ => Kind::Failure,
+        };
+        Self::new(error).kind(kind)
     }
 }
 

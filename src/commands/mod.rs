@@ -5,6 +5,7 @@ mod completions;
 mod create;
 mod doctor;
 mod enter;
+mod export;
 mod gc;
 mod identity;
 mod image;

@@ -109,6 +109,19 @@ impl Blobs {
         }
     }
 
+    /// A new file without a name, for what is made only to be handed on. It is gone with its last descriptor.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn scratch(&self) -> Result<File, Error> {
+        make_dir(&self.staging)?;
+        let path = self.staging.join(format!("{:016x}", RandomState::new().hash_one(0)));
+        let new = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let file = new.map_err(Error::io("create", &path))?;
+        fs::remove_file(&path).or_else(if_present).map_err(Error::io("remove", &path))?;
+        Ok(file)
+    }
+
     /// Removes what dead processes have left half-written. A staged file whose lock is free has no owner.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod image;
 mod keeper;
 mod many;
 mod overlay;
+mod pack;
 mod readme;
 mod session;
 mod source;

@@ -5,6 +5,7 @@ mod inspect;
 mod list;
 mod prune;
 mod remove;
+mod save;
 mod tag;
 
 use crate::cli;
@@ -23,6 +24,7 @@ pub(super) fn run(verb: &cli::Image, host: &Host, ui: &Ui) -> Result {
         cli::Image::Rm(args) => remove::run(args, context),
         cli::Image::Tag(args) => tag::run(args, context),
         cli::Image::Verify(_) | cli::Image::Df(_) => Ok(0),
+        cli::Image::Save(args) => save::run(args, context),
         cli::Image::Prune(args) => prune::run(args, context),
     }
 }

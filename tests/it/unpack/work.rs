@@ -10,6 +10,7 @@ use std::process::Command;
 
 use envbox::host::Host;
 use envbox::image::Digest;
+use envbox::pack::{self, Compression};
 use envbox::sys::process::SingleThread;
 use envbox::sys::tree;
 use envbox::unpack::index::{Entry, Index};
@@ -36,6 +37,16 @@ pub(crate) enum Work {
     Indexed {
         archive: PathBuf,
         options: Options,
+    },
+    /// Runs a script in the target.
+    Shell {
+        script: String,
+    },
+    /// Packs the target, and says what came of it.
+    Layer {
+        out: PathBuf,
+        compression: Compression,
+        threads: NonZeroUsize,
     },
     List,
     Remove,
@@ -96,6 +107,17 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             let scanned = Index::scan(File::open("/").unwrap())?;
             let differences: Vec<_> = made.diff(&scanned).map(|change| format!("{change:?}")).collect();
             serde_json::to_value((made.iter().map(|entry| line(&entry)).collect::<Vec<_>>(), differences))
+        }
+        Work::Shell { script } => {
+            let output = Command::new("sh").args(["-euc", &script]).current_dir(target).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            serde_json::to_value(())
+        }
+        Work::Layer { out, compression, threads } => {
+            let out = File::create(out).unwrap();
+            let root = pack::confine(target).unwrap();
+            let packed = pack::layer(root.as_fd(), out, compression, threads, &mut |_| {});
+            serde_json::to_value(packed.map_err(|error| userns::chain(&error).join(": ")))
         }
         Work::List => serde_json::to_value(list(target)),
         Work::Escape => {

@@ -1,5 +1,7 @@
 //! `envbox image`: what is done with images in the store.
 
+mod save;
+
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::gc::age;
+
+pub use save::{Compression, Format, Save};
 
 /// The verbs of `envbox image`.
 #[derive(Debug, Subcommand)]
@@ -22,6 +26,8 @@ pub enum Image {
     Rm(ImageRemove),
     /// Give an image another name
     Tag(ImageTag),
+    /// Write an image to a file or a directory, for other programs to load
+    Save(Save),
     /// Read layers again, and name what is damaged, missing or added
     ///
     /// Exits with 1 if there was anything. With `--repair` a layer that is damaged is fetched anew from where its image
