@@ -136,7 +136,7 @@ fn working_directories_that_lead_out_are_refused() {
 
 #[test]
 fn a_session_is_whom_one_asks_for() {
-    requires!(userns, subid, overlay, fixtures);
+    requires!(user, userns, subid, overlay, fixtures);
     let env = with_box(rootfs().tar());
     let who = |user: &str| env.envbox(["run", "-q", "--user", user, BOX, "--", "sh", "-c", WHO]).succeeds().stdout;
     assert_eq!(who("root"), "0:0 0 /root root root none\n");
@@ -224,6 +224,20 @@ fn an_image_is_the_user_it_names_but_never_root_unasked() {
         env.wish(RunConfig { user: bad.into(), ..sh(WHO) });
         env.own(&[]).exits(125);
     }
+}
+
+#[test]
+fn an_images_user_of_ones_own_id_is_oneself_by_another_name() {
+    requires!(user, userns, subid, overlay, fixtures);
+    let uid = rustix::process::geteuid().as_raw();
+    let passwd = [PASSWD, format!("node:x:{uid}:{uid}::/srv/www:/bin/sh\n").as_bytes()].concat();
+    let rootfs = Rootfs::busybox_without(&["etc/passwd"]).file("etc/passwd", 0o644, &passwd).dir("srv/www");
+    let env = with_box(rootfs.tar());
+    env.wish(RunConfig { user: "node".into(), ..sh("id -u; echo $USER $HOME; touch \"$OLD_HOME/mine\"") });
+    let outcome = env.own(&[]).env("OLD_HOME", env.path("home")).succeeds();
+    assert_eq!(outcome.stdout, format!("{uid}\nnode /srv/www\n"));
+    assert!(env.path("home/mine").exists());
+    assert_ne!(env.run(["id", "-un"]).succeeds().stdout, "node\n", "by number one is oneself");
 }
 
 #[test]
