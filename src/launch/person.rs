@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::image::accounts::{self, Id, User, UserSpec};
 use crate::plan::{Person, SessionPlan, Who};
 use crate::sys::root::{self, Open};
-use crate::sys::{fs, id, stream};
+use crate::sys::{fs, id, process, stream};
 
 /// Why there is nobody of that name.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +71,10 @@ pub(super) fn become_person(person: &Person) -> io::Result<()> {
         open_pipes();
         id::set_groups(groups)?;
     }
-    id::become_user(person.uid, person.gid)
+    id::become_user(person.uid, person.gid)?;
+    // Until the program runs, this process holds what is the host's. By fs.suid_dumpable (proc_sys_fs(5)), a change of the
+    // user may have opened it to those who are that user already (CVE-2016-9962).
+    process::set_dumpable(false)
 }
 
 /// Lets another user open the caller's pipes again by way of `/dev/stdout` and its like, as servers do that log there. A

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::boot::shells;
 use super::user::is_caller;
-use super::{BoxPath, NOT_ROOT, NotABoxPath, Person, Who, env};
+use super::{BoxPath, NOT_ROOT, Person, Who, env};
 use crate::host::Host;
 use crate::image::accounts::{ParseUserError, UserSpec};
 use crate::image::oci::RunConfig;
@@ -104,8 +105,11 @@ pub enum NoSession {
     #[error("the image has no valid user for its command")]
     User(#[from] ParseUserError),
     /// The image's working directory is none.
-    #[error("the image has no valid working directory for its command")]
-    WorkDir(#[from] NotABoxPath),
+    #[error("the image's working directory `{}` is not an absolute path without `.` and `..`", .0.escape_debug())]
+    WorkDir(String),
+    /// No argument of a program can be like that (execve(2)).
+    #[error("the image's command has a null byte in it")]
+    NullByte,
     /// More variables than anybody has use for.
     #[error("the image sets {0} environment variables, and {MOST_VARIABLES} are the most")]
     Variables(usize),
@@ -166,7 +170,8 @@ impl SessionPlan {
         }
         let known = signal_number(&image.stop_signal);
         if known.is_none() && !image.stop_signal.is_empty() {
-            self.notes.push(format!("`{}` is no signal: the image's command is stopped by SIGTERM", image.stop_signal));
+            let signal = short(&image.stop_signal);
+            self.notes.push(format!("`{signal}` is no signal: the image's command is stopped by SIGTERM"));
         }
         self.stop_signal = Some(known.unwrap_or(SIGTERM));
         self.notes.extend(declared(image, config.ephemeral));
@@ -184,8 +189,9 @@ fn command(request: &SessionRequest<'_>) -> Result<Command, NoSession> {
         What::ImagesOwn => {
             let words: Vec<OsString> =
                 request.image.entrypoint.iter().chain(&request.image.cmd).map(OsString::from).collect();
-            match words.is_empty() {
-                true => Err(NoSession::NoCommand(request.name.clone())),
+            match words.iter().any(|word| word.as_bytes().contains(&0)) {
+                _ if words.is_empty() => Err(NoSession::NoCommand(request.name.clone())),
+                true => Err(NoSession::NullByte),
                 false => Ok(Command::Program(words)),
             }
         }
@@ -196,7 +202,7 @@ fn command(request: &SessionRequest<'_>) -> Result<Command, NoSession> {
 fn declared(image: &RunConfig, ephemeral: bool) -> Option<String> {
     const SHOWN: usize = 8;
     let list = |what: &str, items: &[String], meaning: &str| {
-        let shown: Vec<&str> = items.iter().take(SHOWN).map(String::as_str).collect();
+        let shown: Vec<String> = items.iter().take(SHOWN).map(|item| short(item)).collect();
         let more = if items.len() > SHOWN { ", …" } else { "" };
         (!items.is_empty()).then(|| format!("{what} {}{more} {meaning}", shown.join(", ")))
     };
@@ -204,6 +210,11 @@ fn declared(image: &RunConfig, ephemeral: bool) -> Option<String> {
     let ports = list("ports", &image.exposed_ports, "(on the host's network, which the box shares)");
     let declared: Vec<String> = ports.into_iter().chain(list("volumes", &image.volumes, volumes)).collect();
     (!declared.is_empty()).then(|| format!("the image declares {}", declared.join(" and ")))
+}
+
+/// The beginning of what an image says, which may be megabytes.
+fn short(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
@@ -215,7 +226,9 @@ fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
     }
     if request.what == What::ImagesOwn {
         let dir = Some(&*request.image.working_dir).filter(|dir| !dir.is_empty()).unwrap_or("/");
-        return Ok(WorkDir::Named(BoxPath::new(dir)?.as_path().to_owned()));
+        let path = BoxPath::new(dir).ok().filter(|_| !dir.contains('\0'));
+        let path = path.ok_or_else(|| NoSession::WorkDir(short(dir)))?;
+        return Ok(WorkDir::Named(path.as_path().to_owned()));
     }
     let (dir, home) = (request.host.cwd.clone(), &request.host.user.home);
     // Component by component: `/home/al` is not a part of `/home/alice`.
@@ -343,10 +356,12 @@ mod tests {
             let wishes = RunConfig { user: user.into(), ..image() };
             assert!(matches!(own(&wishes), Err(NoSession::User(_))), "{user}");
         }
-        for dir in ["srv", "../x", "/a/../../b", "."] {
+        for dir in ["srv", "../x", "/a/../../b", ".", "/a\0"] {
             let wishes = RunConfig { working_dir: dir.into(), ..image() };
             assert!(matches!(own(&wishes), Err(NoSession::WorkDir(_))), "{dir}");
         }
+        let null = RunConfig { cmd: vec!["a\0b".into()], ..image() };
+        assert_eq!(own(&null), Err(NoSession::NullByte));
         let many = RunConfig { env: vec!["A=1".into(); MOST_VARIABLES + 1], ..image() };
         assert_eq!(own(&many), Err(NoSession::Variables(MOST_VARIABLES + 1)));
     }

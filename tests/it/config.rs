@@ -331,6 +331,27 @@ fn what_the_images_command_leaves_does_not_hold_up_a_stop() {
 }
 
 #[test]
+fn another_user_has_no_more_rights_than_its_own() {
+    requires!(user, userns, subid, overlay, fixtures);
+    let env = with_box(rootfs().tar());
+    let capabilities = |user: &str| {
+        let words =
+            ["run", "-q", "--user", user, BOX, "--", "grep", "-E", "^Cap(Inh|Prm|Eff|Amb)", "/proc/self/status"];
+        env.envbox(words).succeeds().stdout
+    };
+    let none = |text: &str| text.lines().all(|line| line.ends_with("\t0000000000000000"));
+    assert!(none(&capabilities("www")), "{}", capabilities("www"));
+    assert!(none(&capabilities("33:0")));
+    let root = capabilities("root");
+    assert!(root.lines().filter(|line| line.starts_with("CapInh") || line.starts_with("CapAmb")).all(none), "{root}");
+    // And nothing of the host's is open in its program.
+    let script = "ls /proc/self/fd";
+    let script = format!("exec 7</; exec 9</etc/passwd; exec {:?} run -q --user www {BOX} -- {script}", envbox());
+    let output = env.command("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n1\n2\n3\n", "{output:?}");
+}
+
+#[test]
 fn signals_reach_another_users_program() {
     requires!(userns, subid, overlay, fixtures);
     let env = with_box(rootfs().tar());
