@@ -201,7 +201,7 @@ impl From<plan::NoSession> for Error {
             }
             plan::NoSession::User(_) => Some("--user NAME runs it as somebody else".to_owned()),
             plan::NoSession::WorkDir(_) => Some("--workdir / runs it somewhere else".to_owned()),
-            plan::NoSession::Variables(_) => None,
+            plan::NoSession::Variables(_) | plan::NoSession::NullByte => None,
         };
         hint.into_iter().fold(Self::new(error), Self::hint)
     }

@@ -208,6 +208,22 @@ mod tests {
     }
 
     #[test]
+    fn no_short_text_is_root_by_mistake() {
+        let letters = ['0', '1', ':', '-', '+', ' ', 'x', 'o', '\0', '.'];
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            let longer = texts.iter().flat_map(|text| letters.map(|letter| format!("{text}{letter}")));
+            texts = longer.collect();
+            for text in &texts {
+                let Ok(spec) = text.parse::<UserSpec>() else { continue };
+                let user = text.split(':').next().unwrap();
+                assert_eq!(spec.is_root(), user.bytes().all(|byte| byte == b'0'), "{text:?}");
+                assert_eq!(spec.to_string().parse(), Ok(spec), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn who_is_root_at_first_sight() {
         let is_root = |text: &str| text.parse::<UserSpec>().unwrap().is_root();
         assert!(["root", "0", "000", "0:5", "root:www"].into_iter().all(is_root));

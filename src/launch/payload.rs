@@ -176,8 +176,7 @@ fn enter(
 
 /// Becomes whoever the session is.
 fn become_somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
-    let root = root::open_absolute(Path::new("/"), Open::Path).map_err(Failure::new(b'J', ""))?;
-    let (person, was_root) = person::find(&root, plan)?;
+    let (person, was_root) = person::find(plan)?;
     if was_root {
         // A note that cannot be delivered has nobody to read it.
         let _ = Word::Note(NOT_ROOT.to_owned()).send(word);

@@ -1,12 +1,12 @@
 //! Who a session is: looked up in the box's own account files, and become.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::image::accounts::{self, Id, User, UserSpec};
 use crate::plan::{Person, SessionPlan, Who};
-use crate::sys::{fs, id, root, stream};
+use crate::sys::root::{self, Open};
+use crate::sys::{fs, id, process, stream};
 
 /// Why there is nobody of that name.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,13 +17,16 @@ pub(super) enum Unknown {
     Group(String),
 }
 
-/// Finds out who a session is. `root` is the box's. Where the image would have it be root it is the caller, and the second
-/// value says so.
-pub(super) fn find(root: impl AsFd, plan: &SessionPlan) -> Result<(Person, bool), Unknown> {
+/// Finds out who a session is, in this process's root, which is the box's. Where the image would have it be root it is the
+/// caller, and the second value says so.
+pub(super) fn find(plan: &SessionPlan) -> Result<(Person, bool), Unknown> {
     let (Who::Asked(spec) | Who::Image(spec)) = &plan.who else { return Ok((plan.caller.clone(), false)) };
     // A file that is not there, or is no file (CVE-2024-9676), has no entries; numbers need none.
-    let read =
-        |path: &str| String::from_utf8_lossy(&root::read(&root, Path::new(path)).unwrap_or_default()).into_owned();
+    let read = |path: &str| {
+        let root = root::open_absolute(Path::new("/"), Open::Path);
+        let bytes = root.and_then(|root| root::read(root, Path::new(path))).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
     let person = resolve(spec, &read("etc/passwd"), &read("etc/group"))?;
     match &plan.who {
         Who::Image(_) if person.uid == 0 && plan.caller.uid != 0 => Ok((plan.caller.clone(), true)),
@@ -68,7 +71,10 @@ pub(super) fn become_person(person: &Person) -> io::Result<()> {
         open_pipes();
         id::set_groups(groups)?;
     }
-    id::become_user(person.uid, person.gid)
+    id::become_user(person.uid, person.gid)?;
+    // Until the program runs, this process holds what is the host's. By fs.suid_dumpable (proc_sys_fs(5)), a change of the
+    // user may have opened it to those who are that user already (CVE-2016-9962).
+    process::set_dumpable(false)
 }
 
 /// Lets another user open the caller's pipes again by way of `/dev/stdout` and its like, as servers do that log there. A

@@ -5,12 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::boot::shells;
-use super::user::is_caller;
-use super::{BoxPath, NOT_ROOT, NotABoxPath, Person, Who, env};
+use super::{NoSession, Person, Who, env, wishes};
 use crate::host::Host;
-use crate::image::accounts::{ParseUserError, UserSpec};
+use crate::image::accounts::UserSpec;
 use crate::image::oci::RunConfig;
-use crate::image::signal_number;
 use crate::recipe::{BoxConfig, BoxName};
 
 /// What a session plan is made from.
@@ -94,26 +92,6 @@ pub enum WorkDir {
     Home,
 }
 
-/// What the image says does not make a session.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoSession {
-    /// It was to run the image's own command, and there is none.
-    #[error("the image of box `{0}` has no command of its own")]
-    NoCommand(BoxName),
-    /// The image's user is none.
-    #[error("the image has no valid user for its command")]
-    User(#[from] ParseUserError),
-    /// The image's working directory is none.
-    #[error("the image has no valid working directory for its command")]
-    WorkDir(#[from] NotABoxPath),
-    /// More variables than anybody has use for.
-    #[error("the image sets {0} environment variables, and {MOST_VARIABLES} are the most")]
-    Variables(usize),
-}
-
-/// Variables that an image may set. The kernel takes no more than some megabytes of them all (execve(2)).
-const MOST_VARIABLES: usize = 4096;
-
 impl SessionPlan {
     /// Plans a session.
     ///
@@ -122,9 +100,6 @@ impl SessionPlan {
     pub fn new(request: &SessionRequest<'_>) -> Result<Self, NoSession> {
         let SessionRequest { config, image, .. } = *request;
         let user = &request.host.user;
-        if image.env.len() > MOST_VARIABLES {
-            return Err(NoSession::Variables(image.env.len()));
-        }
         let mut plan = Self {
             command: command(request)?,
             env: Vec::new(),
@@ -137,73 +112,31 @@ impl SessionPlan {
             notes: Vec::new(),
         };
         if request.what == What::ImagesOwn {
-            plan.take_wishes(request)?;
+            if request.user.is_none() {
+                plan.who = wishes::who(image, user, &mut plan.notes)?;
+            }
+            plan.stop_signal = Some(wishes::stop_signal(image, &mut plan.notes));
+            plan.notes.extend(wishes::declared(image, config.ephemeral));
         }
         plan.env = env::session(
             &request.host.env,
             &env::Sources {
                 box_name: request.name.as_str(),
-                image: &image.env,
+                image: wishes::variables(image)?,
                 configured: &config.env,
                 other_user: plan.who != Who::Caller,
             },
         );
         Ok(plan)
     }
-
-    /// What the image wishes for its own command, as far as that is no more than the caller asked for.
-    fn take_wishes(&mut self, request: &SessionRequest<'_>) -> Result<(), NoSession> {
-        let SessionRequest { image, host, config, .. } = *request;
-        if request.user.is_none() {
-            // No user at all means root (image-spec, config.md leaves it to the runtime, and all take root).
-            let spec: UserSpec = if image.user.is_empty() { "root" } else { &image.user }.parse()?;
-            match spec.is_root() {
-                true if host.user.uid == 0 => {}
-                true => self.notes.push(NOT_ROOT.to_owned()),
-                false if is_caller(&host.user, &spec) => {}
-                false => self.who = Who::Image(spec),
-            }
-        }
-        let known = signal_number(&image.stop_signal);
-        if known.is_none() && !image.stop_signal.is_empty() {
-            self.notes.push(format!("`{}` is no signal: the image's command is stopped by SIGTERM", image.stop_signal));
-        }
-        self.stop_signal = Some(known.unwrap_or(SIGTERM));
-        self.notes.extend(declared(image, config.ephemeral));
-        Ok(())
-    }
 }
-
-/// The signal that asks a program to end (signal(7)).
-const SIGTERM: i32 = 15;
 
 fn command(request: &SessionRequest<'_>) -> Result<Command, NoSession> {
     match request.what {
         What::Shell => Ok(Command::Shell(shells(request.config, &request.host.user))),
         What::Command(words) => Ok(Command::Program(words.to_vec())),
-        What::ImagesOwn => {
-            let words: Vec<OsString> =
-                request.image.entrypoint.iter().chain(&request.image.cmd).map(OsString::from).collect();
-            match words.is_empty() {
-                true => Err(NoSession::NoCommand(request.name.clone())),
-                false => Ok(Command::Program(words)),
-            }
-        }
+        What::ImagesOwn => wishes::command(request.image, request.name).map(Command::Program),
     }
-}
-
-/// What an image declares for engines with a network and volumes of their own, and what that means here.
-fn declared(image: &RunConfig, ephemeral: bool) -> Option<String> {
-    const SHOWN: usize = 8;
-    let list = |what: &str, items: &[String], meaning: &str| {
-        let shown: Vec<&str> = items.iter().take(SHOWN).map(String::as_str).collect();
-        let more = if items.len() > SHOWN { ", …" } else { "" };
-        (!items.is_empty()).then(|| format!("{what} {}{more} {meaning}", shown.join(", ")))
-    };
-    let volumes = if ephemeral { "(in the box, and removed with it)" } else { "(in the box)" };
-    let ports = list("ports", &image.exposed_ports, "(on the host's network, which the box shares)");
-    let declared: Vec<String> = ports.into_iter().chain(list("volumes", &image.volumes, volumes)).collect();
-    (!declared.is_empty()).then(|| format!("the image declares {}", declared.join(" and ")))
 }
 
 fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
@@ -214,8 +147,7 @@ fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
         return Ok(WorkDir::Home);
     }
     if request.what == What::ImagesOwn {
-        let dir = Some(&*request.image.working_dir).filter(|dir| !dir.is_empty()).unwrap_or("/");
-        return Ok(WorkDir::Named(BoxPath::new(dir)?.as_path().to_owned()));
+        return wishes::workdir(request.image).map(WorkDir::Named);
     }
     let (dir, home) = (request.host.cwd.clone(), &request.host.user.home);
     // Component by component: `/home/al` is not a part of `/home/alice`.
@@ -326,43 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_root_only_where_that_is_asked_for() {
-        for root in ["", "0", "root", "root:root", "0:7", "000"] {
-            let wishes = RunConfig { user: root.into(), ..image() };
-            let given = own(&wishes).unwrap();
-            assert_eq!((given.who, given.notes), (Who::Caller, vec![NOT_ROOT.to_owned()]), "{root}");
-            let asked = plan("/", &wishes, What::ImagesOwn, Some("root")).unwrap();
-            assert_eq!((asked.who, asked.notes.len()), (Who::Asked("root".parse().unwrap()), 0), "{root}");
-        }
-    }
-
-    #[test]
-    fn hostile_wishes_are_errors() {
-        assert_eq!(own(&RunConfig::default()), Err(NoSession::NoCommand("deb".parse().unwrap())));
-        for user in ["-1", "4294967295", "1:", "a:b:c", "x\0"] {
-            let wishes = RunConfig { user: user.into(), ..image() };
-            assert!(matches!(own(&wishes), Err(NoSession::User(_))), "{user}");
-        }
-        for dir in ["srv", "../x", "/a/../../b", "."] {
-            let wishes = RunConfig { working_dir: dir.into(), ..image() };
-            assert!(matches!(own(&wishes), Err(NoSession::WorkDir(_))), "{dir}");
-        }
-        let many = RunConfig { env: vec!["A=1".into(); MOST_VARIABLES + 1], ..image() };
-        assert_eq!(own(&many), Err(NoSession::Variables(MOST_VARIABLES + 1)));
-    }
-
-    #[test]
-    fn signals_ports_and_volumes_are_told_of() {
-        let of = |signal: &str| own(&RunConfig { user: "app".into(), stop_signal: signal.into(), ..image() }).unwrap();
-        assert_eq!((of("SIGQUIT").stop_signal, of("SIGQUIT").notes.len()), (Some(3), 0));
-        assert_eq!((of("SIGNONE").stop_signal, of("SIGNONE").notes.len()), (Some(15), 1));
-        let ports: Vec<String> = (0..20).map(|port| format!("{port}/tcp")).collect();
-        let declared = RunConfig { user: "app".into(), exposed_ports: ports, volumes: vec!["/data".into()], ..image() };
-        let notes = own(&declared).unwrap().notes;
-        assert_eq!(notes.len(), 1);
-        assert!(
-            notes[0].contains("7/tcp, …") && notes[0].contains("/data") && !notes[0].contains("8/tcp"),
-            "{notes:?}"
-        );
+    fn what_is_asked_for_comes_before_what_the_image_says() {
+        let wishes = RunConfig { user: "app".into(), ..image() };
+        let asked = plan("/", &wishes, What::ImagesOwn, Some("root")).unwrap();
+        assert_eq!((asked.who, asked.notes.len()), (Who::Asked("root".parse().unwrap()), 0));
+        let own = plan("/", &RunConfig::default(), What::ImagesOwn, None);
+        assert_eq!(own, Err(NoSession::NoCommand("deb".parse().unwrap())));
     }
 }

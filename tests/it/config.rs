@@ -138,7 +138,7 @@ fn working_directories_that_lead_out_are_refused() {
 
 #[test]
 fn a_session_is_whom_one_asks_for() {
-    requires!(userns, subid, overlay, fixtures);
+    requires!(user, userns, subid, overlay, fixtures);
     let env = with_box(rootfs().tar());
     let who = |user: &str| env.envbox(["run", "-q", "--user", user, BOX, "--", "sh", "-c", WHO]).succeeds().stdout;
     assert_eq!(who("root"), "0:0 0 /root root root none\n");
@@ -229,6 +229,20 @@ fn an_image_is_the_user_it_names_but_never_root_unasked() {
 }
 
 #[test]
+fn an_images_user_of_ones_own_id_is_oneself_by_another_name() {
+    requires!(user, userns, subid, overlay, fixtures);
+    let uid = rustix::process::geteuid().as_raw();
+    let passwd = [PASSWD, format!("node:x:{uid}:{uid}::/srv/www:/bin/sh\n").as_bytes()].concat();
+    let rootfs = Rootfs::busybox_without(&["etc/passwd"]).file("etc/passwd", 0o644, &passwd).dir("srv/www");
+    let env = with_box(rootfs.tar());
+    env.wish(RunConfig { user: "node".into(), ..sh("id -u; echo $USER $HOME; touch \"$OLD_HOME/mine\"") });
+    let outcome = env.own(&[]).env("OLD_HOME", env.path("home")).succeeds();
+    assert_eq!(outcome.stdout, format!("{uid}\nnode /srv/www\n"));
+    assert!(env.path("home/mine").exists());
+    assert_ne!(env.run(["id", "-un"]).succeeds().stdout, "node\n", "by number one is oneself");
+}
+
+#[test]
 fn as_root_an_images_command_is_whom_the_image_names() {
     requires!(root, userns, overlay, fixtures);
     let env = with_box(rootfs().tar());
@@ -316,6 +330,27 @@ fn what_the_images_command_leaves_does_not_hold_up_a_stop() {
         assert!(begun.elapsed().as_secs() < 30);
         assert!(sleepers(&seconds).is_empty());
     }
+}
+
+#[test]
+fn another_user_has_no_more_rights_than_its_own() {
+    requires!(user, userns, subid, overlay, fixtures);
+    let env = with_box(rootfs().tar());
+    let capabilities = |user: &str| {
+        let words =
+            ["run", "-q", "--user", user, BOX, "--", "grep", "-E", "^Cap(Inh|Prm|Eff|Amb)", "/proc/self/status"];
+        env.envbox(words).succeeds().stdout
+    };
+    let none = |text: &str| text.lines().all(|line| line.ends_with("\t0000000000000000"));
+    assert!(none(&capabilities("www")), "{}", capabilities("www"));
+    assert!(none(&capabilities("33:0")));
+    let root = capabilities("root");
+    assert!(root.lines().filter(|line| line.starts_with("CapInh") || line.starts_with("CapAmb")).all(none), "{root}");
+    // And nothing of the host's is open in its program.
+    let script = "ls /proc/self/fd";
+    let script = format!("exec 7</; exec 9</etc/passwd; exec {:?} run -q --user www {BOX} -- {script}", envbox());
+    let output = env.command("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n1\n2\n3\n", "{output:?}");
 }
 
 #[test]
