@@ -3,6 +3,7 @@
 mod complete;
 mod completions;
 mod create;
+mod destination;
 mod doctor;
 mod enter;
 mod export;
