@@ -1,6 +1,7 @@
 //! An image of the store, ready to be handed on.
 
 use std::fs::File;
+use std::io::Seek as _;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use super::identity;
 use super::live::proof;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::oci::{Descriptor, Platform};
 use crate::image::{Digest, Image, LayerRecord};
 use crate::pack::{self, Compression, Export, Layer, Packed};
@@ -53,7 +54,7 @@ enum Origin {
 impl Exporting<'_> {
     fn published(&self, descriptor: Descriptor, diff_id: Digest) -> Result<Layer> {
         let compression = Compression::of(&descriptor.media_type);
-        let cached = self.blobs.open(&descriptor.digest).map_err(crate::error::Error::new)?;
+        let cached = self.blobs.open(&descriptor.digest).map_err(Error::new)?;
         let tree = LayerRecord::oci_name(&diff_id);
         match cached {
             Some(file) if self.wanted.is_none_or(|wanted| wanted == compression) => {
@@ -73,7 +74,7 @@ impl Exporting<'_> {
         let Self { context, threads, .. } = *self;
         let compression = self.wanted.unwrap_or(USUAL);
         let tree: PathBuf = context.store.layer_fs(layer);
-        let file = self.blobs.scratch().map_err(crate::error::Error::new)?;
+        let mut file = self.blobs.scratch().map_err(Error::new)?;
         let packed: Packed = userns::run(&proof()?, &identity::of(context)?, |_| {
             let bar = context.ui.progress(&format!("packing {}", layer.short()), None);
             let root = pack::confine(&tree)?;
@@ -90,6 +91,8 @@ impl Exporting<'_> {
         if packed.sockets_skipped > 0 {
             context.ui.step(&format!("left out {} sockets", packed.sockets_skipped));
         }
+        // The other process has left the common offset at the end.
+        file.rewind().map_err(Error::new)?;
         let descriptor = Descriptor::new(compression.media_type(), packed.blob, packed.size);
         Ok(Layer { descriptor, diff_id: packed.diff_id, file })
     }

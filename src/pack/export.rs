@@ -15,7 +15,7 @@ pub struct Layer {
     pub descriptor: Descriptor,
     /// The digest of the tar stream in it.
     pub diff_id: Digest,
-    /// The blob; where it is read from next does not matter.
+    /// The blob, open at its beginning.
     pub file: File,
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-/// Half the time of zlib's default level 6, for 2 % more bytes (a Debian root file system).
+/// Six sevenths of the time of the default, 6, for 0.2 % more bytes (650 MB of a Debian system).
 const LEVEL: Compression = Compression::new(5);
 /// Deflate, no name, no time, no operating system (RFC 1952, section 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];

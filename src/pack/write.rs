@@ -71,7 +71,7 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-/// A blob from its beginning: the offset is shared with the process that has written it.
+/// A blob from its beginning, also where it has been read before.
 fn whole(mut blob: &File, size: u64) -> io::Result<impl Read> {
     if blob.metadata()?.len() != size {
         return Err(io::Error::other("the file is not as long as it should be"));

@@ -1,6 +1,7 @@
 //! `envbox image`: one file a verb.
 
 mod catalogue;
+mod destination;
 mod inspect;
 mod list;
 mod prune;

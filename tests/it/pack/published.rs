@@ -1,6 +1,8 @@
 //! Images that were published in the OCI format are handed on as they came.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use envbox::image::oci::{Config, Descriptor, Document, Manifest, media};
@@ -101,6 +103,24 @@ fn another_compression_leaves_the_image_what_it_is() {
         let content = if how == "zstd" { zstd::decode_all(&*bytes).unwrap() } else { bytes };
         assert_eq!(Digest::of(&content), pulled.diff_id);
     }
+}
+
+#[test]
+fn dockers_archive_has_the_same_config_and_the_bare_layers() {
+    requires!(userns, subid, fixtures);
+    let pulled = pulled(|_| {});
+    pulled.env.envbox(["image-save", &pulled.image, "-o", "x.docker.tar"]).succeeds();
+    let mut found = BTreeMap::new();
+    for entry in tar::Archive::new(File::open(pulled.env.path("home/x.docker.tar")).unwrap()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        found.insert(entry.path().unwrap().display().to_string(), bytes);
+    }
+    let config = Digest::of(pulled.published.config.as_bytes());
+    assert_eq!(found[&format!("{}.json", config.hex())], pulled.published.config.as_bytes());
+    assert_eq!(Digest::of(&found[&format!("{}.tar", pulled.diff_id.hex())]), pulled.diff_id);
+    assert_eq!(found.len(), 3);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use super::described::{Tree, described};
 use super::trees::GNU_TAR;
 use crate::support::TestEnvironment;
@@ -35,35 +37,39 @@ fn finished(command: &mut Command) -> (bool, Vec<u8>, Vec<u8>) {
 }
 
 /// A podman with a storage of its own.
-pub(crate) struct Podman<'a>(&'a TestEnvironment);
+pub(crate) struct Podman<'a> {
+    env: &'a TestEnvironment,
+    /// Its run-time directory, whose path may have no more than 50 characters.
+    run: TempDir,
+}
 
 impl<'a> Podman<'a> {
     pub(crate) fn new(env: &'a TestEnvironment) -> Self {
-        Self(env)
+        Self { env, run: TempDir::new_in("/tmp").unwrap() }
+    }
+
+    fn words(&self) -> [String; 4] {
+        let root = format!("--root={}", self.env.path("podman").display());
+        let run = format!("--runroot={}", self.run.path().display());
+        ["podman".into(), "--storage-driver=vfs".into(), root, run]
     }
 
     #[track_caller]
     pub(crate) fn run(&self, words: &[&str]) -> String {
-        let place = |name: &str| self.0.path(name).to_string_lossy().into_owned();
-        let (root, run) = (place("podman"), place("podman-run"));
-        let own = ["podman", "--storage-driver=vfs", "--root", &root, "--runroot", &run];
-        String::from_utf8(self.0.tool(&[&own[..], words].concat())).unwrap()
+        let own = self.words();
+        let all: Vec<&str> = own.iter().map(String::as_str).chain(words.iter().copied()).collect();
+        String::from_utf8(self.env.tool(&all)).unwrap()
     }
 
     /// What GNU tar says of an image's tree, where it is mounted.
     #[track_caller]
     pub(crate) fn seen_by_gnu_tar(&self, image: &str) -> Tree {
-        let out = self.0.path("podman.tar");
-        let place = |name: &str| self.0.path(name).display().to_string();
-        let script = format!(
-            "dir=$(podman --storage-driver=vfs --root {} --runroot {} image mount {image}) && {GNU_TAR} -C $dir -cf {} .",
-            place("podman"),
-            place("podman-run"),
-            out.display()
-        );
+        let out = self.env.path("podman.tar");
+        let podman = self.words().join(" ");
+        let script = format!("dir=$({podman} image mount {image}) && {GNU_TAR} -C $dir -cf {} .", out.display());
         // Only inside its own namespace can an ordinary user's podman mount anything.
         if rustix::process::geteuid().is_root() {
-            self.0.tool(&["sh", "-c", &script]);
+            self.env.tool(&["sh", "-c", &script]);
         } else {
             self.run(&["unshare", "sh", "-c", &script]);
         }

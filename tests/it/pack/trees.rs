@@ -26,7 +26,7 @@ pub(crate) const EVERYTHING: &str = r#"
     truncate -s 3000000 d/sparse
     head -c 2500000 /dev/urandom > d/noise
     chmod 1777 d/e; setfattr -n user.dir -v y d/e; chown 5:6 d/empty; chmod 0000 d/empty
-    touch -d '2003-03-03 03:03:03' d 'sp ace' .
+    chown 0:0 .; chmod 755 .; touch -d '2003-03-03 03:03:03' d 'sp ace' .
 "#;
 
 /// A tree made by this script, as box-root.
