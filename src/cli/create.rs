@@ -24,7 +24,7 @@ pub struct Create {
 }
 
 /// Options of everything that may create a box.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Creating")]
 pub struct Source {
     /// How layers are stacked; `auto`: the kernel's overlay where it works, else fuse-overlayfs

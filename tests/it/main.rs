@@ -21,6 +21,7 @@ mod overlay;
 mod readme;
 mod session;
 mod source;
+mod store;
 mod terminal;
 mod tidy;
 mod unpack;

@@ -1,11 +1,14 @@
 //! `envbox image`: one file a verb.
 
 mod catalogue;
+mod df;
 mod inspect;
 mod list;
 mod prune;
 mod remove;
+mod repair;
 mod tag;
+mod verify;
 
 use crate::cli;
 use crate::context::Context;
@@ -22,7 +25,8 @@ pub(super) fn run(verb: &cli::Image, host: &Host, ui: &Ui) -> Result {
         cli::Image::Inspect(args) => inspect::run(args, context),
         cli::Image::Rm(args) => remove::run(args, context),
         cli::Image::Tag(args) => tag::run(args, context),
-        cli::Image::Verify(_) | cli::Image::Df(_) => Ok(0),
+        cli::Image::Verify(args) => verify::run(args, context),
+        cli::Image::Df(args) => df::run(args, context),
         cli::Image::Prune(args) => prune::run(args, context),
     }
 }

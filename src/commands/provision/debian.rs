@@ -12,7 +12,7 @@ use super::progress::Shown;
 use super::{Made, blobs, client, known_or};
 use crate::cli::Source;
 use crate::commands::live::proof;
-use crate::commands::{identity, sweep};
+use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::AptMirror;
@@ -116,7 +116,8 @@ fn build(
     }
     configure(context, identity, &tree, &setup)?;
     let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
-    let record = LayerRecord { diff_id: None, blob: None, size: None, made };
+    let size = layer::seal(context, identity, &staging)?;
+    let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
     Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
 }
 
