@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::FileExt as _;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,12 @@ const WORTH_IT: u64 = 16 << 10;
 const READ: usize = 128 << 10;
 /// The name under which a link is made that then takes the file's place.
 const ASIDE: &str = ".envbox-shared";
+
+/// Names that a file has at the most when it is shared. ext4 takes 65,000, and others more.
+const MOST_LINKS: u64 = 60_000;
+
+/// A file, by device and inode.
+type Identity = (u64, u64);
 
 /// What was found to be the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +49,7 @@ pub struct Sharing {
     /// Files that may yet be found: by directory, each with what it must be.
     wanted: BTreeMap<Vec<u8>, Vec<Wanted>>,
     /// Files of other trees that this one has already under some name.
-    taken: HashSet<(u64, u64)>,
+    taken: HashSet<Identity>,
     shared: Shared,
 }
 
@@ -61,11 +68,41 @@ impl Wanted {
         Self { name: OsString::from_vec(name.to_vec()), owner: (uid, gid), mode, modified, size }
     }
 
-    fn is(&self, status: &Status) -> bool {
-        let same = (self.owner, self.mode, self.modified, self.size)
-            == ((status.uid, status.gid), status.mode, status.modified, status.size);
-        same && status.kind == fs::Kind::File
+    /// What the name refers to in either tree, if both are what is wanted.
+    fn statuses(&self, place: &Place) -> Option<(Status, Status)> {
+        let is = |status: &Status| {
+            let same = (self.owner, self.mode, self.modified, self.size)
+                == ((status.uid, status.gid), status.mode, status.modified, status.size);
+            same && status.kind == fs::Kind::File
+        };
+        let [ours, theirs] = [&place.ours, &place.theirs].map(|dir| fs::status_at(dir, &self.name).ok().filter(is));
+        ours.zip(theirs).filter(|(ours, theirs)| ours.identity != theirs.identity)
     }
+}
+
+/// A directory, in either tree.
+#[derive(Debug)]
+struct Place {
+    ours: OwnedFd,
+    theirs: OwnedFd,
+}
+
+impl Place {
+    fn open(ours: BorrowedFd<'_>, theirs: BorrowedFd<'_>, dir: &[u8]) -> io::Result<Self> {
+        let open = |root| fs::open_beneath(root, OsStr::from_bytes(dir), Beneath::RealDirectory);
+        // Most often it is theirs that is not there.
+        let theirs = open(theirs)?;
+        Ok(Self { ours: open(ours)?, theirs })
+    }
+}
+
+/// A name that both trees have, of files that may be the same.
+#[derive(Debug)]
+struct Match {
+    dir: Rc<[u8]>,
+    name: OsString,
+    ours: Status,
+    theirs: Status,
 }
 
 impl Sharing {
@@ -93,61 +130,84 @@ impl Sharing {
 
     /// Looks in another tree, which may vanish meanwhile. What cannot be shared stays a file of its own.
     pub fn look_in(&mut self, other: BorrowedFd<'_>) {
-        let mut wanted = std::mem::take(&mut self.wanted);
-        for (dir, files) in &mut wanted {
-            let path = OsStr::from_bytes(dir);
-            let Ok(theirs) = fs::open_beneath(other, path, Beneath::RealDirectory) else { continue };
-            let Ok(mine) = fs::open_beneath(&self.root, path, Beneath::RealDirectory) else { continue };
-            let before = fs::status(&mine);
-            let found = files.len();
-            files.retain(|file| !self.share(file, mine.as_fd(), theirs.as_fd()).unwrap_or(false));
-            if let (Ok(before), true) = (before, files.len() < found) {
-                // Another time is a difference that verifying the tree would show; the files are shared even so.
-                let _ = fs::set_modified(&mine, before.modified);
-            }
-        }
-        wanted.retain(|_, files| !files.is_empty());
-        self.wanted = wanted;
-    }
-
-    fn share(&mut self, wanted: &Wanted, mine: BorrowedFd<'_>, theirs: BorrowedFd<'_>) -> io::Result<bool> {
-        let name = &*wanted.name;
-        let (ours, other) = (fs::status_at(mine, name)?, fs::status_at(theirs, name)?);
-        let alone = ours.links == 1 && !self.taken.contains(&other.identity);
-        if !(alone && wanted.is(&ours) && wanted.is(&other)) {
-            return Ok(false);
-        }
-        let (our_file, their_file) = (fs::open_file(mine, name)?, fs::open_file(theirs, name)?);
-        if !xattr::list(&their_file)?.is_empty() || !xattr::list(&our_file)?.is_empty() {
-            return Ok(false);
-        }
-        let done = match extents::share(&their_file, &our_file, wanted.size) {
-            Ok(same) => same,
-            Err(_) => {
-                let same = equal(&our_file, &their_file, wanted.size)?;
-                if same {
-                    link(theirs, mine, name)?;
-                    self.taken.insert(other.identity);
+        let mut found: BTreeMap<Identity, Vec<Match>> = BTreeMap::new();
+        for (dir, files) in &self.wanted {
+            let Ok(place) = Place::open(self.root.as_fd(), other, dir) else { continue };
+            let dir: Rc<[u8]> = Rc::from(&dir[..]);
+            for file in files {
+                if let Some((ours, theirs)) = file.statuses(&place) {
+                    let (dir, name) = (Rc::clone(&dir), file.name.clone());
+                    found.entry(ours.identity).or_default().push(Match { dir, name, ours, theirs });
                 }
-                same
             }
-        };
-        if done {
-            self.shared.files += 1;
-            self.shared.bytes += wanted.size;
         }
-        Ok(done)
+        for names in found.values() {
+            // Where it fails the file stays as it was.
+            if self.share(other, names).unwrap_or(false) {
+                self.shared.files += 1;
+                self.shared.bytes += names[0].ours.size;
+                for name in names {
+                    if let Some(files) = self.wanted.get_mut(&*name.dir) {
+                        files.retain(|file| file.name != name.name);
+                    }
+                }
+            }
+        }
+        self.wanted.retain(|_, files| !files.is_empty());
     }
-}
 
-/// Puts another tree's file in the place of one's own.
-fn link(theirs: BorrowedFd<'_>, mine: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
-    let aside = OsStr::new(ASIDE);
-    fs::hard_link(theirs, name, mine, aside)?;
-    fs::rename(mine, aside, mine, name).inspect_err(|_| {
-        // A name that nothing knows would be a file too many.
-        let _ = fs::remove_file(mine, aside);
-    })
+    /// Shares one file, of which these are the names that the other tree has as well.
+    fn share(&mut self, other: BorrowedFd<'_>, names: &[Match]) -> io::Result<bool> {
+        let Match { dir, name, ours, theirs } = &names[0];
+        let place = Place::open(self.root.as_fd(), other, dir)?;
+        let files = [fs::open_file(&place.ours, name)?, fs::open_file(&place.theirs, name)?];
+        for file in &files {
+            if !xattr::list(file)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        let [our_file, their_file] = &files;
+        if let Ok(same) = extents::share(their_file, our_file, ours.size) {
+            return Ok(same);
+        }
+        // All names of the one become names of the other, or none does.
+        let all = u64::try_from(names.len()).is_ok_and(|count| count == ours.links);
+        let one = names.iter().all(|name| name.theirs.identity == theirs.identity);
+        let room = theirs.links + ours.links <= MOST_LINKS;
+        let sharable = all && one && room && !self.taken.contains(&theirs.identity);
+        if !sharable || !equal(our_file, their_file, ours.size)? {
+            return Ok(false);
+        }
+        self.link(other, names)?;
+        self.taken.insert(theirs.identity);
+        Ok(true)
+    }
+
+    /// Puts another tree's file in the place of one's own, under all its names or none.
+    fn link(&self, other: BorrowedFd<'_>, names: &[Match]) -> io::Result<()> {
+        let aside = |at: usize| OsString::from(format!("{ASIDE}-{at}"));
+        // One directory is open at a time: a file may have more names than a process may have descriptors.
+        let each = |names: &[Match], work: &dyn Fn(usize, &OsStr, &Place) -> io::Result<()>| {
+            names.iter().enumerate().try_for_each(|(at, Match { dir, name, .. })| {
+                let place = Place::open(self.root.as_fd(), other, dir)?;
+                let before = fs::status(&place.ours)?.modified;
+                work(at, name, &place)?;
+                // Another time is a difference that verifying the tree would show.
+                fs::set_modified(&place.ours, before)
+            })
+        };
+        let linked = std::cell::Cell::new(0);
+        let made = each(names, &|at, name, place| {
+            fs::hard_link(&place.theirs, name, &place.ours, &aside(at))?;
+            linked.set(at + 1);
+            Ok(())
+        });
+        if let Err(error) = made {
+            each(&names[..linked.get()], &|at, _, place| fs::remove_file(&place.ours, &aside(at)))?;
+            return Err(error);
+        }
+        each(names, &|at, name, place| fs::rename(&place.ours, &aside(at), &place.ours, name))
+    }
 }
 
 fn equal(a: &File, b: &File, size: u64) -> io::Result<bool> {
@@ -164,4 +224,103 @@ fn equal(a: &File, b: &File, size: u64) -> io::Result<bool> {
         at += u64::try_from(count).unwrap_or(0);
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    const BIG: usize = 40_000;
+
+    /// A tree with these files, each with the content that its letter makes, all of one time.
+    fn tree(files: &[(&str, u8)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, letter) in files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, vec![*letter; BIG]).unwrap();
+            touch(&path);
+        }
+        dir
+    }
+
+    fn touch(path: &Path) {
+        let file = File::open(path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000)).unwrap();
+    }
+
+    fn share(mine: &Path, others: &[&Path]) -> (Shared, bool) {
+        let before = Index::scan(fs::open_dir(mine).unwrap()).unwrap();
+        let mut sharing = Sharing::new(fs::open_dir(mine).unwrap(), &before);
+        for other in others {
+            sharing.look_in(fs::open_dir(other).unwrap().as_fd());
+        }
+        let after = Index::scan(fs::open_dir(mine).unwrap()).unwrap();
+        assert_eq!(before.diff(&after).collect::<Vec<_>>(), []);
+        (sharing.shared(), sharing.is_done())
+    }
+
+    fn inode(dir: &tempfile::TempDir, path: &str) -> u64 {
+        std::fs::metadata(dir.path().join(path)).unwrap().ino()
+    }
+
+    #[test]
+    fn the_same_file_is_shared_and_nothing_else_changes() {
+        let other = tree(&[("usr/a", b'a'), ("usr/b", b'b'), ("c", b'c'), ("moved", b'd')]);
+        let mine = tree(&[("usr/a", b'a'), ("usr/b", b'x'), ("c", b'c'), ("d", b'd')]);
+        std::fs::write(mine.path().join("small"), "small").unwrap();
+        let (shared, done) = share(mine.path(), &[other.path()]);
+        assert_eq!((shared, done), (Shared { files: 2, bytes: 80_000 }, false));
+        for (path, same) in [("usr/a", true), ("usr/b", false), ("c", true)] {
+            assert_eq!(inode(&mine, path) == inode(&other, path), same, "{path}");
+        }
+        assert_eq!(share(mine.path(), &[other.path()]).0, Shared::default(), "there is nothing left to do");
+    }
+
+    #[test]
+    fn a_file_that_differs_in_anything_stays() {
+        let other = tree(&[("mode", b'a'), ("time", b'a'), ("xattr", b'a'), ("kind", b'a')]);
+        let mine = tree(&[("mode", b'a'), ("time", b'a'), ("xattr", b'a'), ("kind", b'a')]);
+        let of = |name: &str| other.path().join(name);
+        std::fs::set_permissions(of("mode"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        File::open(of("time")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+        xattr::set(File::open(of("xattr")).unwrap(), OsStr::new("user.x"), b"y").unwrap();
+        std::fs::remove_file(of("kind")).unwrap();
+        std::os::unix::fs::symlink("mode", of("kind")).unwrap();
+        assert_eq!(share(mine.path(), &[other.path()]).0, Shared::default());
+    }
+
+    #[test]
+    fn hard_links_stay_what_they_are() {
+        let link = |dir: &tempfile::TempDir, old: &str, new: &str| {
+            std::fs::hard_link(dir.path().join(old), dir.path().join(new)).unwrap();
+        };
+        // All names of one file are names of one file there.
+        let (other, mine) = (tree(&[("a", b'a'), ("d/x", b'x')]), tree(&[("a", b'a'), ("d/x", b'x')]));
+        [&other, &mine].into_iter().for_each(|dir| link(dir, "a", "d/b"));
+        assert_eq!(share(mine.path(), &[other.path()]).0.files, 2);
+        assert_eq!((inode(&mine, "a"), inode(&mine, "d/b")), (inode(&other, "a"), inode(&other, "a")));
+        // Two files here, one there: they do not become one.
+        let apart = tree(&[("a", b'a'), ("d/b", b'a')]);
+        assert_eq!(share(apart.path(), &[other.path()]).0.files, 1);
+        assert_ne!(inode(&apart, "a"), inode(&apart, "d/b"));
+        // One here, two there: it is not taken apart.
+        let one = tree(&[("a", b'a')]);
+        std::fs::create_dir(one.path().join("d")).unwrap();
+        link(&one, "a", "d/b");
+        let two = tree(&[("a", b'a'), ("d/b", b'a')]);
+        assert_eq!(share(one.path(), &[two.path()]).0.files, 0);
+        assert_eq!(inode(&one, "a"), inode(&one, "d/b"));
+    }
+
+    #[test]
+    fn the_way_to_a_file_does_not_lead_out_of_the_tree() {
+        let (secret, other) = (tree(&[("a", b'a')]), tree(&[]));
+        std::os::unix::fs::symlink(secret.path(), other.path().join("usr")).unwrap();
+        let mine = tree(&[("usr/a", b'a')]);
+        assert_eq!(share(mine.path(), &[other.path()]).0, Shared::default());
+    }
 }
