@@ -20,11 +20,15 @@ struct WriteError {
 pub(super) fn run(args: &Manual) -> Result {
     let mut root = Cli::command();
     root.build();
-    page(&root, "envbox", &args.dir)?;
-    for command in root.get_subcommands().filter(|command| !command.is_hide_set()) {
-        page(command, &format!("envbox-{}", command.get_name()), &args.dir)?;
-    }
+    pages(&root, "envbox", &args.dir)?;
     Ok(0)
+}
+
+/// A page for a command, and one for each of its subcommands.
+fn pages(command: &Command, name: &str, dir: &Path) -> Result<()> {
+    page(command, name, dir)?;
+    let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
+    visible.into_iter().try_for_each(|sub| pages(sub, &format!("{name}-{}", sub.get_name()), dir))
 }
 
 fn page(command: &Command, name: &str, dir: &Path) -> Result<()> {

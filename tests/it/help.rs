@@ -2,7 +2,25 @@
 
 use crate::support::{TestEnvironment, golden};
 
-const COMMANDS: [&str; 8] = ["enter", "run", "create", "list", "stop", "rm", "doctor", "completions"];
+const COMMANDS: [&str; 17] = [
+    "enter",
+    "run",
+    "create",
+    "list",
+    "stop",
+    "rm",
+    "image",
+    "image list",
+    "image inspect",
+    "image rm",
+    "image tag",
+    "image verify",
+    "image prune",
+    "image df",
+    "gc",
+    "doctor",
+    "completions",
+];
 
 #[test]
 fn help_of_every_command() {
@@ -10,8 +28,10 @@ fn help_of_every_command() {
     let help = |args: &[&str]| format!("$ envbox {}\n{}\n", args.join(" "), env.envbox(args).succeeds().stdout);
     let mut text = help(&["--help"]) + &help(&["-h"]);
     for command in COMMANDS {
-        assert!(text.contains(&format!("\n  {command} ")), "`{command}` is not in the list of commands");
-        text += &help(&[command, "--help"]);
+        let words: Vec<&str> = command.split(' ').collect();
+        let last = words.last().unwrap();
+        assert!(text.contains(&format!("\n  {last} ")), "`{command}` is not in the list of commands");
+        text += &help(&[&words[..], &["--help"]].concat());
     }
     golden("tests/it/help.txt", &text);
 }
@@ -20,7 +40,9 @@ fn help_of_every_command() {
 fn manual_pages() {
     let env = TestEnvironment::new();
     env.envbox(["manual", "."]).dir(env.path("home")).succeeds();
-    for page in COMMANDS.iter().map(|command| format!("envbox-{command}.1")).chain(["envbox.1".into()]) {
+    for page in
+        COMMANDS.iter().map(|command| format!("envbox-{}.1", command.replace(' ', "-"))).chain(["envbox.1".into()])
+    {
         let text = std::fs::read_to_string(env.path("home").join(&page)).unwrap();
         golden(&format!("man/{page}"), &text);
     }
