@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::live::proof;
+use crate::cli::Source;
 use crate::context::Context;
 use crate::error::Result;
 use crate::store::Staging;
@@ -40,12 +41,13 @@ pub(super) enum Failure {
     Scan(#[from] unpack::Error),
 }
 
-/// Makes a staged tree ready to be a layer. Returns the bytes of its files.
+/// Makes a staged tree ready to be a layer, with files of other layers in it if that is wanted. Returns the bytes of its
+/// files.
 ///
 /// # Errors
 /// Where it cannot be read, or its index not be written.
-pub(super) fn seal(context: &Context<'_>, identity: &Identity, staging: &Staging) -> Result<u64> {
-    let (layer, others) = (staging.path().join("layer"), others(context)?);
+pub(super) fn seal(context: &Context<'_>, identity: &Identity, staging: &Staging, options: &Source) -> Result<u64> {
+    let (layer, others) = (staging.path().join("layer"), others(context, options)?);
     let sealed = userns::run(&proof()?, identity, |_| prepare(&layer, &others))?;
     if sealed.shared.files > 0 {
         let Shared { files, bytes } = sealed.shared;
@@ -58,8 +60,8 @@ pub(super) fn seal(context: &Context<'_>, identity: &Identity, staging: &Staging
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(super) fn others(context: &Context<'_>) -> Result<Vec<PathBuf>> {
-    if context.host.var("ENVBOX_NO_SHARE").is_some_and(|set| !set.is_empty()) {
+pub(super) fn others(context: &Context<'_>, options: &Source) -> Result<Vec<PathBuf>> {
+    if options.no_share || context.host.var("ENVBOX_NO_SHARE").is_some_and(|set| !set.is_empty()) {
         return Ok(Vec::new());
     }
     Ok(context.store.newest_layers(MOST)?.iter().map(|layer| context.store.layer_fs(layer)).collect())

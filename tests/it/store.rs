@@ -141,6 +141,7 @@ fn nothing_is_shared_where_that_is_not_wanted() {
     let env = busybox();
     let other = tarball(&env, "other");
     env.envbox(["create", "other", "--image"]).arg(other).env("ENVBOX_NO_SHARE", "1").succeeds();
+    env.envbox(["create", "flag", "--no-share", "--image"]).arg(tarball(&env, "flag")).succeeds();
     for image in json(&env, &["image", "df", "--json"])["images"].as_array().unwrap() {
         assert_eq!(image["shared"], 0, "{image}");
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::progress::Shown;
 use super::{Made, blobs, client, known_or};
+use crate::cli::Source;
 use crate::commands::live::proof;
 use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
@@ -17,11 +18,16 @@ use crate::store::ImageLease;
 use crate::unpack::{self, Options, Report, Root};
 use crate::userns;
 
-pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<ImageLease> {
-    known_or(context, &name(location, sha256)?, || make(context, location, sha256))
+pub(super) fn image(
+    context: &Context<'_>,
+    location: &Location,
+    sha256: Option<Digest>,
+    options: &Source,
+) -> Result<ImageLease> {
+    known_or(context, &name(location, sha256)?, || make(context, location, sha256, options))
 }
 
-fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Made> {
+fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>, options: &Source) -> Result<Made> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
@@ -39,8 +45,8 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
                 let mut before = 0;
                 // Opened before the process is locked into the tree, which this is not in.
                 let index = File::create_new(&index).map_err(Failure::Index)?;
-                let options = Options { index: true, ..Options::default() };
-                let report = unpack::tar(&Root::confine(&tree)?, file, &options, &mut |read| {
+                let how = Options { index: true, ..Options::default() };
+                let report = unpack::tar(&Root::confine(&tree)?, file, &how, &mut |read| {
                     bar.advance(read.saturating_sub(before));
                     before = read;
                 })?;
@@ -54,7 +60,7 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
                 context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
             }
             let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
-            let size = layer::seal(context, &identity, &staging)?;
+            let size = layer::seal(context, &identity, &staging, options)?;
             let made = serde_json::to_value(&report).map_err(Error::new)?;
             let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(size), made };
             context.store.commit_layer(&staging, &digest, &record)?
