@@ -220,12 +220,15 @@ impl From<store::Error> for Error {
         let hint = match &error {
             store::Error::NoBox(name) => Some(format!("envbox create {name}, or `envbox list` for those there are")),
             store::Error::BoxExists(name) => Some(format!("envbox enter {name}, or envbox rm {name}")),
-            store::Error::NoImage(name) => Some(format!("envbox rm {name}; then create it anew")),
+            store::Error::NoImage(name) => {
+                Some(format!("envbox image verify --repair; or envbox rm {name}, then create it anew"))
+            }
             store::Error::Make { source, .. } | store::Error::Write { source, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(MAKE_ROOM.to_owned()),
                 _ => None,
             },
             store::Error::Read { .. } | store::Error::Damaged { .. } | store::Error::NotLeased(_) => None,
+            store::Error::InUse(_) => Some("try again when it has ended".to_owned()),
         };
         let error = Self::new(error);
         hint.into_iter().fold(error, Self::hint)

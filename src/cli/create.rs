@@ -24,7 +24,7 @@ pub struct Create {
 }
 
 /// Options of everything that may create a box.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Creating")]
 pub struct Source {
     /// How layers are stacked; `auto`: the kernel's overlay where it works, else fuse-overlayfs
@@ -36,6 +36,9 @@ pub struct Source {
     /// Accept an archive whose signature is good but whose validity has ended
     #[arg(long)]
     pub ignore_valid_until: bool,
+    /// Keep a copy of its own of every file, even where another layer has the same; as ENVBOX_NO_SHARE=1 does
+    #[arg(long)]
+    pub no_share: bool,
 }
 
 /// How the layers of a box are stacked.

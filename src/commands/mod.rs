@@ -10,6 +10,7 @@ mod gc;
 mod identity;
 mod image;
 mod janitor;
+mod layer;
 mod list;
 mod live;
 mod manual;

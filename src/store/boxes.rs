@@ -107,6 +107,11 @@ impl Store {
         })
     }
 
+    /// What is written in a box.
+    pub fn box_upper(&self, name: &BoxName) -> PathBuf {
+        self.box_dir(name).join("upper")
+    }
+
     /// Reads a box.
     ///
     /// # Errors
@@ -119,7 +124,7 @@ impl Store {
         let image = self.image(&digest)?.filter(|image| image.layers.iter().all(|layer| self.has_layer(layer)));
         let image = image.ok_or_else(|| Error::NoImage(name.clone()))?;
         let paths = BoxPaths {
-            upper: dir.join("upper"),
+            upper: self.box_upper(name),
             work: dir.join("work"),
             root: dir.join("root"),
             layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),

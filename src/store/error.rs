@@ -50,6 +50,9 @@ pub enum Error {
     /// An image was to be put into the store without its layers.
     #[error("the layer {0} is not in the store")]
     NotLeased(Digest),
+    /// A layer was to be replaced that somebody else needs as it is.
+    #[error("the layer {} is in use by another envbox", .0.short())]
+    InUse(Digest),
     /// A box refers to an image that is gone.
     #[error("the image of box `{0}` is not in the store")]
     NoImage(BoxName),

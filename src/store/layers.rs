@@ -10,9 +10,24 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
+use super::lease;
 use super::{Error, Lease, Staging, Store, write_synced};
 use crate::image::{Digest, LayerRecord};
 use crate::sys::{file, lock};
+
+/// A layer that was taken out of its place. Dropped, it is left to the sweep.
+#[derive(Debug)]
+pub struct Aside {
+    layer: Digest,
+    staging: Staging,
+}
+
+impl Aside {
+    /// The layer.
+    pub fn layer(&self) -> Digest {
+        self.layer
+    }
+}
 
 impl Store {
     pub(super) fn layer_dir(&self, layer: &Digest) -> PathBuf {
@@ -40,6 +55,18 @@ impl Store {
     /// [`Error::Read`].
     pub fn layers(&self) -> Result<Vec<Digest>, Error> {
         self.digests_in("layers/sha256", "")
+    }
+
+    /// So many layers, those made last first.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn newest_layers(&self, most: usize) -> Result<Vec<Digest>, Error> {
+        let mut layers = self.layers()?;
+        let made = |layer: &Digest| fs::metadata(self.layer_dir(layer)).and_then(|found| found.modified()).ok();
+        layers.sort_by_cached_key(|layer| std::cmp::Reverse(made(layer)));
+        layers.truncate(most);
+        Ok(layers)
     }
 
     /// How a layer came about.
@@ -85,6 +112,32 @@ impl Store {
             if let Some(lease) = self.lease(layer)? {
                 return Ok(lease);
             }
+        }
+    }
+
+    /// Takes a layer out of its place, so that another can be put there; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::Make`], [`Error::Write`].
+    pub fn set_aside(&self, layer: &Digest) -> Result<Option<Aside>, Error> {
+        let path = self.layer_dir(layer);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let locked = lease::seize(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let _locked = locked.ok_or(Error::InUse(*layer))?;
+        Ok(Some(Aside { layer: *layer, staging: self.discard(&path)? }))
+    }
+
+    /// Puts a layer back, unless there is another by now; whether it did.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn put_back(&self, aside: Aside) -> Result<bool, Error> {
+        let Aside { layer, staging } = aside;
+        match file::rename_new(&staging.path().join("rubbish"), &self.layer_dir(&layer)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            result => result.map(|()| true).map_err(|source| Error::Write { path: self.layer_dir(&layer), source }),
         }
     }
 

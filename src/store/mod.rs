@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use boxes::{BoxPaths, Owned, StoredBox};
 pub use error::Error;
 pub use gc::{Collected, Needed, Policy};
+pub use layers::Aside;
 pub use lease::{ImageLease, Lease};
 pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};

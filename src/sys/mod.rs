@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod confine;
+pub mod extents;
 pub mod file;
 pub mod fs;
 pub mod id;

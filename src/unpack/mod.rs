@@ -19,6 +19,7 @@ mod pax;
 mod pipe;
 mod report;
 mod root;
+pub mod share;
 mod sparse;
 mod stream;
 mod strip;

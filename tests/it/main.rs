@@ -23,6 +23,7 @@ mod pack;
 mod readme;
 mod session;
 mod source;
+mod store;
 mod terminal;
 mod tidy;
 mod unpack;

@@ -116,7 +116,7 @@ impl Catalogue {
     }
 
     /// An image's layers, each once.
-    fn layers_of(&self, image: &Digest) -> BTreeSet<Digest> {
+    pub(super) fn layers_of(&self, image: &Digest) -> BTreeSet<Digest> {
         self.images.get(image).into_iter().flatten().flat_map(|image| image.layers.clone()).collect()
     }
 

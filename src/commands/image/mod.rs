@@ -2,12 +2,15 @@
 
 mod catalogue;
 mod destination;
+mod df;
 mod inspect;
 mod list;
 mod prune;
 mod remove;
+mod repair;
 mod save;
 mod tag;
+mod verify;
 
 use crate::cli;
 use crate::context::Context;
@@ -24,8 +27,9 @@ pub(super) fn run(verb: &cli::Image, host: &Host, ui: &Ui) -> Result {
         cli::Image::Inspect(args) => inspect::run(args, context),
         cli::Image::Rm(args) => remove::run(args, context),
         cli::Image::Tag(args) => tag::run(args, context),
-        cli::Image::Verify(_) | cli::Image::Df(_) => Ok(0),
         cli::Image::Save(args) => save::run(args, context),
+        cli::Image::Verify(args) => verify::run(args, context),
+        cli::Image::Df(args) => df::run(args, context),
         cli::Image::Prune(args) => prune::run(args, context),
     }
 }

@@ -12,7 +12,7 @@ use super::progress::Shown;
 use super::{Made, blobs, client, known_or};
 use crate::cli::Source;
 use crate::commands::live::proof;
-use crate::commands::{identity, sweep};
+use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::AptMirror;
@@ -45,7 +45,7 @@ fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Made> 
     let bootstrap = debian::resolve(&request, &client, &blobs(context), &shown)?;
     let layer = match context.store.lease(&bootstrap.key)? {
         Some(layer) => layer,
-        None => build(context, &identity, &bootstrap, &client, &shown)?,
+        None => build(context, &identity, &bootstrap, (&client, &shown), options)?,
     };
     drop(janitor);
     Ok((Image::new(vec![bootstrap.key], provenance(&bootstrap)), vec![layer]))
@@ -96,8 +96,8 @@ fn build(
     context: &Context<'_>,
     identity: &Identity,
     bootstrap: &Bootstrap,
-    client: &Client,
-    shown: &Shown<'_>,
+    (client, shown): (&Client, &Shown<'_>),
+    options: &Source,
 ) -> Result<Lease> {
     let setup = debian::setup(bootstrap);
     let staging = context.store.stage()?;
@@ -116,7 +116,8 @@ fn build(
     }
     configure(context, identity, &tree, &setup)?;
     let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
-    let record = LayerRecord { diff_id: None, blob: None, size: None, made };
+    let size = layer::seal(context, identity, &staging, options)?;
+    let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
     Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
 }
 

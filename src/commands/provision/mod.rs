@@ -55,7 +55,7 @@ pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, s
             Err(Error::new("a sha256 belongs to a tarball; Debian's packages have their own, which are signed"))
         }
         Wanted::Debian(suite) => debian::image(context, &suite, source),
-        Wanted::Tarball(location) => tarball::image(context, &location, sha256),
+        Wanted::Tarball(location) => tarball::image(context, &location, sha256, source),
     }
 }
 

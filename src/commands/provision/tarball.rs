@@ -1,13 +1,15 @@
 //! An image from a tarball.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::progress::Shown;
 use super::{Made, blobs, client, known_or};
+use crate::cli::Source;
 use crate::commands::live::proof;
-use crate::commands::{identity, sweep};
+use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image, LayerRecord, Provenance};
@@ -16,11 +18,16 @@ use crate::store::ImageLease;
 use crate::unpack::{self, Options, Report, Root};
 use crate::userns;
 
-pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<ImageLease> {
-    known_or(context, &name(location, sha256)?, || make(context, location, sha256))
+pub(super) fn image(
+    context: &Context<'_>,
+    location: &Location,
+    sha256: Option<Digest>,
+    options: &Source,
+) -> Result<ImageLease> {
+    known_or(context, &name(location, sha256)?, || make(context, location, sha256, options))
 }
 
-fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Made> {
+fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>, options: &Source) -> Result<Made> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
@@ -30,17 +37,22 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
         Some(layer) => layer,
         None => {
             let staging = context.store.stage()?;
-            let tree = staging.layer()?;
+            let (tree, index) = (staging.layer()?, staging.layer_index());
             let size = file.metadata().map_err(Error::new)?.len();
             let report: Report = userns::run(&proof()?, &identity, |_| {
                 let bar = context.ui.progress("unpacking", Some(size));
                 fs::create_dir(&tree).map_err(Failure::Target)?;
                 let mut before = 0;
-                let report = unpack::tar(&Root::confine(&tree)?, file, &Options::default(), &mut |read| {
+                // Opened before the process is locked into the tree, which this is not in.
+                let index = File::create_new(&index).map_err(Failure::Index)?;
+                let how = Options { index: true, ..Options::default() };
+                let report = unpack::tar(&Root::confine(&tree)?, file, &how, &mut |read| {
                     bar.advance(read.saturating_sub(before));
                     before = read;
                 })?;
                 bar.finish();
+                let mut files = report.files.iter();
+                files.try_for_each(|files| files.to_writer(&index)).map_err(Failure::Index)?;
                 Ok::<_, Failure>(report)
             })?;
             if report.devices_skipped > 0 {
@@ -48,8 +60,9 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
                 context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
             }
             let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
+            let size = layer::seal(context, &identity, &staging, options)?;
             let made = serde_json::to_value(&report).map_err(Error::new)?;
-            let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(report.bytes), made };
+            let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(size), made };
             context.store.commit_layer(&staging, &digest, &record)?
         }
     };
@@ -79,6 +92,8 @@ fn name(location: &Location, sha256: Option<Digest>) -> Result<String> {
 enum Failure {
     #[error("cannot make the directory to unpack into")]
     Target(#[source] std::io::Error),
+    #[error("cannot write the index of the layer")]
+    Index(#[source] io::Error),
     #[error(transparent)]
     Unpack(#[from] unpack::Error),
 }
