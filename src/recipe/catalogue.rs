@@ -84,21 +84,20 @@ impl Catalogue {
         let mut catalogue = Self { entries: Vec::new(), faulty: Vec::new() };
         for (path, text) in own {
             let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let file = path.display().to_string();
-            catalogue.add(&name, &file, &text, Some(path));
+            catalogue.add(&name, Recipe::of_file(&path, &text), Some(path.clone()));
         }
         for (name, text) in EMBEDDED {
-            catalogue.add(name, &format!("{name}.yaml"), text, None);
+            // Tests have checked them.
+            catalogue.add(name, Recipe::parse_unchecked(name, text).map_err(|fault| vec![fault]), None);
         }
         catalogue
     }
 
-    fn add(&mut self, name: &str, label: &str, text: &str, file: Option<PathBuf>) {
-        let hidden = self.entries.iter().any(|entry| entry.recipe.name.as_str() == name);
-        if hidden || self.faulty.iter().any(|faulty| faulty.name == name) {
-            return;
-        }
-        match Recipe::of_file(Path::new(label), text) {
+    /// Adds a recipe, unless one of that name goes before it.
+    fn add(&mut self, name: &str, parsed: Result<Recipe, Vec<Fault>>, file: Option<PathBuf>) {
+        let named = self.entries.iter().any(|entry| entry.recipe.name.as_str() == name);
+        match parsed {
+            _ if named || self.faulty.iter().any(|faulty| faulty.name == name) => {}
             Ok(recipe) => self.entries.push(Entry { recipe, file }),
             Err(faults) => self.faulty.push(Faulty { name: name.to_owned(), faults }),
         }

@@ -19,6 +19,7 @@ mod keeper;
 mod many;
 mod overlay;
 mod readme;
+mod recipes;
 mod session;
 mod source;
 mod terminal;
