@@ -50,6 +50,7 @@ fn every_recipe_passes_its_check_and_is_carried() {
     let env = TestEnvironment::new();
     let mut files: Vec<_> =
         fs::read_dir(source_dir().join("recipes")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let names: Vec<_> = files.iter().map(|file| file.file_stem().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, CARRIED);
@@ -183,6 +184,21 @@ fn faults_are_named_with_their_place_and_what_was_meant() {
         let shown = check(from, to);
         assert!(shown.contains(expected), "{to}: {shown}");
     }
+}
+
+#[test]
+fn the_example_of_the_documentation_is_a_recipe() {
+    let text = fs::read_to_string(source_dir().join("recipes/README.md")).unwrap();
+    let example = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let example = example.replace("sha256:…", &format!("sha256:{}", "0".repeat(64)));
+    let recipe = Recipe::parse("example.yaml", &example).unwrap();
+    let resolved = recipe.resolve(&recipe.versions[0], "aarch64").unwrap();
+    let Source::Debian(archive) = &resolved.sources[0] else { panic!("{:?}", resolved.sources) };
+    assert_eq!(archive.also[0].suite, "newest-security");
+    let resolved = recipe.resolve(&recipe.versions[1], "x86_64").unwrap();
+    let Source::Tarball(tarball) = &resolved.sources[0] else { panic!("{:?}", resolved.sources) };
+    assert_eq!((tarball.at[0].as_str(), tarball.strip), ("https://example.org/old/", Some(1)));
+    assert_eq!(tarball.file, "example-*-amd64.tar.xz");
 }
 
 #[test]
