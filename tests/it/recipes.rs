@@ -57,7 +57,7 @@ fn every_recipe_passes_its_check_and_is_carried() {
     let check = files.iter().fold(env.envbox(["recipe", "check"]), Run::arg).succeeds();
     assert_eq!((check.stdout.as_str(), check.stderr.lines().count()), ("", files.len()));
     let catalogue = Catalogue::new([]);
-    let carried: Vec<_> = catalogue.entries().iter().map(|entry| entry.recipe.name.as_str()).collect();
+    let carried: Vec<_> = catalogue.entries().map(|entry| entry.recipe.name.as_str()).collect();
     assert_eq!(carried, CARRIED, "{:?}", catalogue.faults().collect::<Vec<_>>());
 }
 
