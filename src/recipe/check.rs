@@ -100,6 +100,9 @@ impl Faults<'_> {
                 self.add(name.place(), format!("`{}` stands here twice", name.as_str()));
             }
         }
+        if recipe.title.is_empty() || recipe.title.contains(char::is_control) {
+            self.add(recipe.name.place(), "`title` is not one line of text".to_owned());
+        }
         if let Some(Err(what)) = recipe.home.as_ref().map(|home| Form::Url.check(home.as_str())) {
             self.add(recipe.home.as_ref().map(Text::place).unwrap_or_default(), what);
         }

@@ -157,6 +157,7 @@ fn faults_are_named_with_their_place_and_what_was_meant() {
     };
     for (from, to, expected) in [
         ("title:", "titel:", "alpine.yaml:2:1: there is no key `titel` here; `title` is\n"),
+        ("title: Alpine Linux", "title: \"a\\nb\"", "alpine.yaml:1:7: `title` is not one line of text\n"),
         ("tarball:", "tarbal:", "alpine.yaml:29:5: `tarbal` is not known here; `tarball` is\n"),
         ("      file:", "      fiel:", "alpine.yaml:31:7: there is no key `fiel` here; `file` is\n"),
         (", default: true", "", "alpine.yaml:1:7: no version has `default: true`\n"),
