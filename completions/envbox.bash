@@ -1,9 +1,21 @@
-# Completion of envbox for bash. It asks envbox itself what may stand next, names of boxes included.
+# Completion of envbox for bash. It asks envbox itself what may stand next, names of boxes and
+# images included.
 
 _envbox() {
-    local IFS=$'\n' line
+    local IFS=$'\n' line word joined=0 settled='' words=()
+    # bash takes `alpine:3.20` for three words, and wants only what stands in place of the last.
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+        if ((${#words[@]})) && [[ $COMP_WORDBREAKS == *:* && ($word == :* || ${words[-1]} == *:) ]]; then
+            words[-1]+=$word
+            joined=$((joined + 1))
+            settled=${words[-1]%"${words[-1]##*:}"}
+        else
+            words+=("$word")
+            settled=''
+        fi
+    done
     COMPREPLY=()
-    for line in $("$1" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
+    for line in $("$1" __complete -- "${words[@]}" 2>/dev/null); do
         case $line in
             :files)
                 compopt -o filenames
@@ -14,10 +26,11 @@ _envbox() {
                 _envbox_add compgen -d -- "$2"
                 ;;
             ":command "*)
-                _envbox_command $((${line#* } + 1)) "$2"
+                _envbox_command $((${line#* } + 1 + joined)) "$2"
                 ;;
             *)
-                COMPREPLY+=("${line%%$'\t'*}")
+                line=${line%%$'\t'*}
+                COMPREPLY+=("${line#"$settled"}")
                 ;;
         esac
     done

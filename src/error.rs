@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{agent, host, launch, plan, recipe, source, store, userns};
+use crate::{agent, host, launch, pack, plan, recipe, source, store, userns};
 
 /// Exit status of a failure of envbox's own. As with env(1) and chroot(1), any other status of `enter` and `run` is the
 /// program's that they ran, which is why wrong usage has this one as well.
@@ -176,9 +176,34 @@ impl From<userns::Error> for Error {
     }
 }
 
+impl From<pack::Error> for Error {
+    fn from(error: pack::Error) -> Self {
+        let gone = |source: &std::io::Error| source.kind() == std::io::ErrorKind::BrokenPipe;
+        let kind = match &error {
+            pack::Error::Output { source, .. } if gone(source) => Kind::BrokenPipe,
+            _ => Kind::Failure,
+        };
+        Self::new(error).kind(kind)
+    }
+}
+
 impl From<plan::NotAHome> for Error {
     fn from(error: plan::NotAHome) -> Self {
         Self::new(error).hint("HOME=/some/directory envbox …")
+    }
+}
+
+impl From<plan::NoSession> for Error {
+    fn from(error: plan::NoSession) -> Self {
+        let hint = match &error {
+            plan::NoSession::NoCommand(name) => {
+                Some(format!("envbox run {name} -- COMMAND, or envbox enter {name} for a shell"))
+            }
+            plan::NoSession::User(_) => Some("--user NAME runs it as somebody else".to_owned()),
+            plan::NoSession::WorkDir(_) => Some("--workdir / runs it somewhere else".to_owned()),
+            plan::NoSession::Variables(_) => None,
+        };
+        hint.into_iter().fold(Self::new(error), Self::hint)
     }
 }
 
@@ -200,7 +225,7 @@ impl From<store::Error> for Error {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(MAKE_ROOM.to_owned()),
                 _ => None,
             },
-            store::Error::Read { .. } | store::Error::Damaged { .. } => None,
+            store::Error::Read { .. } | store::Error::Damaged { .. } | store::Error::NotLeased(_) => None,
         };
         let error = Self::new(error);
         hint.into_iter().fold(error, Self::hint)
@@ -219,6 +244,10 @@ impl From<launch::Error> for Error {
             }
             launch::Error::Exec { .. } => Self::new(error).kind(Kind::NotExecutable),
             launch::Error::WorkDir { .. } => Self::new(error).kind(Kind::NotFound),
+            launch::Error::NoUser(_) | launch::Error::NoGroup(_) => {
+                Self::new(error).hint("a number needs no entry in the box's /etc/passwd and /etc/group")
+            }
+            launch::Error::Become { .. } => Self::new(error).hint("a box has the ids from 0 to 65535, and your own"),
             launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")

@@ -10,6 +10,7 @@ pub mod error;
 pub mod host;
 pub mod image;
 pub mod launch;
+pub mod pack;
 pub mod plan;
 pub mod recipe;
 pub mod source;

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::accounts::{self, User};
+use super::accounts;
 use crate::host::Host;
+use crate::image::accounts::User;
 use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::{id, signal, system};
 

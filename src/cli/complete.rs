@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::{RecipeWord, Target};
+use super::{ImageName, RecipeWord, Target};
 use crate::recipe::BoxName;
 
 /// What may stand in place of the last word.
@@ -18,6 +18,8 @@ pub struct Completion {
     pub candidates: Vec<Candidate>,
     /// Whether a box's name may stand there.
     pub boxes: bool,
+    /// Whether the name of an image in the store may stand there.
+    pub images: bool,
     /// Whether a recipe's name may stand there.
     pub recipes: bool,
     /// What the shell itself knows best.
@@ -126,6 +128,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
     let value_type = arg.get_value_parser().type_id();
     let either = value_type == TypeId::of::<Target>();
     let hint = arg.get_value_hint();
+    let image = value_type == TypeId::of::<ImageName>() || arg.get_long() == Some("image");
     let is_box = value_type == TypeId::of::<BoxName>();
     let candidates = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).map(|value| {
         let help = value.get_help().map(ToString::to_string).unwrap_or_default();
@@ -133,6 +136,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
     });
     Completion {
         candidates: candidates.filter(|candidate| candidate.value.starts_with(begun)).collect(),
+        images: either || image,
         boxes: either || (is_box && hint != ValueHint::Other),
         // A box that is not there yet is made of the recipe of its name.
         recipes: either
@@ -204,6 +208,16 @@ mod tests {
         }
         for line in ["create ", "enter deb ", "list ", "completions ", "enter --mirror "] {
             assert!(!of(line).boxes, "{line}");
+        }
+    }
+
+    #[test]
+    fn names_of_images_where_one_may_stand() {
+        for line in ["run ", "create x --image ", "image inspect ", "image rm a ", "image tag ", "image verify "] {
+            assert!(of(line).images, "{line}");
+        }
+        for line in ["enter ", "image tag a ", "image list ", "rm "] {
+            assert!(!of(line).images, "{line}");
         }
     }
 

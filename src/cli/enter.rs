@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::Source;
+use crate::image::accounts::UserSpec;
 use crate::recipe::BoxName;
 
 /// What `envbox enter` takes.
@@ -24,17 +25,20 @@ pub struct Enter {
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Where to begin.
+    /// Who to be, and where to begin.
     #[command(flatten)]
-    pub workdir: WorkDir,
+    pub session: Session,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
 }
 
-/// The directory to begin in.
+/// Who a session is, and the directory it begins in.
 #[derive(Debug, Args)]
-pub struct WorkDir {
+pub struct Session {
+    /// Be this user of the box instead of yourself, by name or number, and perhaps in this group
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub user: Option<UserSpec>,
     /// Begin in this directory of the box, rather than in the one you are in
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workdir: Option<PathBuf>,
@@ -47,4 +51,5 @@ const EXAMPLES: &str = "\
 Examples:
   envbox enter                      a shell in the box `debian`
   envbox enter work -- htop         htop in the box `work`
+  envbox enter debian --user root   a shell as root of the box
   envbox enter debian --dry-run     what entering would do";

@@ -4,6 +4,8 @@ mod boxes;
 mod complete;
 mod create;
 mod enter;
+mod gc;
+mod image;
 mod own;
 mod recipe;
 mod run;
@@ -13,7 +15,12 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 pub use boxes::{List, Remove, Stop};
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
-pub use enter::{Enter, WorkDir};
+pub use enter::{Enter, Session};
+pub use gc::Gc;
+pub use image::{
+    Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageName, ImagePrune, ImageRemove, ImageTag,
+    ImageVerify, Save,
+};
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
@@ -84,6 +91,9 @@ pub enum Command {
     ///
     /// The exit status is the command's. Standard input, output and error are passed through byte for byte, so it works
     /// in a pipe; the command has a terminal only where envbox has one.
+    ///
+    /// Without a command it is the image's own that runs: its entry point, in its working directory and as its user. An
+    /// image whose command would be root does not get that unasked: it runs as you, unless you say `--user root`.
     Run(Run),
     /// Create a box
     ///
@@ -102,6 +112,15 @@ pub enum Command {
     ///
     /// Asks first. Your home is not part of a box, and stays.
     Rm(Remove),
+    /// Look after the images in the store
+    #[command(subcommand)]
+    Image(Image),
+    /// Remove what nothing needs: layers, images, downloads, old agents
+    ///
+    /// What a box, a name or another envbox at work needs stays. Without options that is what is left over: layers of no
+    /// image, images of no name and no box, downloads that were not used for 30 days, half ones that nobody has gone on
+    /// with for a week.
+    Gc(Gc),
     /// List the distributions that boxes can be made of
     ///
     /// Those whose name, title or versions have the word in them, else those nearest to it. Your own recipes are the files

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueHint};
 
-use super::{Source, WorkDir};
+use super::{Session, Source};
 
 /// What `envbox run` takes.
 #[derive(Debug, Args)]
@@ -13,9 +13,8 @@ pub struct Run {
     /// Name of a box, or an image: a recipe, a tarball, a URL
     #[arg(value_name = "NAME|IMAGE")]
     pub target: Target,
-    /// The command and its arguments
+    /// The command and its arguments; without it, the image's own
     #[arg(
-        required = true,
         trailing_var_arg = true,
         value_name = "COMMAND",
         value_hint = ValueHint::CommandWithArguments
@@ -24,9 +23,9 @@ pub struct Run {
     /// Run in a box of its own that is removed afterwards
     #[arg(long)]
     pub rm: bool,
-    /// Where to begin.
+    /// Who to be, and where to begin.
     #[command(flatten)]
-    pub workdir: WorkDir,
+    pub session: Session,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,

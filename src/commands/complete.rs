@@ -5,7 +5,7 @@
 
 use clap::CommandFactory as _;
 
-use super::recipes;
+use super::{image, recipes};
 use crate::cli::{self, Cli, Complete, Follow};
 use crate::error::Result;
 use crate::host::Host;
@@ -22,6 +22,11 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
     if found.boxes {
         let names = store::box_names(&host.dirs.data).into_iter().filter(|name| name.as_str().starts_with(&*begun));
         names.for_each(|name| text += &format!("{name}\t\n"));
+    }
+    if found.images {
+        let names = image::names(&host.dirs.data).into_iter().filter(|name| name.starts_with(&*begun));
+        names.for_each(|name| text += &format!("{name}	
+"));
     }
     // Who has begun the name of a box that is there means that box.
     if found.recipes && text.is_empty() {

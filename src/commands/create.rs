@@ -61,14 +61,16 @@ pub(super) fn from_image(
     sha256: Option<Digest>,
     source: &Source,
 ) -> Result<()> {
-    let digest = provision::image(context, image, sha256, source)?;
+    let leased = provision::image(context, image, sha256, source)?;
     let mut config = BoxConfig::new(image.to_owned());
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
     // Room that rubbish takes may be wanted.
     sweep::if_needed(context)?;
-    match context.store.create_box(name, &config, &digest) {
+    match context.store.create_box(name, &config, &leased) {
         // Two at once: the other one has made it, which is as good for who wants to enter it.
-        Err(store::Error::BoxExists(_)) if context.store.open_box(name).is_ok_and(|there| there.digest == digest) => {
+        Err(store::Error::BoxExists(_))
+            if context.store.open_box(name).is_ok_and(|there| there.digest == leased.digest()) =>
+        {
             Ok(())
         }
         result => Ok(result.map(drop)?),

@@ -7,6 +7,7 @@ use crate::cli::Enter;
 use crate::context::Context;
 use crate::error::Result;
 use crate::host::Host;
+use crate::plan::What;
 use crate::recipe;
 use crate::ui::Ui;
 
@@ -25,15 +26,16 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
         stored.config.overlay = overlay.into();
     }
     let wish = session::Wish {
-        command: &args.command,
-        workdir: args.workdir.workdir.as_ref(),
-        at_home: args.workdir.no_workdir,
+        what: if args.command.is_empty() { What::Shell } else { What::Command(&args.command) },
+        user: args.session.user.as_ref(),
+        workdir: args.session.workdir.as_ref(),
+        at_home: args.session.no_workdir,
     };
     if args.dry_run {
         let fuse = stored.config.overlay == recipe::Overlay::Fuse;
         let boot = live::plan(&context, &stored, live::agent_path(&context)?, fuse)?;
         let mut text = boot.to_string();
-        let _ = writeln!(text, "{}", session::plan(&context, &stored, &wish));
+        let _ = writeln!(text, "{}", session::plan(&context, &stored, &wish)?);
         ui.data(text)?;
         return Ok(0);
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{identity, sweep};
 use crate::context::Context;
@@ -32,7 +32,8 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
-    let agent = agent(context, &identity)?;
+    // Held until the box has it: an agent of a build that is not this one's is garbage otherwise.
+    let (agent, _lease) = agent(context, &identity)?;
     let proof = proof()?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
         let plan = plan(context, stored, agent.clone(), fuse.is_some())?;
@@ -93,18 +94,28 @@ pub(super) fn proof() -> Result<SingleThread> {
 
 /// Where this build's agent is, or will be.
 pub(super) fn agent_path(context: &Context<'_>) -> Result<PathBuf> {
+    Ok(context.store.agent_dir(&build()?).join("envbox"))
+}
+
+/// What tells this build's agent from those of others.
+pub(super) fn build() -> Result<String> {
     let exe = fs::metadata("/proc/self/exe").map_err(Error::new)?;
     // Two builds that are told apart by neither are one for all that matters here.
-    let build = format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), exe.size(), exe.mtime());
-    Ok(context.store.agent_dir(&build).join("envbox"))
+    Ok(format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), exe.size(), exe.mtime()))
 }
 
 /// This program, as boxes have it: owned by box-root and setuid. Made when a new build starts its first box.
-fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
-    let path = agent_path(context)?;
-    if path.exists() {
-        return Ok(path);
+fn agent(context: &Context<'_>, identity: &Identity) -> Result<(PathBuf, File)> {
+    let (path, build) = (agent_path(context)?, build()?);
+    loop {
+        if let Some(lease) = context.store.lease_agent(&build)?.filter(|_| path.exists()) {
+            return Ok((path, lease));
+        }
+        make_agent(context, identity, &path)?;
     }
+}
+
+fn make_agent(context: &Context<'_>, identity: &Identity, path: &Path) -> Result<()> {
     let exe = File::open("/proc/self/exe").map_err(Error::new)?;
     let staging = context.store.stage()?;
     let staged = staging.agent()?;
@@ -122,8 +133,7 @@ fn agent(context: &Context<'_>, identity: &Identity) -> Result<PathBuf> {
         sweep::abandoned(context, identity);
         return Err(error.into());
     }
-    context.store.commit_agent(&staging, &path)?;
-    Ok(path)
+    Ok(context.store.commit_agent(&staging, path)?)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,10 @@ mod completions;
 mod create;
 mod doctor;
 mod enter;
+mod export;
+mod gc;
 mod identity;
+mod image;
 mod janitor;
 mod list;
 mod live;
@@ -37,6 +40,8 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Image(verb) => image::run(&verb, host, ui),
+        Command::Gc(args) => gc::run(&args, host, ui),
         Command::Search(args) => search::run(&args, host, ui),
         Command::Recipe(args) => recipe::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),

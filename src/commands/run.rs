@@ -6,17 +6,18 @@ use crate::cli::Run;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::image::Digest;
+use crate::plan::What;
 use crate::recipe::{BoxConfig, BoxName};
-use crate::store::{self, Owned};
+use crate::store::{self, ImageLease, Owned};
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
     let wish = session::Wish {
-        command: &args.command,
-        workdir: args.workdir.workdir.as_ref(),
-        at_home: args.workdir.no_workdir,
+        what: if args.command.is_empty() { What::ImagesOwn } else { What::Command(&args.command) },
+        user: args.session.user.as_ref(),
+        workdir: args.session.workdir.as_ref(),
+        at_home: args.session.no_workdir,
     };
     let target = args.target.0.as_str();
     let existing: Option<BoxName> = target.parse().ok().filter(|name| context.store.has_box(name));
@@ -46,7 +47,8 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     let (mut config, image) = match existing {
         Some(existing) => {
             let model = context.store.open_box(&existing)?;
-            (model.config, model.digest)
+            let image = context.store.lease_image(&model.digest)?;
+            (model.config, image.ok_or(store::Error::NoImage(existing))?)
         }
         None => {
             let name = recipes::meant(context, &args.target.0)?;
@@ -61,6 +63,8 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
     }
     sweep::if_needed(context)?;
     let (name, owned) = new_box(context, &config, &image)?;
+    // The box keeps it from now on; whatever is forked below would keep it for too long.
+    drop(image);
     // Not by this process: who has joined a pid namespace can fork no more when that has ended.
     let janitor = Janitor::hire(context, || {
         remove::remove(context, &name, true)?;
@@ -75,7 +79,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
 }
 
 /// A box with a name that no other has. Two process ids are the same where they are of two containers with one home.
-fn new_box(context: &Context<'_>, config: &BoxConfig, image: &Digest) -> Result<(BoxName, Owned)> {
+fn new_box(context: &Context<'_>, config: &BoxConfig, image: &ImageLease) -> Result<(BoxName, Owned)> {
     for attempt in 0u32.. {
         let name: BoxName = format!("run-{}-{attempt}", std::process::id()).parse()?;
         match context.store.create_box(&name, config, image) {

@@ -1,21 +1,23 @@
 //! A session in a box: what `enter` and `run` have in common.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::live;
 use crate::context::Context;
 use crate::error::Result;
+use crate::image::accounts::UserSpec;
 use crate::launch;
-use crate::plan::{SessionPlan, SessionRequest};
+use crate::plan::{SessionPlan, SessionRequest, What};
 use crate::store::StoredBox;
 use crate::sys::{stream, tty};
 
 /// What is asked of a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish<'a> {
-    /// The program; none for the shell.
-    pub(super) command: &'a [OsString],
+    /// What to run.
+    pub(super) what: What<'a>,
+    /// Who to be.
+    pub(super) user: Option<&'a UserSpec>,
     /// A directory that was named.
     pub(super) workdir: Option<&'a PathBuf>,
     /// Whether to begin at home.
@@ -23,17 +25,22 @@ pub(super) struct Wish<'a> {
 }
 
 /// Plans a session.
-pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> SessionPlan {
-    SessionPlan::new(&SessionRequest {
+///
+/// # Errors
+/// An image that makes none.
+pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> Result<SessionPlan> {
+    Ok(SessionPlan::new(&SessionRequest {
         name: &stored.name,
         config: &stored.config,
+        image: &stored.image.config,
         host: context.host,
-        command: wish.command,
+        what: wish.what,
+        user: wish.user,
         workdir: wish.workdir.map(PathBuf::as_path),
         at_home: wish.at_home,
         terminal: tty::is_terminal(stream::STDIN) && tty::is_terminal(stream::STDOUT),
         hidden: &context.hidden(),
-    })
+    })?)
 }
 
 /// Runs a session to its end. The result is the program's status.
@@ -41,7 +48,8 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
 /// # Errors
 /// Whatever keeps it from running.
 pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> Result {
-    let plan = plan(context, stored, wish);
+    let plan = plan(context, stored, wish)?;
+    plan.notes.iter().for_each(|note| context.ui.note(note));
     let live = live::up(context, stored)?;
     let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
     let ended = launch::run(&live::proof()?, live, &plan, terminfo, &mut |note| context.ui.note(note))?;

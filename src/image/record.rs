@@ -75,7 +75,11 @@ pub struct LayerRecord {
     /// The digest of the file it was made from: the same stream, compressed perhaps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blob: Option<Digest>,
+    /// Bytes of the files in its tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// How it was made, for people.
+    #[serde(default)]
     pub made: serde_json::Value,
 }
 

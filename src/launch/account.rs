@@ -50,15 +50,17 @@ fn field(line: &str, n: usize) -> &str {
     line.split(':').nth(n).unwrap_or_default()
 }
 
-/// `passwd` with this entry, and no other for the same id. Where another user of the same name is in the way, ours comes
-/// first: look-ups by name find the first.
+/// `passwd` with this entry, before any other of the same name or the same id: look-ups find the first. The image's own
+/// user of that id stays as another name for it, which the image's command may want to be.
 fn with_entry(old: &str, entry: &str, uid: &str) -> Option<String> {
-    if old.lines().any(|line| line == entry) {
+    let name = field(entry, 0);
+    let same_name = |line: &str| field(line, 0) == name;
+    let same_id = |line: &str| field(line, 2) == uid;
+    if old.lines().find(|line| same_name(line) || same_id(line)) == Some(entry) {
         return None;
     }
-    let name = field(entry, 0);
-    let mut lines: Vec<&str> = old.lines().filter(|line| field(line, 2) != uid).collect();
-    let taken = lines.iter().position(|line| field(line, 0) == name);
+    let mut lines: Vec<&str> = old.lines().filter(|line| !(same_name(line) && same_id(line))).collect();
+    let taken = lines.iter().position(|line| same_name(line) || same_id(line));
     lines.insert(taken.unwrap_or(lines.len()), entry);
     Some(lines.join("\n") + "\n")
 }
@@ -99,9 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn the_images_own_user_of_that_id_gives_way() {
-        let new = with_entry("ubuntu:x:1000:1000::/home/ubuntu:/bin/bash\nx:x:1001:1::/:/", AL, "1000").unwrap();
-        assert_eq!(new, format!("x:x:1001:1::/:/\n{AL}\n"));
+    fn the_images_own_user_of_that_id_is_another_name_for_it() {
+        let theirs = "ubuntu:x:1000:1000::/home/ubuntu:/bin/bash";
+        let new = with_entry(&format!("{theirs}\nx:x:1001:1::/:/"), AL, "1000").unwrap();
+        assert_eq!(new, format!("{AL}\n{theirs}\nx:x:1001:1::/:/\n"));
+        assert_eq!(with_entry(&new, AL, "1000"), None);
+        // With another shell, there is still only one of ours.
+        let zsh = AL.replace("bash", "zsh");
+        assert_eq!(with_entry(&new, &zsh, "1000").unwrap(), new.replace(AL, &zsh));
+        // Whatever has come before ours since then does not stay there.
+        let usurped = format!("x:x:1000:0::/:/\n{AL}\n");
+        assert_eq!(with_entry(&usurped, AL, "1000").unwrap(), format!("{AL}\nx:x:1000:0::/:/\n"));
     }
 
     #[test]

@@ -101,6 +101,12 @@ impl Live {
         join(proof, &keeper::INNER, &self.inner)
     }
 
+    /// Lets go of the namespaces, which would keep the box's mounts alive when the box is gone. What is left are the
+    /// connection and the run directory.
+    pub(super) fn into_ends(self) -> (OwnedFd, OwnedFd) {
+        (self.connection, self.run_dir)
+    }
+
     /// Asks the keeper to end the box, and waits until it has. After `grace` seconds nothing is asked any more.
     ///
     /// # Errors

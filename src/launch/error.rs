@@ -77,6 +77,20 @@ pub enum Error {
     /// The box has none of the shells.
     #[error("the box has no shell")]
     NoShell,
+    /// The box's account files have no such user.
+    #[error("the box has no user `{0}`")]
+    NoUser(String),
+    /// Nor such a group.
+    #[error("the box has no group `{0}`")]
+    NoGroup(String),
+    /// The user was not to be become.
+    #[error("cannot become user `{user}` in the box")]
+    Become {
+        /// The user.
+        user: String,
+        /// Why: `InvalidInput` where the box does not have that id, or one of its groups.
+        source: io::Error,
+    },
     /// The directory that was asked for is not there.
     #[error("cannot start in {}", path.display())]
     WorkDir {

@@ -36,6 +36,9 @@ pub(super) const INNER: [(Kind, &str); 5] = [
     (Kind::ControlGroup, "cgroup"),
 ];
 
+/// What asks a process to end: a shell that waits for its user ignores `SIGTERM`, and leaves at `SIGHUP`.
+const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCONT];
+
 /// How long what is left of a dead session has between `SIGHUP` and `SIGKILL`.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -145,6 +148,8 @@ struct Keeper {
 struct Session {
     connection: OwnedFd,
     leader: Option<Pid>,
+    /// The image's own command, and the signal that asks it to end.
+    main: Option<(Pid, i32)>,
     said_bye: bool,
 }
 
@@ -226,7 +231,7 @@ impl Keeper {
                 Ok(connection) => {
                     // A peer that is gone already shows when it is listened to.
                     let _ = socket::send(&connection, HELLO, &self.handout);
-                    self.sessions.push(Session { connection, leader: None, said_bye: false });
+                    self.sessions.push(Session { connection, leader: None, main: None, said_bye: false });
                     self.idle_since = None;
                 }
             }
@@ -239,6 +244,7 @@ impl Keeper {
         let Ok(ready) = poll::wait(&fds, Some(Duration::ZERO)) else { return };
         let mut ready = ready.into_iter();
         let mut kept = Vec::new();
+        let mut stop = None;
         for mut session in std::mem::take(&mut self.sessions) {
             if !ready.next().is_some_and(|ready| ready.read) {
                 kept.push(session);
@@ -248,8 +254,9 @@ impl Keeper {
                 Ok(Some(request)) => {
                     match request {
                         Request::Session(leader) => session.leader = Some(leader),
+                        Request::Main(pid, signal) => session.main = Some((pid, signal)),
                         Request::Bye => session.said_bye = true,
-                        Request::Stop(grace) => self.begin_stop(grace),
+                        Request::Stop(grace) => stop = Some(stop.map_or(grace, |other: u32| other.min(grace))),
                     }
                     kept.push(session);
                 }
@@ -257,6 +264,10 @@ impl Keeper {
             }
         }
         self.sessions = kept;
+        // Which signal it is for whom, the sessions know.
+        if let Some(grace) = stop {
+            self.begin_stop(grace);
+        }
     }
 
     fn part_with(&mut self, session: &Session) {
@@ -265,6 +276,11 @@ impl Keeper {
             self.signal_session(leader, Signal::SIGHUP);
             self.signal_session(leader, Signal::SIGCONT);
             self.condemned.push((leader, Instant::now() + LAST_WORDS));
+        } else if let (Some(leader), Some(_), Some(_)) = (session.leader, session.main, self.stopping) {
+            // The image's command was left to end what it had started, and has ended itself.
+            for signal in ENDING {
+                self.signal_session(leader, signal);
+            }
         }
     }
 
@@ -312,9 +328,24 @@ impl Keeper {
     fn begin_stop(&mut self, grace: u32) {
         let at = Instant::now() + Duration::from_secs(u64::from(grace));
         self.stopping = Some(self.stopping.map_or(at, |earlier| earlier.min(at)));
-        // A shell that waits for its user ignores SIGTERM, and leaves at SIGHUP.
-        for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCONT] {
-            let _ = signal::kill_all(Some(signal));
+        let mains: Vec<_> = self.sessions.iter().filter_map(|session| session.leader.zip(session.main)).collect();
+        if mains.is_empty() {
+            for signal in ENDING {
+                let _ = signal::kill_all(Some(signal));
+            }
+            return;
+        }
+        let is_mains = |pid| process::session_of(pid).is_ok_and(|of| mains.iter().any(|(leader, _)| *leader == of));
+        for pid in self.processes().filter(|&pid| !is_mains(pid)) {
+            for signal in ENDING {
+                let _ = signal::kill(pid, signal);
+            }
+        }
+        // To them SIGTERM may mean "at once" and SIGHUP "read your configuration": they get the one signal that they asked
+        // for, and end their own children.
+        for (_, (main, signal)) in &mains {
+            let _ = signal::kill_by_number(*main, *signal);
+            let _ = signal::kill(*main, Signal::SIGCONT);
         }
     }
 

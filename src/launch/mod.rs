@@ -11,9 +11,9 @@ mod follow;
 mod keeper;
 mod locale;
 mod offline;
-
 mod overlay;
 mod payload;
+mod person;
 mod protocol;
 mod pump;
 mod seal;

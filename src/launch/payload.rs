@@ -6,14 +6,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use super::person::{self, Unknown};
 use super::protocol::Request;
 use super::{Error, Live, Terminfo, locale, shells};
-use crate::plan::{Command, RUN_DIR, SessionPlan, WorkDir, set_variable};
+use crate::plan::{Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, WorkDir, set_missing_variable, set_variable};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
-use crate::sys::{id, socket, stream, system, tty};
+use crate::sys::{socket, stream, system, tty};
 
 /// What is said from inside to the side that stays outside.
 #[derive(Debug)]
@@ -45,12 +46,24 @@ impl Failure {
     }
 }
 
+impl From<Unknown> for Failure {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::User(name) => Self { kind: b'U', errno: 0, text: name.into() },
+            Unknown::Group(name) => Self { kind: b'G', errno: 0, text: name.into() },
+        }
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let source = io::Error::from_raw_os_error(failure.errno);
         match failure.kind {
             b'S' => Self::NoShell,
             b'D' => Self::WorkDir { path: failure.text.into(), source },
+            b'U' => Self::NoUser(failure.text.to_string_lossy().into_owned()),
+            b'G' => Self::NoGroup(failure.text.to_string_lossy().into_owned()),
+            b'B' => Self::Become { user: failure.text.to_string_lossy().into_owned(), source },
             b'X' => Self::Exec { program: failure.text.to_string_lossy().into_owned(), source },
             b'T' => Self::Join { what: "open a terminal of its own", source },
             _ => Self::Join { what: "enter its namespaces", source },
@@ -134,22 +147,43 @@ fn enter(
     if let Some((term, description)) = terminfo {
         locale::provide_terminfo(&live.run_dir, RUN_DIR, &term, &description, &mut env);
     }
-    drop(live);
-    let (uid, gid) = plan.owner;
-    id::become_user(uid, gid).map_err(Failure::new(b'J', ""))?;
+    let (connection, _) = live.into_ends();
+    let person = become_somebody(plan, word)?;
+    for (name, value) in person.variables() {
+        set_missing_variable(&mut env, name, value);
+    }
     locale::adapt(&mut env);
     if plan.terminal {
         take_terminal(word).map_err(Failure::new(b'T', ""))?;
     }
-    let dir = change_dir(&plan.workdir, word)?;
+    let dir = change_dir(&plan.workdir, &person.home, word)?;
     set_variable(&mut env, "PWD", dir.into());
     process::close_rest_on_exec().map_err(Failure::new(b'J', ""))?;
 
     let (program, argv, wants_leader) = resolve(&plan.command, &mut env)?;
+    let become_it = move || {
+        if let Some(signal) = plan.stop_signal {
+            // A keeper that does not hear it ends the program as it ends all others.
+            let _ = Request::Main(process::own_pid(), signal).send(&connection);
+        }
+        become_program(&program, &argv, &env, signals)
+    };
     if wants_leader && plan.terminal {
-        return lead(proof, signals, word, || become_program(&program, &argv, &env, signals));
+        return lead(proof, signals, word, become_it);
     }
-    Err(become_program(&program, &argv, &env, signals))
+    Err(become_it())
+}
+
+/// Becomes whoever the session is.
+fn become_somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
+    let root = root::open_absolute(Path::new("/"), Open::Path).map_err(Failure::new(b'J', ""))?;
+    let (person, was_root) = person::find(&root, plan)?;
+    if was_root {
+        // A note that cannot be delivered has nobody to read it.
+        let _ = Word::Note(NOT_ROOT.to_owned()).send(word);
+    }
+    person::become_person(&person).map_err(Failure::new(b'B', person.name.clone()))?;
+    Ok(person)
 }
 
 /// A pseudo-terminal of the box's, with the size and the settings of the caller's; the master goes to the other side.
@@ -164,30 +198,26 @@ fn take_terminal(word: &OwnedFd) -> io::Result<()> {
     Word::Terminal(master).send(word)
 }
 
-fn change_dir(workdir: &WorkDir, word: &OwnedFd) -> Result<PathBuf, Failure> {
+fn change_dir(workdir: &WorkDir, home: &Path, word: &OwnedFd) -> Result<PathBuf, Failure> {
     let note = |text: String| {
         // A note that cannot be delivered has nobody to read it.
         let _ = Word::Note(text).send(word);
     };
-    let (dir, home) = match workdir {
+    match workdir {
         WorkDir::Named(dir) => {
             return system::change_dir(dir).map(|()| dir.clone()).map_err(Failure::new(b'D', dir.clone()));
         }
-        WorkDir::Shared { dir, home } => (Some(dir), home),
-        WorkDir::NotVisible { dir, home } => {
-            note(format!("{} is not visible in the box: starting in {}", dir.display(), home.display()));
-            (None, home)
-        }
-        WorkDir::Home(home) => (None, home),
-    };
-    if let Some(dir) = dir {
-        match system::change_dir(dir) {
+        WorkDir::Shared(dir) => match system::change_dir(dir) {
             Ok(()) => return Ok(dir.clone()),
             Err(error) => note(format!("{}: {error}: starting in {}", dir.display(), home.display())),
+        },
+        WorkDir::NotVisible(dir) => {
+            note(format!("{} is not visible in the box: starting in {}", dir.display(), home.display()));
         }
+        WorkDir::Home => {}
     }
     match system::change_dir(home) {
-        Ok(()) => Ok(home.clone()),
+        Ok(()) => Ok(home.to_owned()),
         Err(_) => system::change_dir(Path::new("/")).map(|()| "/".into()).map_err(Failure::new(b'D', "/")),
     }
 }
@@ -286,6 +316,8 @@ fn lead(
         }
         Fork::Parent(child) => {
             drop(start);
+            // With it goes the connection: whoever holds it open stands for the session.
+            drop(program);
             // The end of the pipe: the program runs, or has said why it does not.
             let _ = stream::read(&started, &mut [0]);
             let _ = Word::Running.send(word);

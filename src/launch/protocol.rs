@@ -59,7 +59,7 @@ impl Report {
 
 /// The first packet a keeper sends on every connection; the namespaces and the run directory come with it. Another
 /// version's is not understood, and says so.
-pub(super) const HELLO: &[u8] = b"envbox keeper 1";
+pub(super) const HELLO: &[u8] = b"envbox keeper 2";
 
 /// From a session, or from `envbox stop`, to the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub(super) enum Request {
     /// The session of this connection is led by this process (its id in the box). If the connection ends without a
     /// [`Request::Bye`], what is left of the session is ended.
     Session(Pid),
+    /// This process of the session (its id in the box) is the image's own command, which a stop asks to end by the signal of
+    /// this number, and by no other.
+    Main(Pid, i32),
     /// The session ended as sessions do; what it left in the background may stay.
     Bye,
     /// End the box: every process gets `SIGTERM`, and after this many seconds `SIGKILL`.
@@ -75,26 +78,27 @@ pub(super) enum Request {
 
 impl Request {
     pub(super) fn send(self, socket: impl AsFd) -> io::Result<()> {
-        let (letter, number) = match self {
-            Self::Session(pid) => (b'S', pid.as_raw().to_ne_bytes()),
-            Self::Bye => (b'B', [0; 4]),
-            Self::Stop(seconds) => (b'T', seconds.to_ne_bytes()),
+        let (letter, number, signal) = match self {
+            Self::Session(pid) => (b'S', pid.as_raw().to_ne_bytes(), 0),
+            Self::Main(pid, signal) => (b'M', pid.as_raw().to_ne_bytes(), signal),
+            Self::Bye => (b'B', [0; 4], 0),
+            Self::Stop(seconds) => (b'T', seconds.to_ne_bytes(), 0),
         };
-        let [a, b, c, d] = number;
-        socket::send(socket, &[letter, a, b, c, d], &[] as &[OwnedFd])
+        socket::send(socket, &[&[letter][..], &number, &signal.to_ne_bytes()].concat(), &[] as &[OwnedFd])
     }
 
     /// The next request; `None` when the other end is gone.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
-        let mut buffer = [0; 5];
+        let mut buffer = [0; 9];
         let (length, _) = socket::receive(socket, &mut buffer)?;
-        let [letter, a, b, c, d] = buffer;
+        let [letter, a, b, c, d, signal @ ..] = buffer;
         let number = [a, b, c, d];
         match (length, letter) {
             (0, _) => Ok(None),
-            (5, b'S') => Ok(Some(Self::Session(Pid::from_raw(i32::from_ne_bytes(number))))),
-            (5, b'B') => Ok(Some(Self::Bye)),
-            (5, b'T') => Ok(Some(Self::Stop(u32::from_ne_bytes(number)))),
+            (9, b'S') => Ok(Some(Self::Session(Pid::from_raw(i32::from_ne_bytes(number))))),
+            (9, b'M') => Ok(Some(Self::Main(Pid::from_raw(i32::from_ne_bytes(number)), i32::from_ne_bytes(signal)))),
+            (9, b'B') => Ok(Some(Self::Bye)),
+            (9, b'T') => Ok(Some(Self::Stop(u32::from_ne_bytes(number)))),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
@@ -117,7 +121,9 @@ mod tests {
             report.send(&a).unwrap();
             assert_eq!(Report::receive(&b).unwrap(), Some(report));
         }
-        for request in [Request::Session(Pid::from_raw(77)), Request::Bye, Request::Stop(10)] {
+        for request in
+            [Request::Session(Pid::from_raw(77)), Request::Main(Pid::from_raw(78), 37), Request::Bye, Request::Stop(10)]
+        {
             request.send(&a).unwrap();
             assert_eq!(Request::receive(&b).unwrap(), Some(request));
         }

@@ -67,8 +67,7 @@ pub fn run(
             drop(word);
             let terminal = hear_first_words(&words, note)?;
             let pump = terminal.map(Pump::new).transpose().map_err(fail("prepare the terminal"))?;
-            // The namespaces go: a descriptor would keep the box's mounts alive when the box is gone.
-            let Live { connection, run_dir, .. } = live;
+            let (connection, run_dir) = live.into_ends();
             let mut session = Session { child, signals, words, pump, follower, connection, run_dir };
             match session.attend().map_err(fail("attend to the session"))? {
                 Outcome::Ended(ended) => {

@@ -8,12 +8,14 @@ mod env;
 mod path;
 mod session;
 mod step;
+mod user;
 
 pub use boot::{BootPlan, BootRequest, NotAHome, bootstrap};
-pub use env::set as set_variable;
+pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
-pub use session::{Command, SessionPlan, SessionRequest, WorkDir};
+pub use session::{Command, NoSession, SessionPlan, SessionRequest, What, WorkDir};
 pub use step::{Account, Kind, Overlay, Step};
+pub use user::{NOT_ROOT, Person, Who};
 
 /// Where envbox keeps its own things in a box: a directory on the box's `/run`, gone when the box stops.
 pub const RUN_DIR: &str = "/run/envbox";

@@ -11,13 +11,18 @@
 //! write itself is hashed when it is opened, and thrown away if it is not what its name says. That costs 1 ms per 1–2 MB,
 //! is paid only when a layer is built, and finds bit rot as well.
 
+mod old;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::image::{Digest, Hasher};
+
+pub use old::{Amount, Old};
 
 /// The cache could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,8 @@ impl Blobs {
             Err(error) => return Err(Error::io("open", &path)(error)),
         };
         if hash(&mut file).map_err(Error::io("read", &path))? == *digest {
+            // It is worth its room; that this cannot be noted is no reason not to use it.
+            let _ = file.set_modified(SystemTime::now());
             return Ok(Some(file));
         }
         fs::remove_file(&path).or_else(if_present).map_err(Error::io("remove", &path))?;
@@ -100,6 +107,19 @@ impl Blobs {
                 return Ok(Staged { path, blobs: self.blobs.clone(), file, reader, hasher: Hasher::new(), len: 0 });
             }
         }
+    }
+
+    /// A new file without a name, for what is made only to be handed on. It is gone with its last descriptor.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn scratch(&self) -> Result<File, Error> {
+        make_dir(&self.staging)?;
+        let path = self.staging.join(format!("{:016x}", RandomState::new().hash_one(0)));
+        let new = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let file = new.map_err(Error::io("create", &path))?;
+        fs::remove_file(&path).or_else(if_present).map_err(Error::io("remove", &path))?;
+        Ok(file)
     }
 
     /// Removes what dead processes have left half-written. A staged file whose lock is free has no owner.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Staging, Store, private_dir, write_synced};
+use super::{Error, ImageLease, Staging, Store, private_dir, write_synced};
 use crate::image::{Digest, Image};
 use crate::recipe::{BoxConfig, BoxName};
 use crate::sys::{file, lock};
@@ -63,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::BoxExists`]; [`Error::Make`] or [`Error::Write`], and then there is no such box.
-    pub fn create_box(&self, name: &BoxName, config: &BoxConfig, image: &Digest) -> Result<Owned, Error> {
+    pub fn create_box(&self, name: &BoxName, config: &BoxConfig, image: &ImageLease) -> Result<Owned, Error> {
         let staging = self.stage()?;
         let staged = staging.path().join("box");
         for dir in ["upper", "work", "root", "run"] {
@@ -73,11 +73,12 @@ impl Store {
         fs::set_permissions(staged.join("upper"), Permissions::from_mode(0o755))
             .map_err(|source| Error::Make { path: staged.join("upper"), source })?;
         write_synced(&staged.join("box.yaml"), config.to_yaml().as_bytes())?;
-        write_synced(&staged.join("image"), format!("{image}\n").as_bytes())?;
+        write_synced(&staged.join("image"), format!("{}\n", image.digest()).as_bytes())?;
         let target = self.box_dir(name);
         let owned = own(&staged)?;
         match file::rename_new(&staged, &target) {
             Ok(()) => {
+                image.touch();
                 // The directory is empty now; a failure leaves it to the sweep.
                 let _ = fs::remove_dir(staging.path());
                 Ok(owned)
@@ -87,23 +88,36 @@ impl Store {
         }
     }
 
+    /// The digest of a box's image.
+    ///
+    /// # Errors
+    /// [`Error::NoBox`], [`Error::Damaged`], [`Error::Read`].
+    pub fn box_image(&self, name: &BoxName) -> Result<Digest, Error> {
+        let text = self.read_of_box(name, "image")?;
+        let path = || self.box_dir(name).join("image");
+        text.trim().parse().map_err(|error| Error::Damaged { path: path(), source: Box::new(error) })
+    }
+
+    fn read_of_box(&self, name: &BoxName, file: &str) -> Result<String, Error> {
+        let dir = self.box_dir(name);
+        let path = dir.join(file);
+        fs::read_to_string(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound if !dir.is_dir() => Error::NoBox(name.clone()),
+            _ => Error::Read { path, source },
+        })
+    }
+
     /// Reads a box.
     ///
     /// # Errors
     /// [`Error::NoBox`], [`Error::NoImage`], [`Error::Damaged`], [`Error::Read`].
     pub fn open_box(&self, name: &BoxName) -> Result<StoredBox, Error> {
         let dir = self.box_dir(name);
-        let read = |file: &str| {
-            let path = dir.join(file);
-            fs::read_to_string(&path).map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound if !dir.is_dir() => Error::NoBox(name.clone()),
-                _ => Error::Read { path, source },
-            })
-        };
-        let damaged = |file: &str, source| Error::Damaged { path: dir.join(file), source };
-        let config = BoxConfig::parse(&read("box.yaml")?).map_err(|error| damaged("box.yaml", Box::new(error)))?;
-        let digest: Digest = read("image")?.trim().parse().map_err(|error| damaged("image", Box::new(error)))?;
-        let image = self.image(&digest)?.ok_or_else(|| Error::NoImage(name.clone()))?;
+        let damaged = |error| Error::Damaged { path: dir.join("box.yaml"), source: Box::new(error) };
+        let config = BoxConfig::parse(&self.read_of_box(name, "box.yaml")?).map_err(damaged)?;
+        let digest = self.box_image(name)?;
+        let image = self.image(&digest)?.filter(|image| image.layers.iter().all(|layer| self.has_layer(layer)));
+        let image = image.ok_or_else(|| Error::NoImage(name.clone()))?;
         let paths = BoxPaths {
             upper: dir.join("upper"),
             work: dir.join("work"),

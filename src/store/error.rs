@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::image::Digest;
 use crate::recipe::BoxName;
 
 /// A failure of the store.
@@ -46,6 +47,9 @@ pub enum Error {
     /// There is no box of that name.
     #[error("there is no box named `{0}`")]
     NoBox(BoxName),
+    /// An image was to be put into the store without its layers.
+    #[error("the layer {0} is not in the store")]
+    NotLeased(Digest),
     /// A box refers to an image that is gone.
     #[error("the image of box `{0}` is not in the store")]
     NoImage(BoxName),

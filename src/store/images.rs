@@ -1,80 +1,111 @@
-//! Images and the names they are known by.
+//! Images, by digest.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
-use super::{Error, Store};
+use super::lease::{self, ImageLease, Lease};
+use super::{Error, NameLock, Store, write_synced};
 use crate::image::{Digest, Image};
-use crate::sys::lock;
+use crate::sys::{file, lock};
 
 impl Store {
-    fn image_file(&self, image: &Digest) -> PathBuf {
+    pub(super) fn image_file(&self, image: &Digest) -> PathBuf {
         self.data.join("images/sha256").join(format!("{}.json", image.hex()))
     }
 
-    /// A name may have any characters; a file name may not. The digest of the name is free of both problems, and the
-    /// name itself is kept in the file.
-    fn ref_file(&self, name: &str) -> PathBuf {
-        self.data.join("refs").join(Digest::of(name.as_bytes()).hex())
-    }
-
-    /// Takes the lock of a name, so that of two who want the image that has not been made yet, one makes it and the other
-    /// finds it. `waiting` is called before this process waits.
+    /// The digests of the images, named or not, in order.
     ///
     /// # Errors
-    /// [`Error::Write`].
-    pub fn lock_name(&self, name: &str, waiting: impl FnOnce()) -> Result<fs::File, Error> {
-        let path = self.ref_file(name).with_extension("lock");
-        let fail = |source| Error::Write { path: path.clone(), source };
-        let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
-        if !lock::try_exclusive(&file).map_err(fail)? {
-            waiting();
-            lock::exclusive(&file).map_err(fail)?;
+    /// [`Error::Read`].
+    pub fn images(&self) -> Result<Vec<Digest>, Error> {
+        self.digests_in("images/sha256", ".json")
+    }
+
+    /// Puts an image into the store and lets `name` mean it. Its layers are in the store and leased, and need not be any
+    /// longer when this returns: the image itself keeps them.
+    ///
+    /// # Errors
+    /// [`Error::NotLeased`], [`Error::Write`].
+    pub fn commit_image(&self, name: &NameLock, image: &Image, layers: &[Lease]) -> Result<ImageLease, Error> {
+        let leased = |layer: &&Digest| layers.iter().any(|lease| lease.layer == **layer);
+        if let Some(&missing) = image.layers.iter().find(|layer| !leased(layer)) {
+            return Err(Error::NotLeased(missing));
         }
-        Ok(file)
+        let lease = self.put_image(image)?;
+        self.tag(name, &lease)?;
+        Ok(lease)
     }
 
-    /// Puts an image into the store and lets `name` mean it. Its layers must be there already.
+    fn put_image(&self, image: &Image) -> Result<ImageLease, Error> {
+        let digest = image.digest();
+        let path = self.image_file(&digest);
+        let fail = |source| Error::Write { path: path.clone(), source };
+        loop {
+            // One that is there may be leased by others, so it is not replaced; one that is damaged can be no worse.
+            let damaged = match self.hold_image(&digest) {
+                Ok(Some(lease)) => return Ok(lease),
+                Ok(None) => false,
+                Err(Error::Damaged { .. }) => true,
+                Err(error) => return Err(error),
+            };
+            let staging = self.stage()?;
+            let staged = staging.path().join("file");
+            write_synced(&staged, &image.to_json())?;
+            let file = File::open(&staged).map_err(fail)?;
+            lock::shared(&file).map_err(fail)?;
+            let renamed = if damaged { fs::rename(&staged, &path) } else { file::rename_new(&staged, &path) };
+            match renamed {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                result => result.map_err(fail)?,
+            }
+            // The directory is empty now; a failure leaves it to the sweep.
+            let _ = fs::remove_dir(staging.path());
+            if lease::is_at(&file, &path) {
+                return Ok(ImageLease { digest, image: image.clone(), file });
+            }
+        }
+    }
+
+    /// Keeps an image in the store; `None` unless it and all its layers are there.
     ///
     /// # Errors
-    /// [`Error::Write`].
-    pub fn commit_image(&self, name: &str, image: &Image) -> Result<Digest, Error> {
-        let digest = image.digest();
-        self.put(&self.image_file(&digest), &image.to_json())?;
-        self.put(&self.ref_file(name), format!("{digest} {name}\n").as_bytes())?;
-        Ok(digest)
+    /// [`Error::Damaged`] or [`Error::Read`].
+    pub fn lease_image(&self, digest: &Digest) -> Result<Option<ImageLease>, Error> {
+        let lease = self.hold_image(digest)?;
+        Ok(lease.filter(|lease| lease.image.layers.iter().all(|layer| self.has_layer(layer))))
     }
 
-    /// An image by digest, if the store has it and all its layers.
+    /// Keeps an image in the store, whether its layers are there or not.
+    fn hold_image(&self, digest: &Digest) -> Result<Option<ImageLease>, Error> {
+        let path = self.image_file(digest);
+        let Some(mut file) = lease::hold(&path).map_err(|source| Error::Read { path: path.clone(), source })? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut file, &mut bytes).map_err(|source| Error::Read { path: path.clone(), source })?;
+        Ok(Some(ImageLease { digest: *digest, image: parse(path, digest, &bytes)?, file }))
+    }
+
+    /// An image by digest, whether its layers are there or not, and for a look only: nothing keeps it.
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Read`].
     pub fn image(&self, digest: &Digest) -> Result<Option<Image>, Error> {
         let path = self.image_file(digest);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::Read { path, source }),
-        };
-        let image: Image =
-            serde_json::from_slice(&bytes).map_err(|error| Error::Damaged { path, source: error.into() })?;
-        Ok(image.layers.iter().all(|layer| self.has_layer(layer)).then_some(image))
+        match fs::read(&path) {
+            Ok(bytes) => parse(path, digest, &bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Read { path, source }),
+        }
     }
+}
 
-    /// What a name means, if anything that is still there.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] or [`Error::Read`].
-    pub fn resolve(&self, name: &str) -> Result<Option<(Digest, Image)>, Error> {
-        let path = self.ref_file(name);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::Read { path, source }),
-        };
-        let word = text.split(' ').next().unwrap_or_default();
-        let digest: Digest = word.parse().map_err(|error| Error::Damaged { path, source: Box::new(error) })?;
-        Ok(self.image(&digest)?.map(|image| (digest, image)))
+/// An image's file must be what its name says, so that damage to it is not taken for an image of fewer layers.
+fn parse(path: PathBuf, digest: &Digest, bytes: &[u8]) -> Result<Image, Error> {
+    let damaged = |source| Error::Damaged { path, source };
+    if Digest::of(bytes) != *digest {
+        return Err(damaged("it is not what its name says".into()));
     }
+    serde_json::from_slice(bytes).map_err(|error| damaged(error.into()))
 }

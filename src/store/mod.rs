@@ -7,8 +7,11 @@
 pub mod blobs;
 mod boxes;
 mod error;
+mod gc;
 mod images;
 mod layers;
+mod lease;
+mod names;
 mod runtime;
 mod staging;
 
@@ -19,6 +22,9 @@ use std::path::{Path, PathBuf};
 
 pub use boxes::{BoxPaths, Owned, StoredBox};
 pub use error::Error;
+pub use gc::{Collected, Needed, Policy};
+pub use lease::{ImageLease, Lease};
+pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;
 
@@ -92,6 +98,15 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps the agent of a build in the store while what is returned is held; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn lease_agent(&self, build: &str) -> Result<Option<fs::File>, Error> {
+        let path = self.agent_dir(build);
+        lease::hold(&path).map_err(|source| Error::Read { path, source })
+    }
+
     /// The directory of an agent binary: one for each build, since a box may still use the last one's.
     pub fn agent_dir(&self, build: &str) -> PathBuf {
         self.data.join("agent").join(build)
@@ -104,6 +119,12 @@ pub fn box_names(data: &Path) -> Vec<crate::recipe::BoxName> {
     let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     names.sort_unstable();
     names
+}
+
+/// The names of images that can be read, sorted; nothing is made.
+pub fn image_names(data: &Path) -> Vec<String> {
+    let store = Store { data: data.to_owned() };
+    store.names().map_or_else(|_| Vec::new(), |(names, _)| names.into_iter().map(|name| name.name).collect())
 }
 
 fn private_dir(path: &Path) -> Result<(), Error> {

@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Store};
-use crate::sys::lock;
+use super::{Error, Store, lease};
 
 /// A directory under `staging/`, locked by this process. Dropping it gives it up: what is still there is rubbish for the
 /// next sweep.
@@ -43,6 +42,11 @@ impl Staging {
         super::private_dir(&path)?;
         Ok(path.join("fs"))
     }
+
+    /// Where the index of that layer comes to be, beside its tree.
+    pub fn layer_index(&self) -> PathBuf {
+        self.path.join("layer/index")
+    }
 }
 
 impl Store {
@@ -61,7 +65,7 @@ impl Store {
                 Err(error) => return Err(fail(error)),
             }
             // A sweep may have taken it between the two calls; then the next one is tried.
-            if let Some(dir) = lock_dir(&path).map_err(fail)? {
+            if let Some(dir) = lease::seize(&path).map_err(fail)? {
                 return Ok(Staging { path, _dir: dir });
             }
         }
@@ -91,24 +95,10 @@ impl Store {
         let mut found = Vec::new();
         for entry in fs::read_dir(&staging).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
-            if let Some(dir) = lock_dir(&path).map_err(fail)? {
+            if let Some(dir) = lease::seize(&path).map_err(fail)? {
                 found.push(Staging { path, _dir: dir });
             }
         }
         Ok(found)
     }
-}
-
-/// Locks a directory, if nobody has it locked and it is still the one at that path.
-fn lock_dir(path: &Path) -> io::Result<Option<File>> {
-    let dir = match File::open(path) {
-        Ok(dir) => dir,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if !lock::try_exclusive(&dir)? {
-        return Ok(None);
-    }
-    let same = fs::metadata(path).is_ok_and(|at_path| dir.metadata().is_ok_and(|held| held.ino() == at_path.ino()));
-    Ok(same.then_some(dir))
 }

@@ -10,8 +10,20 @@ use rustix::fs::FlockOperation;
 /// # Errors
 /// flock(2)'s.
 pub fn exclusive(file: impl AsFd) -> io::Result<()> {
+    wait_for(file, FlockOperation::LockExclusive)
+}
+
+/// Takes a shared lock, waiting while somebody has the exclusive one.
+///
+/// # Errors
+/// flock(2)'s.
+pub fn shared(file: impl AsFd) -> io::Result<()> {
+    wait_for(file, FlockOperation::LockShared)
+}
+
+fn wait_for(file: impl AsFd, lock: FlockOperation) -> io::Result<()> {
     loop {
-        match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+        match rustix::fs::flock(&file, lock) {
             Err(rustix::io::Errno::INTR) => {}
             result => return Ok(result?),
         }

@@ -100,6 +100,16 @@ pub fn kill(pid: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(pid, signal)?)
 }
 
+/// Sends a signal by its number to a process: a real-time one (signal(7)) has no name.
+///
+/// # Errors
+/// kill(2)'s; `EINVAL` for what is no signal.
+pub fn kill_by_number(pid: Pid, signal: i32) -> io::Result<()> {
+    // SAFETY: two integers go into the kernel, and nothing of this process's memory.
+    let sent = unsafe { libc::kill(pid.as_raw(), signal) };
+    if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Sends a signal to a process group.
 ///
 /// # Errors

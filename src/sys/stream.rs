@@ -32,6 +32,14 @@ pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<Option<usize>> {
     would_block(rustix::io::write(fd, bytes))
 }
 
+/// What statfs(2) has for the file system of pipes (linux/magic.h).
+const PIPEFS_MAGIC: i64 = 0x5049_5045;
+
+/// Whether it is a pipe without a name (pipe(7)): one that is no file of any file system that a user sees.
+pub fn is_pipe(fd: impl AsFd) -> bool {
+    rustix::fs::fstatfs(fd).is_ok_and(|found| found.f_type == PIPEFS_MAGIC)
+}
+
 fn would_block(result: rustix::io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(length) => Ok(Some(length)),

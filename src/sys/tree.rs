@@ -1,4 +1,4 @@
-//! Whole trees, by descriptors: removing one, measuring one.
+//! Whole trees, by descriptors: removing one, measuring one, visiting all that is in one.
 //!
 //! One directory is open at a time, whatever the depth: the way back up is `..`, and the identity of what that opens is
 //! checked, so that a directory moved meanwhile cannot lead the walk elsewhere.
@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 
@@ -76,6 +77,62 @@ pub fn usage(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Usage> {
     Ok(usage)
 }
 
+/// What [`visit`] has come to.
+#[derive(Debug, Clone, Copy)]
+pub struct Visited<'a> {
+    /// The path beneath the root of the tree, without a leading `/`; empty for the root itself.
+    pub path: &'a [u8],
+    /// The directory that it is in; of a directory, itself.
+    pub at: BorrowedFd<'a>,
+    /// The last component; of a directory `.`, as seen from itself.
+    pub name: &'a OsStr,
+    /// What it is.
+    pub status: fs::Status,
+}
+
+/// Goes through a directory and everything beneath it in the same file system: first itself, then what is in it and no
+/// directory, by name, then its subdirectories, by name.
+///
+/// # Errors
+/// The visitor's; `EXDEV` at a mount point beneath; stat(2)'s, openat2(2)'s.
+pub fn visit<E: From<io::Error>>(
+    root: BorrowedFd<'_>,
+    mut each: impl FnMut(&Visited<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut walk = Walk::enter(root, OsStr::new("."))?;
+    let mut path = Vec::new();
+    let mut call = |path: &[u8], at: BorrowedFd<'_>, name: &OsStr| {
+        each(&Visited { path, at, name, status: fs::status_at(at, name)? })
+    };
+    call(&path, walk.here.as_fd(), OsStr::new("."))?;
+    loop {
+        while let Some(dir) = walk.next_subdirectory(|at, name| {
+            let length = push(&mut path, name);
+            let visited = call(&path, at, name);
+            path.truncate(length);
+            visited
+        })? {
+            push(&mut path, &dir);
+            walk.descend(dir)?;
+            call(&path, walk.here.as_fd(), OsStr::new("."))?;
+        }
+        if walk.ascend()?.is_none() {
+            return Ok(());
+        }
+        path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
+    }
+}
+
+/// Adds a component to a path; says how long that was before.
+fn push(path: &mut Vec<u8>, name: &OsStr) -> usize {
+    let length = path.len();
+    if length > 0 {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name.as_bytes());
+    length
+}
+
 /// A position in a tree.
 struct Walk {
     /// The directory one is in.
@@ -99,16 +156,19 @@ impl Walk {
         Ok(Self { here: open(parent, name)?, pending: None, above: Vec::new(), name: name.to_owned() })
     }
 
-    /// The next subdirectory of this directory. On the first call the directory is read, and `each` sees every name that
-    /// is not a directory's.
-    fn next_subdirectory(
+    /// The next subdirectory of this directory, by name. On the first call the directory is read, and `each` sees every
+    /// name that is not a directory's, in order.
+    fn next_subdirectory<E: From<io::Error>>(
         &mut self,
-        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> io::Result<()>,
-    ) -> io::Result<Option<OsString>> {
+        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> Result<(), E>,
+    ) -> Result<Option<OsString>, E> {
         if self.pending.is_none() {
-            let (dirs, others): (Vec<_>, Vec<_>) = fs::list(&self.here)?.into_iter().partition(|(_, is_dir)| *is_dir);
-            for (name, _) in others {
-                each(self.here.as_fd(), &name)?;
+            let mut names = fs::list(&self.here)?;
+            // The last one is taken first.
+            names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+            let (dirs, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, is_dir)| *is_dir);
+            for (name, _) in others.iter().rev() {
+                each(self.here.as_fd(), name)?;
             }
             self.pending = Some(dirs.into_iter().map(|(name, _)| name).collect());
         }

@@ -9,8 +9,11 @@ mod prompt;
 mod report;
 mod style;
 mod table;
+mod units;
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use serde::Serialize;
 
@@ -19,6 +22,7 @@ pub use escape::escape;
 pub use progress::Progress;
 pub use style::Style;
 pub use table::{Cell, Table};
+pub use units::{age, seconds, size, size_if_known};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +81,19 @@ impl Ui {
             let gone = error.kind() == io::ErrorKind::BrokenPipe;
             Error::new(OutputError { source: error }).kind(if gone { Kind::BrokenPipe } else { Kind::Failure })
         })
+    }
+
+    /// Standard output as a file, for data of any size that is for a program to read.
+    ///
+    /// # Errors
+    /// Where it is a terminal; or is closed.
+    pub fn output(&self) -> Result<File> {
+        let stdout = io::stdout();
+        if stdout.is_terminal() {
+            return Err(Error::new("this is not for a terminal to show").hint("… > FILE, or … | PROGRAM"));
+        }
+        let file = stdout.as_fd().try_clone_to_owned().map_err(|source| Error::new(OutputError { source }))?;
+        Ok(File::from(file))
     }
 
     /// Prints a line of data for people.

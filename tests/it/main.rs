@@ -9,6 +9,7 @@ mod support;
 
 mod boxes;
 mod completions;
+mod config;
 mod crash;
 mod debian;
 mod disk;
@@ -18,6 +19,7 @@ mod image;
 mod keeper;
 mod many;
 mod overlay;
+mod pack;
 mod readme;
 mod recipes;
 mod session;

@@ -20,9 +20,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("userns", &["host", "sys"]),
     ("limits", &["host", "plan", "sys"]),
     ("net", &["host", "plan", "sys"]),
-    ("launch", &["plan", "userns", "limits", "net", "store", "sys"]),
+    ("launch", &["image", "plan", "userns", "limits", "net", "store", "sys"]),
     ("build", &["recipe", "image", "store", "plan", "launch"]),
-    ("agent", &["sys", "host"]),
+    ("agent", &["image", "sys", "host"]),
     ("cli", &["image", "recipe"]),
     ("ui", &["error"]),
 ];

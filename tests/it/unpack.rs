@@ -9,8 +9,10 @@
 mod archives;
 mod debian;
 mod fixtures;
-mod harness;
+pub(crate) mod harness;
 mod hostile;
+mod index;
+mod layers;
 mod shapes;
 mod trees;
-mod work;
+pub(crate) mod work;

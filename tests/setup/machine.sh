@@ -4,9 +4,10 @@
 # A program that is needed, and the package that has it.
 #   uidmap: newuidmap, newgidmap · fuse-overlayfs: the other overlay · tmux: full-screen programs
 #   zsh, fish: their completions · util-linux: setsid, setpriv, unshare · shellcheck: the scripts
+#   skopeo, umoci, podman, attr: what reads the images that envbox writes, and what makes trees for them
 #   build-essential: the C of compression libraries · git: what belongs to the source tree
 PACKAGES=(newuidmap:uidmap fuse-overlayfs:fuse-overlayfs tmux:tmux zsh:zsh fish:fish setsid:util-linux
-    shellcheck:shellcheck cc:build-essential git:git)
+    skopeo:skopeo umoci:umoci podman:podman setfattr:attr shellcheck:shellcheck cc:build-essential git:git)
 
 install_packages() {
     local entry missing=()

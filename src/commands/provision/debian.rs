@@ -9,18 +9,19 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::progress::Shown;
-use super::{blobs, client, known_or};
+use super::{Made, blobs, client, known_or};
 use crate::cli::Source;
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::AptMirror;
-use crate::image::{Digest, Image, Provenance};
+use crate::image::{Image, LayerRecord, Provenance};
 use crate::launch;
 use crate::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Setup, Suite};
 use crate::source::http::Client;
 use crate::source::{self, Trust};
+use crate::store::{ImageLease, Lease};
 use crate::sys::root::{self, Open};
 use crate::sys::socket;
 use crate::unpack::{self, Deb, Root, dpkg};
@@ -30,11 +31,11 @@ use crate::{plan, userns};
 /// Besides what Debian requires of every system, and apt: what https needs.
 const INCLUDE: [&str; 1] = ["ca-certificates"];
 
-pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Digest> {
+pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<ImageLease> {
     known_or(context, &format!("debian:{suite}"), || make(context, suite, options))
 }
 
-fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image> {
+fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Made> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     context.ui.note(&format!("building Debian {suite} from its package archive"));
@@ -42,11 +43,12 @@ fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image>
     let shown = Shown::on(context.ui);
     let client = client(context);
     let bootstrap = debian::resolve(&request, &client, &blobs(context), &shown)?;
-    if !context.store.has_layer(&bootstrap.key) {
-        build(context, &identity, &bootstrap, &client, &shown)?;
-    }
+    let layer = match context.store.lease(&bootstrap.key)? {
+        Some(layer) => layer,
+        None => build(context, &identity, &bootstrap, &client, &shown)?,
+    };
     drop(janitor);
-    Ok(Image::new(vec![bootstrap.key], provenance(&bootstrap)))
+    Ok((Image::new(vec![bootstrap.key], provenance(&bootstrap)), vec![layer]))
 }
 
 fn request(suite: &Suite, options: &Source) -> Result<Request> {
@@ -96,7 +98,7 @@ fn build(
     bootstrap: &Bootstrap,
     client: &Client,
     shown: &Shown<'_>,
-) -> Result<()> {
+) -> Result<Lease> {
     let setup = debian::setup(bootstrap);
     let staging = context.store.stage()?;
     let tree = staging.layer()?;
@@ -113,7 +115,8 @@ fn build(
         Err(error) => return Err(error.into()),
     }
     configure(context, identity, &tree, &setup)?;
-    let record = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
+    let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
+    let record = LayerRecord { diff_id: None, blob: None, size: None, made };
     Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
 }
 

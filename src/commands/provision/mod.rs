@@ -14,6 +14,7 @@ use crate::source::debian::Suite;
 use crate::source::http::{Client, Proxies};
 use crate::source::tarball::Location;
 use crate::store::blobs::Blobs;
+use crate::store::{ImageLease, Lease};
 
 /// What kind of image a user means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +44,12 @@ fn is_archive_name(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().contains(".tar"))
 }
 
-/// The digest of an image; it is fetched and unpacked if the store does not have it.
+/// An image, which stays in the store while what is returned is held; it is fetched and unpacked if the store does not
+/// have it.
 ///
 /// # Errors
 /// Whatever keeps it from being made. The store is then as it was.
-pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, source: &Source) -> Result<Digest> {
+pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, source: &Source) -> Result<ImageLease> {
     match Wanted::parse(text)? {
         Wanted::Debian(_) if sha256.is_some() => {
             Err(Error::new("a sha256 belongs to a tarball; Debian's packages have their own, which are signed"))
@@ -57,18 +59,21 @@ pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, s
     }
 }
 
-/// What the store has under a name, or what `make` makes of it. Of two who want it at once, one makes it.
-fn known_or(context: &Context<'_>, name: &str, make: impl FnOnce() -> Result<Image>) -> Result<Digest> {
-    let known = || -> Result<Option<Digest>> { Ok(context.store.resolve(name)?.map(|(digest, _)| digest)) };
-    if let Some(digest) = known()? {
-        return Ok(digest);
+/// An image that is to be put into the store, and the leases of its layers.
+type Made = (Image, Vec<Lease>);
+
+/// What the store has under a name, or what `make` makes of it, its layers leased. Of two who want it at once, one makes it.
+fn known_or(context: &Context<'_>, name: &str, make: impl FnOnce() -> Result<Made>) -> Result<ImageLease> {
+    if let Some(known) = context.store.resolve(name)? {
+        return Ok(known);
     }
-    let _lock =
+    let lock =
         context.store.lock_name(name, || context.ui.note("waiting for another envbox that is making this image"))?;
-    if let Some(digest) = known()? {
-        return Ok(digest);
+    if let Some(known) = context.store.resolve(name)? {
+        return Ok(known);
     }
-    Ok(context.store.commit_image(name, &make()?)?)
+    let (image, layers) = make()?;
+    Ok(context.store.commit_image(&lock, &image, &layers)?)
 }
 
 fn client(context: &Context<'_>) -> Client {

@@ -5,26 +5,28 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::progress::Shown;
-use super::{blobs, client, known_or};
+use super::{Made, blobs, client, known_or};
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::image::{Digest, Image, Provenance};
+use crate::image::{Digest, Image, LayerRecord, Provenance};
 use crate::source::tarball::{self, Fetched, Location};
+use crate::store::ImageLease;
 use crate::unpack::{self, Options, Report, Root};
 use crate::userns;
 
-pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Digest> {
+pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<ImageLease> {
     known_or(context, &name(location, sha256)?, || make(context, location, sha256))
 }
 
-fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Image> {
+fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Made> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
     let Fetched { file, digest, origin, trust } = fetched;
-    let layer = match digest.filter(|digest| context.store.has_layer(digest)) {
+    let known = digest.map(|digest| context.store.lease(&digest)).transpose()?;
+    let layer = match known.flatten() {
         Some(layer) => layer,
         None => {
             let staging = context.store.stage()?;
@@ -45,14 +47,16 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
                 let count = report.devices_skipped;
                 context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
             }
-            context.store.commit_layer(&staging, &report.digest, &report)?;
-            report.digest
+            let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
+            let made = serde_json::to_value(&report).map_err(Error::new)?;
+            let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(report.bytes), made };
+            context.store.commit_layer(&staging, &digest, &record)?
         }
     };
     drop(janitor);
     let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let provenance = Provenance { origin, trust: trust.to_string(), title };
-    Ok(Image::new(vec![layer], provenance))
+    Ok((Image::new(vec![layer.layer()], provenance), vec![layer]))
 }
 
 /// What the image is known by: a local file by its place, size and time, so that it is not read again while it is the

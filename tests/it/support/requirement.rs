@@ -73,6 +73,14 @@ requirements! {
     zsh: || works("zsh", &["--version"]);
     /// fish.
     fish: || works("fish", &["--version"]);
+    /// skopeo.
+    skopeo: || works("skopeo", &["--version"]);
+    /// umoci.
+    umoci: || works("umoci", &["--version"]);
+    /// podman.
+    podman: || works("podman", &["--version"]);
+    /// setfattr.
+    setfattr: || works("setfattr", &["--version"]);
     /// tmux.
     tmux: || works("tmux", &["-V"]);
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use envbox::unpack::{Options, Report};
@@ -14,13 +14,13 @@ use serde::de::DeserializeOwned;
 use super::work::{Answer, Work, list};
 
 /// A directory to unpack into, with things beside it that nothing may touch.
-pub(super) struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
     beside: BTreeMap<String, String>,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for name in ["root", "outside", "outside/dir"] {
             fs::create_dir(dir.path().join(name)).unwrap();
@@ -30,7 +30,7 @@ impl Place {
         Self { dir, beside }
     }
 
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }
 
@@ -52,12 +52,8 @@ impl Place {
     }
 
     /// Does the work as root of a user namespace.
-    pub(super) fn work<T: DeserializeOwned>(&self, work: &Work) -> Result<T, String> {
-        let order = serde_json::to_string(&(self.root(), work)).unwrap();
-        let output = Command::new(program()).arg(order).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let answer: Answer = serde_json::from_slice(&output.stdout).unwrap();
-        answer.map(|value| serde_json::from_value(value).unwrap())
+    pub(crate) fn work<T: DeserializeOwned>(&self, work: &Work) -> Result<T, String> {
+        work_at(&self.root(), work)
     }
 
     /// Nothing beside the root has changed, and nothing is there that was not.
@@ -76,6 +72,15 @@ impl Drop for Place {
             self.work::<()>(&Work::Remove).unwrap();
         }
     }
+}
+
+/// Does work on a directory as root of a user namespace.
+pub(crate) fn work_at<T: DeserializeOwned>(target: &Path, work: &Work) -> Result<T, String> {
+    let order = serde_json::to_string(&(target, work)).unwrap();
+    let output = Command::new(program()).arg(order).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Answer = serde_json::from_slice(&output.stdout).unwrap();
+    answer.map(|value| serde_json::from_value(value).unwrap())
 }
 
 /// The example beside this test: `target/…/examples/in_userns` beside `target/…/deps/it-…`.

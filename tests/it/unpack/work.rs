@@ -10,8 +10,10 @@ use std::process::Command;
 
 use envbox::host::Host;
 use envbox::image::Digest;
+use envbox::pack::{self, Compression};
 use envbox::sys::process::SingleThread;
 use envbox::sys::tree;
+use envbox::unpack::index::{Entry, Index};
 use envbox::unpack::{self, Deb, Options, Root, dpkg};
 use envbox::userns::{self, Identity};
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,22 @@ pub(crate) enum Work {
     },
     GnuTar {
         archive: PathBuf,
+    },
+    /// An archive, with the index made on the way; each of its entries as text, and each difference to the index of the
+    /// tree as it is.
+    Indexed {
+        archive: PathBuf,
+        options: Options,
+    },
+    /// Runs a script in the target.
+    Shell {
+        script: String,
+    },
+    /// Packs the target, and says what came of it.
+    Layer {
+        out: PathBuf,
+        compression: Compression,
+        threads: NonZeroUsize,
     },
     List,
     Remove,
@@ -79,6 +97,28 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(target).args(options).output().unwrap();
             serde_json::to_value(())
         }
+        Work::Indexed { archive, options } => {
+            let archive = File::open(archive).unwrap();
+            let root = Root::confine(target)?;
+            let made = unpack::tar(&root, archive, &Options { index: true, ..options }, &mut |_| {})?.files.unwrap();
+            let mut written = Vec::new();
+            made.to_writer(&mut written).unwrap();
+            let made = Index::from_reader(&written[..]).unwrap();
+            let scanned = Index::scan(File::open("/").unwrap())?;
+            let differences: Vec<_> = made.diff(&scanned).map(|change| format!("{change:?}")).collect();
+            serde_json::to_value((made.iter().map(|entry| line(&entry)).collect::<Vec<_>>(), differences))
+        }
+        Work::Shell { script } => {
+            let output = Command::new("sh").args(["-euc", &script]).current_dir(target).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            serde_json::to_value(())
+        }
+        Work::Layer { out, compression, threads } => {
+            let out = File::create(out).unwrap();
+            let root = pack::confine(target).unwrap();
+            let packed = pack::layer(root.as_fd(), out, compression, threads, &mut |_| {});
+            serde_json::to_value(packed.map_err(|error| userns::chain(&error).join(": ")))
+        }
         Work::List => serde_json::to_value(list(target)),
         Work::Escape => {
             let handle = File::open(target.parent().unwrap()).unwrap();
@@ -111,6 +151,13 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
         }
     };
     Ok(value.unwrap())
+}
+
+fn line(entry: &Entry<'_>) -> String {
+    let Entry { path, kind, mode, uid, gid, modified, size, content, attributes } = entry;
+    let (content, attributes) = (*content != 0, *attributes != 0);
+    let name = String::from_utf8_lossy(path);
+    format!("{name} {kind:?} {mode:o} {uid}:{gid} {}.{} {size} {content} {attributes}", modified.0, modified.1)
 }
 
 /// Everything beneath a directory: by name, what it is, whose and from when.

@@ -1,0 +1,30 @@
+//! `envbox image`: one file a verb.
+
+mod catalogue;
+mod inspect;
+mod list;
+mod prune;
+mod remove;
+mod save;
+mod tag;
+
+use crate::cli;
+use crate::context::Context;
+use crate::error::Result;
+use crate::host::Host;
+use crate::ui::Ui;
+
+pub(super) use catalogue::names;
+
+pub(super) fn run(verb: &cli::Image, host: &Host, ui: &Ui) -> Result {
+    let context = &Context::open(host, ui)?;
+    match verb {
+        cli::Image::List(args) => list::run(args, context),
+        cli::Image::Inspect(args) => inspect::run(args, context),
+        cli::Image::Rm(args) => remove::run(args, context),
+        cli::Image::Tag(args) => tag::run(args, context),
+        cli::Image::Verify(_) | cli::Image::Df(_) => Ok(0),
+        cli::Image::Save(args) => save::run(args, context),
+        cli::Image::Prune(args) => prune::run(args, context),
+    }
+}

@@ -1,0 +1,396 @@
+//! Garbage: what no name, no box and no operation needs.
+//!
+//! Images go first, then the layers that no image is left to need. For either the order is the same: take the exclusive
+//! lock of each candidate, without waiting; then read who needs what; then remove what is still needed by nobody. Whoever
+//! makes a new use of a thing held its lease before that reading and has written its use down, or finds the thing gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::{Error, Name, Store, lease};
+use crate::image::Digest;
+use crate::recipe::BoxName;
+use crate::sys::file;
+
+/// Candidates whose locks are held at once: each is an open file, of which a process may have 1,024 as a rule.
+const BATCH: usize = 256;
+
+/// What is garbage.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Images with names, too, if no box has them and none was made of them for so long.
+    pub idle: Option<Duration>,
+    /// Only these images, and what only they need.
+    pub only: Option<BTreeSet<Digest>>,
+    /// Nothing is removed.
+    pub dry_run: bool,
+}
+
+/// What was garbage.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The images, with the names that they had.
+    pub images: Vec<(Digest, Vec<String>)>,
+    /// The layers.
+    pub layers: Vec<Digest>,
+    /// Bytes of the files in those layers, as far as that was recorded.
+    pub size: u64,
+    /// How many things an operation that is under way may need.
+    pub busy: usize,
+    /// Records that cannot be read. What they may refer to was left alone.
+    pub unreadable: Vec<Error>,
+}
+
+/// Who needs which image.
+#[derive(Debug, Default)]
+pub struct Needed {
+    /// The names.
+    pub names: Vec<Name>,
+    /// The boxes.
+    pub boxes: Vec<(BoxName, Digest)>,
+    /// Names and boxes of which that cannot be read.
+    pub unreadable: Vec<Error>,
+}
+
+impl Needed {
+    /// The names of an image.
+    pub fn names_of<'a>(&'a self, image: &'a Digest) -> impl Iterator<Item = &'a Name> {
+        self.names.iter().filter(move |name| name.image == *image)
+    }
+
+    /// The boxes of an image.
+    pub fn boxes_of<'a>(&'a self, image: &'a Digest) -> impl Iterator<Item = &'a BoxName> {
+        self.boxes.iter().filter(move |(_, of)| of == image).map(|(name, _)| name)
+    }
+
+    fn is_garbage(&self, image: &Digest, idle: bool) -> bool {
+        let named = !idle && self.names_of(image).next().is_some();
+        self.unreadable.is_empty() && !named && self.boxes_of(image).next().is_none()
+    }
+}
+
+impl Store {
+    /// Reads who needs which image.
+    ///
+    /// # Errors
+    /// [`Error::Read`] of the directories.
+    pub fn needed(&self) -> Result<Needed, Error> {
+        let (names, mut unreadable) = self.names()?;
+        let mut boxes = Vec::new();
+        for name in super::box_names(&self.data) {
+            match self.box_image(&name) {
+                Ok(image) => boxes.push((name, image)),
+                // It was removed an instant ago.
+                Err(Error::NoBox(_)) => {}
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Ok(Needed { names, boxes, unreadable })
+    }
+
+    /// When a box was last made of an image, or the image itself.
+    pub fn last_used(&self, image: &Digest) -> Option<SystemTime> {
+        fs::metadata(self.image_file(image)).and_then(|found| found.modified()).ok()
+    }
+
+    /// Removes what is garbage. Layers are moved to where abandoned work is, to be deleted inside the namespace.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Write`]; what was not reached is still there.
+    pub fn collect(&self, policy: &Policy) -> Result<Collected, Error> {
+        let mut collected = Collected::default();
+        let layers = self.collect_images(policy, &mut collected)?;
+        self.collect_layers(policy, layers, &mut collected)?;
+        if !policy.dry_run {
+            self.clear_name_locks()?;
+        }
+        Ok(collected)
+    }
+
+    /// Returns the layers of what it has removed.
+    fn collect_images(&self, policy: &Policy, collected: &mut Collected) -> Result<BTreeSet<Digest>, Error> {
+        let now = SystemTime::now();
+        let is_idle = |image: &Digest| {
+            let since = self.last_used(image).map(|used| now.duration_since(used).unwrap_or_default());
+            policy.idle.is_some_and(|idle| since.is_some_and(|since| since >= idle))
+        };
+        let needed = self.needed()?;
+        let wanted = |image: &Digest| policy.only.as_ref().is_none_or(|only| only.contains(image));
+        let garbage = |image: &Digest| wanted(image) && needed.is_garbage(image, is_idle(image));
+        let candidates: Vec<Digest> = self.images()?.into_iter().filter(garbage).collect();
+        let mut layers = BTreeSet::new();
+        for batch in candidates.chunks(BATCH) {
+            let locked = self.seize_all(batch, |image| self.image_file(image), collected)?;
+            let needed = self.needed()?;
+            for image in locked.keys().filter(|image| needed.is_garbage(image, is_idle(image))) {
+                // One that is damaged does not say what its layers are; they are found when all layers are looked at.
+                layers.extend(self.image(image).ok().flatten().into_iter().flat_map(|image| image.layers));
+                let names: Vec<String> = needed.names_of(image).map(|name| name.name.clone()).collect();
+                if policy.dry_run || self.remove_image(image, &names)? {
+                    collected.images.push((*image, names));
+                } else {
+                    collected.busy += 1;
+                }
+            }
+        }
+        collected.unreadable.extend(needed.unreadable);
+        Ok(layers)
+    }
+
+    /// Removes an image that is locked, unless one of its names is being given a new meaning.
+    fn remove_image(&self, image: &Digest, names: &[String]) -> Result<bool, Error> {
+        for name in names {
+            if !self.untag_from(name, image)? {
+                return Ok(false);
+            }
+        }
+        let path = self.image_file(image);
+        fs::remove_file(&path).map(|()| true).map_err(|source| Error::Write { path, source })
+    }
+
+    fn collect_layers(&self, policy: &Policy, of: BTreeSet<Digest>, collected: &mut Collected) -> Result<(), Error> {
+        let gone: BTreeSet<Digest> = collected.images.iter().map(|(image, _)| *image).collect();
+        let Some(needed) = self.needed_layers(&gone, collected)? else { return Ok(()) };
+        let candidates = if policy.only.is_some() { of.into_iter().collect() } else { self.layers()? };
+        let candidates: Vec<Digest> = candidates.into_iter().filter(|layer| !needed.contains(layer)).collect();
+        for batch in candidates.chunks(BATCH) {
+            let locked = self.seize_all(batch, |layer| self.layer_dir(layer), collected)?;
+            let Some(needed) = self.needed_layers(&gone, collected)? else { return Ok(()) };
+            for layer in locked.keys().filter(|layer| !needed.contains(layer)) {
+                collected.size += self.layer_record(layer).ok().and_then(|record| record.size).unwrap_or(0);
+                if !policy.dry_run {
+                    self.abandon(&self.layer_dir(layer))?;
+                }
+                collected.layers.push(*layer);
+            }
+        }
+        Ok(())
+    }
+
+    /// The layers that images need, but for these images; `None` if there is one that does not say.
+    fn needed_layers(
+        &self,
+        but: &BTreeSet<Digest>,
+        collected: &mut Collected,
+    ) -> Result<Option<BTreeSet<Digest>>, Error> {
+        let mut needed = BTreeSet::new();
+        for image in self.images()?.iter().filter(|image| !but.contains(image)) {
+            match self.image(image) {
+                Ok(image) => needed.extend(image.into_iter().flat_map(|image| image.layers)),
+                Err(error) => {
+                    collected.unreadable.push(error);
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(needed))
+    }
+
+    fn seize_all(
+        &self,
+        batch: &[Digest],
+        path: impl Fn(&Digest) -> std::path::PathBuf,
+        collected: &mut Collected,
+    ) -> Result<BTreeMap<Digest, File>, Error> {
+        let mut locked = BTreeMap::new();
+        for digest in batch {
+            let path = path(digest);
+            match lease::seize(&path).map_err(|source| Error::Read { path, source })? {
+                Some(file) => drop(locked.insert(*digest, file)),
+                None => collected.busy += 1,
+            }
+        }
+        Ok(locked)
+    }
+
+    /// Moves a directory to where the next sweep finds it. Unlike [`Store::discard`] this makes nothing new, and so can be
+    /// done where the disk is full.
+    fn abandon(&self, dir: &Path) -> Result<(), Error> {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        for attempt in 0u64.. {
+            let place = self.data.join("staging").join(format!("{name}-{attempt}"));
+            match file::rename_new(dir, &place) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => return result.map_err(|source| Error::Write { path: dir.to_owned(), source }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the agents of other builds, unless a box is being started with one.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Write`].
+    pub fn collect_agents(&self, build: &str, dry_run: bool) -> Result<usize, Error> {
+        let dir = self.data.join("agent");
+        let fail = |source| Error::Read { path: dir.clone(), source };
+        let mut count = 0;
+        for entry in fs::read_dir(&dir).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let path = entry.path();
+            if entry.file_name() != build && lease::seize(&path).map_err(fail)?.is_some() {
+                count += 1;
+                if !dry_run {
+                    self.abandon(&path)?;
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::image::{Image, LayerRecord, Provenance};
+    use crate::recipe::BoxConfig;
+    use crate::store::{ImageLease, Lease};
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("envbox")).unwrap();
+        (dir, store)
+    }
+
+    fn layer(store: &Store, content: &str) -> Lease {
+        let digest = Digest::of(content.as_bytes());
+        if let Some(lease) = store.lease(&digest).unwrap() {
+            return lease;
+        }
+        let staging = store.stage().unwrap();
+        fs::create_dir(staging.layer().unwrap()).unwrap();
+        let record = LayerRecord { diff_id: None, blob: None, size: Some(10), made: serde_json::Value::Null };
+        store.commit_layer(&staging, &digest, &record).unwrap()
+    }
+
+    fn image(store: &Store, name: &str, layers: &[&str]) -> ImageLease {
+        let leases: Vec<Lease> = layers.iter().map(|content| layer(store, content)).collect();
+        let provenance = Provenance { origin: name.into(), trust: String::new(), title: String::new() };
+        let image = Image::new(leases.iter().map(Lease::layer).collect(), provenance);
+        let lock = store.lock_name(name, || {}).unwrap();
+        store.commit_image(&lock, &image, &leases).unwrap()
+    }
+
+    fn collect(store: &Store) -> (usize, usize, usize) {
+        let found = store.collect(&Policy::default()).unwrap();
+        (found.images.len(), found.layers.len(), found.busy)
+    }
+
+    const ANY_AGE: Policy = Policy { idle: Some(Duration::ZERO), only: None, dry_run: false };
+
+    #[test]
+    fn what_is_needed_stays_and_the_rest_goes() {
+        let (_dir, store) = store();
+        let [a, b] = [image(&store, "a", &["base", "a"]), image(&store, "b", &["base", "b"])].map(|it| it.digest());
+        drop(layer(&store, "nobody's"));
+        let dry = store.collect(&Policy { dry_run: true, ..Policy::default() }).unwrap();
+        assert_eq!((dry.layers, dry.size), (vec![Digest::of(b"nobody's")], 10));
+        assert_eq!(collect(&store), (0, 1, 0));
+        assert_eq!(collect(&store), (0, 0, 0));
+        assert!(store.untag("a").unwrap() && !store.untag("a").unwrap());
+        let others = Policy { only: Some(BTreeSet::from([b])), ..Policy::default() };
+        assert_eq!(store.collect(&others).unwrap().images, []);
+        assert_eq!(store.collect(&Policy::default()).unwrap().images, [(a, vec![])]);
+        assert_eq!(store.layers().unwrap().len(), 2);
+        assert!(store.lease_image(&b).unwrap().is_some());
+        assert_eq!(store.abandoned().unwrap().len(), 2, "to be deleted by the sweep");
+        let all = store.collect(&ANY_AGE).unwrap();
+        assert_eq!((all.images, all.layers.len()), (vec![(b, vec!["b".to_owned()])], 2));
+        assert_eq!(fs::read_dir(store.data.join("refs")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_leased_or_boxed_stays() {
+        let (_dir, store) = store();
+        let lease = layer(&store, "unpacked just now");
+        let leased = image(&store, "x", &["x"]);
+        store.untag("x").unwrap();
+        assert_eq!(collect(&store), (0, 0, 2));
+        drop(lease);
+        assert_eq!(collect(&store), (0, 1, 1));
+        let name: BoxName = "b".parse().unwrap();
+        store.create_box(&name, &BoxConfig::new("x".into()), &leased).unwrap();
+        drop(leased);
+        let found = store.collect(&ANY_AGE).unwrap();
+        assert_eq!((found.images.len(), found.layers.len(), found.busy), (0, 0, 0));
+        store.open_box(&name).unwrap();
+        drop(store.remove_box(&name).unwrap());
+        assert_eq!(collect(&store), (1, 1, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_read_may_need_anything() {
+        let (_dir, store) = store();
+        let [a, b] = [image(&store, "a", &["a"]), image(&store, "b", &["b"])].map(|image| image.digest());
+        let name: BoxName = "box".parse().unwrap();
+        store.create_box(&name, &BoxConfig::new("a".into()), &store.lease_image(&a).unwrap().unwrap()).unwrap();
+        store.untag("a").unwrap();
+        let name_of_b = store.data.join("refs").join(Digest::of(b"b").hex());
+        for damaged in [store.box_dir(&name).join("image"), name_of_b] {
+            let whole = fs::read(&damaged).unwrap();
+            fs::write(&damaged, "sha256:").unwrap();
+            let found = store.collect(&ANY_AGE).unwrap();
+            assert_eq!((found.images.len(), found.layers.len(), found.unreadable.len()), (0, 0, 1));
+            fs::write(&damaged, whole).unwrap();
+        }
+        // An image whose file is damaged does not say which layers it needs; if nothing needs it, it goes.
+        fs::write(store.image_file(&b), "{}").unwrap();
+        drop(layer(&store, "nobody's"));
+        let found = store.collect(&Policy::default()).unwrap();
+        assert_eq!((found.images.len(), found.layers.len(), found.unreadable.len()), (0, 0, 1));
+        assert!(matches!(store.resolve("b"), Err(Error::Damaged { .. })));
+        store.untag("b").unwrap();
+        assert_eq!(collect(&store), (1, 2, 0));
+    }
+
+    /// Images that share layers are made, boxed, used and dropped by four threads while two collect whatever they can.
+    #[test]
+    fn nothing_goes_that_is_being_taken_into_use() {
+        let (_dir, store) = store();
+        let over = AtomicBool::new(false);
+        let work = |thread: usize| {
+            for round in 0..60 {
+                let name = format!("image{}", (thread + round) % 3);
+                let leased = match store.resolve(&name).unwrap() {
+                    Some(leased) => leased,
+                    None => image(&store, &name, &["base", "middle", &name]),
+                };
+                let boxed: BoxName = format!("b{thread}-{round}").parse().unwrap();
+                store.create_box(&boxed, &BoxConfig::new(name.clone()), &leased).unwrap();
+                drop(leased);
+                let opened = store.open_box(&boxed).unwrap();
+                assert!(opened.paths.layers.iter().all(|layer| layer.is_dir()), "{opened:?}");
+                drop(store.remove_box(&boxed).unwrap());
+                if round % 5 == 0 {
+                    store.untag(&name).unwrap();
+                }
+            }
+        };
+        let (mut images, mut layers) = (0, 0);
+        std::thread::scope(|scope| {
+            let collector = || {
+                let mut sum = (0, 0);
+                while !over.load(Ordering::Relaxed) {
+                    let found = store.collect(&ANY_AGE).unwrap();
+                    sum = (sum.0 + found.images.len(), sum.1 + found.layers.len());
+                }
+                sum
+            };
+            let collectors = [scope.spawn(collector), scope.spawn(collector)];
+            let workers: Vec<_> = (0..4).map(|thread| scope.spawn(move || work(thread))).collect();
+            let worked: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            over.store(true, Ordering::Relaxed);
+            for collector in collectors {
+                let sum = collector.join().unwrap();
+                (images, layers) = (images + sum.0, layers + sum.1);
+            }
+            assert!(worked.into_iter().all(|worked| worked.is_ok()));
+        });
+        assert!(images > 10 && layers > 10, "{images} images and {layers} layers: there was no race");
+    }
+}

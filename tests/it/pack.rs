@@ -1,0 +1,8 @@
+//! Trees become layers and images, which other programs read.
+
+mod described;
+mod layer;
+mod published;
+mod save;
+mod tools;
+mod trees;
