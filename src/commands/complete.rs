@@ -27,7 +27,8 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
         let names = image::names(&host.dirs.data).into_iter().filter(|name| name.starts_with(&*begun));
         names.for_each(|name| text += &format!("{name}\t\n"));
     }
-    if found.recipes {
+    // Who has begun the name of a box that is there means that box.
+    if found.recipes && text.is_empty() {
         let catalogue = recipes::catalogue(host, ui);
         for (word, title) in catalogue.words() {
             if word.starts_with(&*begun) {

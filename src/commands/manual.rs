@@ -27,8 +27,8 @@ pub(super) fn run(args: &Manual) -> Result {
 /// The page of a command, and those of its commands.
 fn pages(command: &Command, name: &str, dir: &Path) -> Result<()> {
     page(command, name, dir)?;
-    let commands = command.get_subcommands().filter(|command| !command.is_hide_set());
-    commands.into_iter().try_for_each(|command| pages(command, &format!("{name}-{}", command.get_name()), dir))
+    let mut commands = command.get_subcommands().filter(|command| !command.is_hide_set());
+    commands.try_for_each(|command| pages(command, &format!("{name}-{}", command.get_name()), dir))
 }
 
 fn page(command: &Command, name: &str, dir: &Path) -> Result<()> {

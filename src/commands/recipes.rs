@@ -20,8 +20,13 @@ pub(super) fn catalogue(host: &Host, ui: &Ui) -> Catalogue {
 
 /// The recipes in a directory, by name. One that cannot be read is no reason to do nothing at all.
 fn own(dir: &Path, ui: &Ui) -> Vec<(PathBuf, String)> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let listed = fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut files: Vec<PathBuf> = listed.unwrap_or_else(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            ui.warning(&format!("cannot read your recipes in {}: {error}", dir.display()));
+        }
+        Vec::new()
+    });
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let read = |path: PathBuf| match read(&path) {

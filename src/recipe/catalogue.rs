@@ -1,5 +1,6 @@
 //! All recipes there are: those that the program carries, and the user's own before them.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::embedded::EMBEDDED;
@@ -8,8 +9,25 @@ use super::{Fault, Recipe, Version};
 /// All recipes there are.
 #[derive(Debug)]
 pub struct Catalogue {
-    entries: Vec<Entry>,
+    own: Vec<Entry>,
     faulty: Vec<Faulty>,
+    carried: Vec<Carried>,
+}
+
+/// A recipe that the program carries; read when it is looked at, since most never are.
+#[derive(Debug)]
+struct Carried {
+    name: &'static str,
+    text: &'static str,
+    entry: OnceCell<Option<Entry>>,
+}
+
+impl Carried {
+    fn entry(&self) -> Option<&Entry> {
+        // Tests have checked them all.
+        let read = || Recipe::parse_unchecked(self.name, self.text).ok();
+        self.entry.get_or_init(|| read().map(|recipe| Entry { recipe, file: None })).as_ref()
+    }
 }
 
 /// A recipe of the catalogue.
@@ -81,38 +99,32 @@ impl Catalogue {
     /// The catalogue with these files of the user's, each with its content. What is wrong with them is said by
     /// [`Catalogue::faults`], and by [`Catalogue::find`] to whoever asks for one of them.
     pub fn new(own: impl IntoIterator<Item = (PathBuf, String)>) -> Self {
-        let mut catalogue = Self { entries: Vec::new(), faulty: Vec::new() };
+        let mut catalogue = Self { own: Vec::new(), faulty: Vec::new(), carried: Vec::new() };
         for (path, text) in own {
             let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let file = path.display().to_string();
-            catalogue.add(&name, &file, &text, Some(path));
+            match Recipe::of_file(&path, &text) {
+                Ok(recipe) => catalogue.own.push(Entry { recipe, file: Some(path) }),
+                Err(faults) => catalogue.faulty.push(Faulty { name, faults }),
+            }
         }
-        for (name, text) in EMBEDDED {
-            catalogue.add(name, &format!("{name}.yaml"), text, None);
-        }
+        let hidden = |name: &str| {
+            let own = catalogue.own.iter().any(|entry| entry.recipe.name.as_str() == name);
+            own || catalogue.faulty.iter().any(|faulty| faulty.name == name)
+        };
+        let carried = EMBEDDED.iter().filter(|(name, _)| !hidden(name));
+        catalogue.carried = carried.map(|(name, text)| Carried { name, text, entry: OnceCell::new() }).collect();
         catalogue
     }
 
-    fn add(&mut self, name: &str, label: &str, text: &str, file: Option<PathBuf>) {
-        let hidden = self.entries.iter().any(|entry| entry.recipe.name.as_str() == name);
-        if hidden || self.faulty.iter().any(|faulty| faulty.name == name) {
-            return;
-        }
-        match Recipe::of_file(Path::new(label), text) {
-            Ok(recipe) => self.entries.push(Entry { recipe, file }),
-            Err(faults) => self.faulty.push(Faulty { name: name.to_owned(), faults }),
-        }
-    }
-
     /// The recipes that can be used: the user's own, then the others, each by name.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.own.iter().chain(self.carried.iter().filter_map(Carried::entry))
     }
 
     /// The words to offer, with what they stand for: names of recipes, and codenames of versions.
     pub fn words(&self) -> impl Iterator<Item = (&str, String)> {
-        let names = self.entries.iter().map(|entry| (entry.recipe.name.as_str(), entry.recipe.title.clone()));
-        let codenames = self.entries.iter().flat_map(|Entry { recipe, .. }| {
+        let names = self.entries().map(|entry| (entry.recipe.name.as_str(), entry.recipe.title.clone()));
+        let codenames = self.entries().flat_map(|Entry { recipe, .. }| {
             let of = |version: &Version| format!("{} {}", recipe.title, version.name.as_str());
             recipe.versions.iter().filter_map(move |version| Some((version.codename.as_ref()?.as_str(), of(version))))
         });
@@ -139,10 +151,12 @@ impl Catalogue {
             return Err(NoMatch::Faulty { name: name.to_owned(), fault: fault.clone() });
         }
         let named = |entry: &&Entry| entry.recipe.words().any(|known| known.as_str() == name);
-        if let Some(entry) = self.entries.iter().find(named) {
+        let own = || self.own.iter().find(named);
+        let carried = || self.carried.iter().find(|carried| carried.name == name)?.entry();
+        if let Some(entry) = own().or_else(carried).or_else(|| self.entries().find(named)) {
             return entry.version(version.unwrap_or_default());
         }
-        let alone = || self.entries.iter().find_map(|entry| entry.codenamed(word));
+        let alone = || self.entries().find_map(|entry| entry.codenamed(word));
         alone().ok_or_else(|| NoMatch::Recipe { word: word.to_owned() })
     }
 }

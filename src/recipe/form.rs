@@ -129,9 +129,13 @@ mod tests {
         let hex = "a".repeat(40);
         let key = format!("RW{}", "a".repeat(54));
         let cases: [(Form, &[&str], &[&str]); 9] = [
-            (Form::Url, &["https://a.b/c", "http://a/"], &["a.b/c", "ftp://a/", "https://", "file:///etc"]),
-            (Form::Directory, &["https://a.b/c/"], &["https://a.b/c", "https://a.b/${file}/"]),
-            (Form::File, &["a", "a/b-1.tar", "./"], &["", "/a", "../a", "a/../b", "a b", "https://a/b", "${file}"]),
+            (
+                Form::Url,
+                &["https://example.org/c", "http://localhost/"],
+                &["a.b/c", "ftp://a/", "https://", "file:///etc"],
+            ),
+            (Form::Directory, &["https://example.org/c/"], &["https://example.org/c", "https://example.org/${file}/"]),
+            (Form::File, &["a", "a/b-1.tar", "./"], &["", "/a", "../a", "a/../b", "a b", "https:b", "${file}"]),
             (Form::Beside, &["${file}.sha256", "SUMS"], &["../${file}", "${other}"]),
             (Form::Glob, &["a-*-x.tar", "*/b", "[0-9]x"], &["a[", "../*", "***"]),
             (Form::Image, &["docker.io/library/a:1", "a"], &["A B", "a:b c"]),

@@ -5,7 +5,7 @@ const KEYRINGS: &[(&str, &[u8])] = &[
     ("archlinux", include_bytes!("../../keyrings/archlinux.pgp")),
     ("debian", include_bytes!("../../keyrings/debian-archive.pgp")),
     ("fedora", include_bytes!("../../keyrings/fedora.pgp")),
-    ("ubuntu", include_bytes!("../../keyrings/ubuntu-archive.pgp")),
+    ("ubuntu", include_bytes!("../../keyrings/ubuntu.pgp")),
 ];
 
 /// The bytes of a keyring.

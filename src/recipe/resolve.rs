@@ -73,7 +73,7 @@ impl Recipe {
     /// [`ResolveError`]. That of a fault is met only with versions that the recipe does not list: it was checked with the
     /// others when it was read.
     pub fn resolve(&self, version: &Version, machine: &str) -> Result<Resolved, ResolveError> {
-        let (resolved, faults) = self.fill("", version, machine)?;
+        let (resolved, faults) = self.fill(self.name.as_str(), version, machine)?;
         if let Some(fault) = faults.into_iter().next() {
             return Err(ResolveError::Faulty(fault));
         }

@@ -19,7 +19,7 @@ impl Catalogue {
     pub fn suggest(&self, word: &str) -> Vec<Suggestion> {
         let typed = plain(word);
         let mut found: Vec<(usize, Suggestion)> = Vec::new();
-        for (known, suggestion) in self.entries().iter().flat_map(candidates) {
+        for (known, suggestion) in self.entries().flat_map(candidates) {
             let Some(distance) = distance(&typed, &known) else { continue };
             match found.iter_mut().find(|(_, other)| other.word == suggestion.word) {
                 Some((best, _)) => *best = distance.min(*best),
@@ -41,13 +41,13 @@ impl Catalogue {
                 || recipe.words().any(|name| has(name.as_str()))
                 || versions.any(|name| has(name.as_str()))
         };
-        let found: Vec<&Entry> = self.entries().iter().filter(about).collect();
+        let found: Vec<&Entry> = self.entries().filter(about).collect();
         if !found.is_empty() {
             return found;
         }
         let near = self.suggest(&word);
         let names: Vec<&str> = near.iter().map(|near| near.word.split(':').next().unwrap_or_default()).collect();
-        self.entries().iter().filter(|entry| names.contains(&entry.recipe.name.as_str())).collect()
+        self.entries().filter(|entry| names.contains(&entry.recipe.name.as_str())).collect()
     }
 }
 
@@ -118,6 +118,6 @@ mod tests {
         assert!(names("Alpine L").contains(&"alpine".to_owned()));
         assert!(names("bookworm").contains(&"debian".to_owned()));
         assert!(names("dbian").contains(&"debian".to_owned()));
-        assert_eq!(names("").len(), catalogue.entries().len());
+        assert_eq!(names("").len(), catalogue.entries().count());
     }
 }

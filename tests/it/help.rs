@@ -51,9 +51,5 @@ fn manual_pages() {
         let text = std::fs::read_to_string(env.path("home").join(&page)).unwrap();
         golden(&format!("man/{page}"), &text);
     }
-    assert_eq!(
-        std::fs::read_dir(env.path("home")).unwrap().count(),
-        COMMANDS.len() + 1,
-        "a page nobody compares"
-    );
+    assert_eq!(std::fs::read_dir(env.path("home")).unwrap().count(), COMMANDS.len() + 1, "a page nobody compares");
 }

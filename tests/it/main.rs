@@ -21,6 +21,7 @@ mod many;
 mod overlay;
 mod pack;
 mod readme;
+mod recipes;
 mod session;
 mod source;
 mod store;
