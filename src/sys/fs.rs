@@ -3,43 +3,25 @@
 //! Nothing here follows a symbolic link in the last component of a name. Paths of more than one component are for
 //! [`open_beneath`] alone, which resolves them as if its directory were `/`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, SeekFrom, Stat, Timespec, Timestamps, Uid};
 
 /// How often an `EAGAIN` of openat2(2) is answered by another try: it means that something was renamed or mounted
 /// somewhere on the machine while a `..` was resolved.
 const RENAME_RACES: u32 = 1000;
-
-/// What kind of file something is (inode(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A named pipe.
-    Fifo,
-    /// A character device: major and minor number.
-    CharDevice(u32, u32),
-    /// A block device: major and minor number.
-    BlockDevice(u32, u32),
-    /// A socket.
-    Socket,
-}
 
 /// What a name refers to, as far as anybody here asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// The device and inode numbers, which identify a file for as long as it is there.
     pub identity: (u64, u64),
-    /// What kind of file it is.
+    /// What it is.
     pub kind: Kind,
     /// Whether it is a directory.
     pub is_dir: bool,
@@ -61,18 +43,33 @@ pub struct Status {
     pub allocated: u64,
 }
 
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A character device 0:0, which is an overlay's whiteout.
+    Whiteout,
+    /// Another device, or a socket.
+    Other,
+}
+
 impl Status {
     #[allow(clippy::useless_conversion, reason = "the kernel's link count is 32 bits wide on some architectures")]
     fn new(stat: &Stat) -> Self {
-        let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
         let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::Symlink,
             FileType::Fifo => Kind::Fifo,
-            FileType::CharacterDevice => Kind::CharDevice(major, minor),
-            FileType::BlockDevice => Kind::BlockDevice(major, minor),
-            FileType::Socket => Kind::Socket,
-            FileType::RegularFile | FileType::Unknown => Kind::File,
+            FileType::CharacterDevice if stat.st_rdev == 0 => Kind::Whiteout,
+            _ => Kind::Other,
         };
         Self {
             identity: (stat.st_dev, stat.st_ino),
@@ -147,8 +144,7 @@ pub fn create_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<Fil
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
 }
 
-/// Opens a regular file for reading. A pipe that has taken its place does not make the caller wait, nor does a symbolic
-/// link lead elsewhere.
+/// Opens a regular file for reading, not through a symbolic link and without waiting for anybody.
 ///
 /// # Errors
 /// `ELOOP` for a symbolic link; open(2)'s.
@@ -157,12 +153,25 @@ pub fn open_file(parent: impl AsFd, name: &OsStr) -> io::Result<File> {
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
 }
 
+/// The next stretch of an open file, from this offset on, that is not a hole (lseek(2), `SEEK_DATA`); `None` where there
+/// is no more. A file system that knows no holes has one stretch.
+///
+/// # Errors
+/// lseek(2)'s.
+pub fn next_data(file: &File, from: u64) -> io::Result<Option<std::ops::Range<u64>>> {
+    let start = match rustix::fs::seek(file, SeekFrom::Data(from)) {
+        Err(rustix::io::Errno::NXIO) => return Ok(None),
+        start => start?,
+    };
+    Ok(Some(start..rustix::fs::seek(file, SeekFrom::Hole(start))?))
+}
+
 /// The target of a symbolic link (readlinkat(2)).
 ///
 /// # Errors
-/// `EINVAL` for what is no symbolic link; readlink(2)'s.
-pub fn read_link(parent: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
-    Ok(rustix::fs::readlinkat(parent, name, Vec::new())?.into_bytes())
+/// `EINVAL` for what is none; readlink(2)'s.
+pub fn read_link(parent: impl AsFd, name: &OsStr) -> io::Result<OsString> {
+    Ok(OsString::from_vec(rustix::fs::readlinkat(parent, name, Vec::new())?.into_bytes()))
 }
 
 /// Makes a directory (mkdirat(2)).
@@ -187,6 +196,14 @@ pub fn make_symlink(target: &OsStr, parent: impl AsFd, name: &OsStr) -> io::Resu
 /// `EEXIST`; mknod(2)'s.
 pub fn make_fifo(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::mknodat(parent, name, FileType::Fifo, Mode::from_raw_mode(mode), 0)?)
+}
+
+/// Makes what an overlay takes for a whiteout: a character device 0:0 (mknodat(2)). Needs no privilege since Linux 5.8.
+///
+/// # Errors
+/// `EEXIST`; mknod(2)'s.
+pub fn make_whiteout(parent: impl AsFd, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::mknodat(parent, name, FileType::CharacterDevice, Mode::empty(), 0)?)
 }
 
 /// Gives a file a second name (linkat(2)); of a symbolic link, the link itself.
@@ -288,8 +305,7 @@ fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
 ///
 /// # Errors
 /// getdents(2)'s, stat(2)'s.
-pub fn list(dir: impl AsFd) -> io::Result<Vec<(std::ffi::OsString, bool)>> {
-    use std::os::unix::ffi::OsStrExt as _;
+pub fn list(dir: impl AsFd) -> io::Result<Vec<(OsString, bool)>> {
     let dir = dir.as_fd();
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(dir)? {

@@ -1,4 +1,4 @@
-//! Whole trees, by descriptors: removing one, measuring one, visiting all that is in one.
+//! Whole trees, by descriptors: removing one, measuring one.
 //!
 //! One directory is open at a time, whatever the depth: the way back up is `..`, and the identity of what that opens is
 //! checked, so that a directory moved meanwhile cannot lead the walk elsewhere.
@@ -77,42 +77,41 @@ pub fn usage(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Usage> {
     Ok(usage)
 }
 
-/// Something in a tree.
-#[derive(Debug)]
-pub struct Found<'a> {
-    /// The directory that it is in.
-    pub dir: BorrowedFd<'a>,
-    /// Its name there.
-    pub name: &'a OsStr,
-    /// Its path beneath the top.
+/// What [`visit`] has come to.
+#[derive(Debug, Clone, Copy)]
+pub struct Visited<'a> {
+    /// The path beneath the root of the tree, without a leading `/`; empty for the root itself.
     pub path: &'a [u8],
+    /// The directory that it is in; of a directory, itself.
+    pub at: BorrowedFd<'a>,
+    /// The last component; of a directory `.`, as seen from itself.
+    pub name: &'a OsStr,
     /// What it is.
     pub status: fs::Status,
 }
 
-/// Calls `each` with everything beneath a directory, in an order that only the names decide: a directory comes before what
-/// is in it, its files before its subdirectories, and both are sorted.
+/// Goes through a directory and everything beneath it in the same file system: first itself, then what is in it and no
+/// directory, by name, then its subdirectories, by name.
 ///
 /// # Errors
-/// `each`'s; `EXDEV` at a mount point beneath; stat(2)'s, openat2(2)'s.
-pub fn visit<E: From<io::Error>>(
-    top: BorrowedFd<'_>,
-    mut each: impl FnMut(&Found<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+/// The visitor's; `EXDEV` at a mount point beneath; stat(2)'s, openat2(2)'s.
+pub fn visit(root: BorrowedFd<'_>, each: &mut dyn FnMut(&Visited<'_>) -> io::Result<()>) -> io::Result<()> {
+    let mut walk = Walk::enter(root, OsStr::new("."))?;
     let mut path = Vec::new();
-    let mut call = |path: &mut Vec<u8>, dir: BorrowedFd<'_>, name: &OsStr| {
-        let above = path.len();
-        push(path, name);
-        let result = each(&Found { dir, name, path, status: fs::status_at(dir, name)? });
-        path.truncate(above);
-        result
+    let enter = |at: BorrowedFd<'_>, path: &[u8], each: &mut dyn FnMut(&Visited<'_>) -> io::Result<()>| {
+        each(&Visited { path, at, name: OsStr::new("."), status: fs::status(at)? })
     };
-    let mut walk = Walk { sorted: true, ..Walk::enter(top, OsStr::new("."))? };
+    enter(walk.here.as_fd(), &path, each)?;
     loop {
-        while let Some(name) = walk.next_subdirectory(|at, name| call(&mut path, at, name))? {
-            call(&mut path, walk.here.as_fd(), &name)?;
-            push(&mut path, &name);
-            walk.descend(name)?;
+        while let Some(dir) = walk.next_subdirectory(|at, name| {
+            let length = push(&mut path, name);
+            let visited = each(&Visited { path: &path, at, name, status: fs::status_at(at, name)? });
+            path.truncate(length);
+            visited
+        })? {
+            push(&mut path, &dir);
+            walk.descend(dir)?;
+            enter(walk.here.as_fd(), &path, each)?;
         }
         if walk.ascend()?.is_none() {
             return Ok(());
@@ -121,11 +120,14 @@ pub fn visit<E: From<io::Error>>(
     }
 }
 
-fn push(path: &mut Vec<u8>, name: &OsStr) {
-    if !path.is_empty() {
+/// Adds a component to a path; says how long that was before.
+fn push(path: &mut Vec<u8>, name: &OsStr) -> usize {
+    let length = path.len();
+    if length > 0 {
         path.push(b'/');
     }
     path.extend_from_slice(name.as_bytes());
+    length
 }
 
 /// A position in a tree.
@@ -138,8 +140,6 @@ struct Walk {
     above: Vec<Above>,
     /// The name of the directory one is in.
     name: OsString,
-    /// Whether names are taken in their order, and not in the directory's.
-    sorted: bool,
 }
 
 struct Above {
@@ -150,26 +150,24 @@ struct Above {
 
 impl Walk {
     fn enter(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Self> {
-        Ok(Self { here: open(parent, name)?, pending: None, above: Vec::new(), name: name.to_owned(), sorted: false })
+        Ok(Self { here: open(parent, name)?, pending: None, above: Vec::new(), name: name.to_owned() })
     }
 
-    /// The next subdirectory of this directory. On the first call the directory is read, and `each` sees every name that
-    /// is not a directory's.
-    fn next_subdirectory<E: From<io::Error>>(
+    /// The next subdirectory of this directory, by name. On the first call the directory is read, and `each` sees every
+    /// name that is not a directory's, in order.
+    fn next_subdirectory(
         &mut self,
-        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> Result<(), E>,
-    ) -> Result<Option<OsString>, E> {
+        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> io::Result<()>,
+    ) -> io::Result<Option<OsString>> {
         if self.pending.is_none() {
             let mut names = fs::list(&self.here)?;
-            if self.sorted {
-                names.sort_unstable();
-            }
+            // The last one is taken first.
+            names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
             let (dirs, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, is_dir)| *is_dir);
-            for (name, _) in others {
-                each(self.here.as_fd(), &name)?;
+            for (name, _) in others.iter().rev() {
+                each(self.here.as_fd(), name)?;
             }
-            // Taken from the end.
-            self.pending = Some(dirs.into_iter().rev().map(|(name, _)| name).collect());
+            self.pending = Some(dirs.into_iter().map(|(name, _)| name).collect());
         }
         Ok(self.pending.as_mut().and_then(Vec::pop))
     }

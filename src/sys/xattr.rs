@@ -26,6 +26,21 @@ pub fn remove(fd: impl AsFd, name: &OsStr) -> io::Result<()> {
     }
 }
 
+/// The names of the attributes that there are (flistxattr(2)); none where the file system has no attributes.
+///
+/// # Errors
+/// `ERANGE` if one was added meanwhile; flistxattr(2)'s.
+pub fn list(fd: impl AsFd) -> io::Result<Vec<OsString>> {
+    let length = match rustix::fs::flistxattr_query(&fd) {
+        Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),
+        length => length?,
+    };
+    let mut names = vec![0; length];
+    let length = rustix::fs::flistxattr(&fd, names.as_mut_slice())?;
+    let each = names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    Ok(each.map(|name| OsStr::from_bytes(name).to_owned()).collect())
+}
+
 /// The value of an attribute (fgetxattr(2)).
 ///
 /// # Errors
@@ -36,19 +51,4 @@ pub fn get(fd: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
     let length = rustix::fs::fgetxattr(fd, name, value.as_mut_slice())?;
     value.truncate(length);
     Ok(value)
-}
-
-/// The names of all attributes (flistxattr(2)); none where the file system has no attributes.
-///
-/// # Errors
-/// flistxattr(2)'s.
-pub fn list(fd: impl AsFd) -> io::Result<Vec<OsString>> {
-    let length = match rustix::fs::flistxattr_query(&fd) {
-        Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        length => length?,
-    };
-    let mut names = vec![0; length];
-    let length = rustix::fs::flistxattr(&fd, names.as_mut_slice())?;
-    let names = names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty());
-    Ok(names.map(|name| OsStr::from_bytes(name).to_owned()).collect())
 }
