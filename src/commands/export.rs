@@ -88,8 +88,8 @@ impl Exporting<'_> {
             bar.finish();
             Ok::<_, pack::Error>(packed)
         })?;
-        if packed.sockets_skipped > 0 {
-            context.ui.step(&format!("left out {} sockets", packed.sockets_skipped));
+        if packed.left_out > 0 {
+            context.ui.step(&format!("left out {} sockets and device nodes", packed.left_out));
         }
         // The other process has left the common offset at the end.
         file.rewind().map_err(Error::new)?;

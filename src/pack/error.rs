@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// The tree could not be walked.
     #[error("cannot read the layer's tree")]
-    Walk(#[from] io::Error),
+    Walk(#[source] io::Error),
     /// Something in the tree could not be read.
     #[error("cannot {what} `{name}`")]
     Read {

@@ -1,8 +1,7 @@
 //! The tree of a layer becomes a tar stream.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -25,16 +24,18 @@ use crate::sys::tree::{self, Visited};
 /// [`Error`]; what was written by then is no layer.
 pub fn layer(
     root: BorrowedFd<'_>,
-    out: impl std::io::Write + Send,
+    out: impl io::Write + Send,
     compression: Compression,
     threads: NonZeroUsize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Packed, Error> {
     stream::run(out, compression, threads, |out| {
-        let mut archive = Archive { out, linked: HashMap::new(), entries: 0, sockets: 0, progress };
-        tree::visit(root, |found| archive.add(found))?;
+        let mut archive = Archive { out, linked: HashMap::new(), entries: 0, left_out: 0, progress };
+        // Its own error goes through the walk as the cause of one of the kernel's kind.
+        let walked = tree::visit(root, &mut |found| archive.add(found).map_err(io::Error::other));
+        walked.map_err(|error| error.downcast().unwrap_or_else(Error::Walk))?;
         archive.out.write_all(&[0; 2 * BLOCK]).map_err(Error::Write)?;
-        Ok((archive.entries, archive.sockets))
+        Ok((archive.entries, archive.left_out))
     })
 }
 
@@ -44,66 +45,54 @@ struct Archive<'a> {
     /// Files with several names that have been written, by device and inode: their first names.
     linked: HashMap<(u64, u64), Vec<u8>>,
     entries: u64,
-    sockets: u64,
+    left_out: u64,
     progress: &'a mut dyn FnMut(u64),
 }
 
 impl Archive<'_> {
     fn add(&mut self, found: &Visited<'_>) -> Result<(), Error> {
-        let Visited { at, name, path, ref status } = *found;
-        if status.kind == Kind::CharDevice(0, 0) {
-            return self.mark(path, WHITEOUT, name);
+        let Visited { path, at, name, ref status } = *found;
+        if status.kind == Kind::Whiteout {
+            return self.mark(path);
         }
-        if name.as_bytes().starts_with(WHITEOUT) {
+        if path.rsplit(|&byte| byte == b'/').next().is_some_and(|base| base.starts_with(WHITEOUT)) {
             return Err(Error::Reserved(shown(path)));
         }
         if let Some(first) = self.linked.get(&status.identity) {
             let link = first.clone();
             return self.member(&Member { kind: EntryType::Link, link: &link, ..member(path, status) });
         }
-        match status.kind {
-            Kind::Directory => {
-                let path = if path.is_empty() { b"." } else { path };
-                return self.directory(at, &[path, b"/"].concat(), status);
-            }
-            Kind::File => {
-                if !self.file(found)? {
-                    return Ok(());
-                }
-            }
+        let is_written = match status.kind {
+            Kind::Directory => return self.directory(at, path, status),
+            Kind::File => self.file(found)?,
             Kind::Symlink => {
                 let link = fs::read_link(at, name).map_err(Error::read("read the symbolic link", path))?;
-                self.member(&Member {
-                    kind: EntryType::Symlink,
-                    link: link.as_bytes(),
-                    mode: 0o777,
-                    ..member(path, status)
-                })?;
+                let link = link.as_bytes();
+                self.member(&Member { kind: EntryType::Symlink, link, mode: 0o777, ..member(path, status) })?;
+                true
             }
-            Kind::Fifo => self.member(&Member { kind: EntryType::Fifo, ..member(path, status) })?,
-            Kind::CharDevice(major, minor) => {
-                self.member(&Member { kind: EntryType::Char, device: (major, minor), ..member(path, status) })?;
+            Kind::Fifo => {
+                self.member(&Member { kind: EntryType::Fifo, ..member(path, status) })?;
+                true
             }
-            Kind::BlockDevice(major, minor) => {
-                self.member(&Member { kind: EntryType::Block, device: (major, minor), ..member(path, status) })?;
+            Kind::Whiteout | Kind::Other => {
+                self.left_out += 1;
+                false
             }
-            Kind::Socket => {
-                self.sockets += 1;
-                return Ok(());
-            }
-        }
-        if status.links > 1 {
+        };
+        if is_written && status.links > 1 {
             self.linked.insert(status.identity, path.to_vec());
         }
         Ok(())
     }
 
-    fn directory(&mut self, dir: BorrowedFd<'_>, name: &[u8], status: &Status) -> Result<(), Error> {
-        let Attributes { kept, opaque, .. } = marks::read(dir, name)?;
+    fn directory(&mut self, dir: BorrowedFd<'_>, path: &[u8], status: &Status) -> Result<(), Error> {
+        let Attributes { kept, opaque, .. } = marks::read(dir, path)?;
+        let inside = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
+        let name: &[u8] = if path.is_empty() { b"./" } else { &inside };
         self.member(&Member { kind: EntryType::Directory, xattrs: &kept, ..member(name, status) })?;
         if opaque {
-            let path = [name.strip_prefix(b"./").unwrap_or(name), OPAQUE].concat();
-            self.member(&Member::mark(&path))?;
+            self.member(&Member::mark(&[&inside, OPAQUE].concat()))?;
         }
         Ok(())
     }
@@ -114,7 +103,7 @@ impl Archive<'_> {
         let mut file = fs::open_file(found.at, found.name).map_err(Error::read("open", path))?;
         let Attributes { kept, whiteout, .. } = marks::read(&file, path)?;
         if whiteout {
-            self.mark(path, WHITEOUT, found.name)?;
+            self.mark(path)?;
             return Ok(false);
         }
         let size = found.status.size;
@@ -133,9 +122,9 @@ impl Archive<'_> {
     }
 
     /// Writes the mark of a removed file: its name with a prefix.
-    fn mark(&mut self, path: &[u8], prefix: &[u8], name: &OsStr) -> Result<(), Error> {
-        let dir = &path[..path.len() - name.len()];
-        self.member(&Member::mark(&[dir, prefix, name.as_bytes()].concat()))
+    fn mark(&mut self, path: &[u8]) -> Result<(), Error> {
+        let base = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        self.member(&Member::mark(&[&path[..base], WHITEOUT, &path[base..]].concat()))
     }
 
     fn member(&mut self, member: &Member<'_>) -> Result<(), Error> {

@@ -26,8 +26,6 @@ pub(super) struct Member<'a> {
     /// Seconds and nanoseconds.
     pub(super) modified: (i64, u32),
     pub(super) size: u64,
-    /// Major and minor number.
-    pub(super) device: (u32, u32),
     pub(super) xattrs: &'a [(Vec<u8>, Vec<u8>)],
 }
 
@@ -43,7 +41,6 @@ impl Member<'_> {
             gid: 0,
             modified: (0, 0),
             size: 0,
-            device: (0, 0),
             xattrs: &[],
         }
     }
@@ -100,10 +97,6 @@ impl Member<'_> {
         header.set_gid(if self.gid > ID { 0 } else { self.gid.into() });
         header.set_size(if self.size > SIZE { 0 } else { self.size });
         header.set_mtime(self.whole_seconds().unwrap_or(0));
-        if let Some(fields) = header.as_ustar_mut() {
-            fields.set_device_major(self.device.0);
-            fields.set_device_minor(self.device.1);
-        }
         let fields = header.as_old_mut();
         fill(&mut fields.name, self.name);
         fill(&mut fields.linkname, self.link);

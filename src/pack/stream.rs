@@ -30,8 +30,8 @@ pub struct Packed {
     pub size: u64,
     /// Members of the archive; none where it was only compressed anew.
     pub entries: u64,
-    /// Sockets, which no archive can hold and which mean nothing without their process.
-    pub sockets_skipped: u64,
+    /// Sockets and devices, which are left out: boxes have a `/dev` of their own, and a socket is nothing without its process.
+    pub left_out: u64,
 }
 
 /// The producing end.
@@ -60,8 +60,8 @@ pub(super) fn run(
         // Where sealing fails, the producer only finds that nobody takes its pieces any more.
         let (diff_id, blob, size) =
             sealing.join().unwrap_or_else(|panic| resume_unwind(panic)).map_err(Error::Write)?;
-        let (entries, sockets_skipped) = produced?;
-        Ok(Packed { blob, diff_id, size, entries, sockets_skipped })
+        let (entries, left_out) = produced?;
+        Ok(Packed { blob, diff_id, size, entries, left_out })
     })
 }
 

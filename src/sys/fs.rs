@@ -16,31 +16,12 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, SeekFr
 /// somewhere on the machine while a `..` was resolved.
 const RENAME_RACES: u32 = 1000;
 
-/// What kind of file something is (inode(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A named pipe.
-    Fifo,
-    /// A character device: major and minor number. 0:0 is an overlay's whiteout.
-    CharDevice(u32, u32),
-    /// A block device: major and minor number.
-    BlockDevice(u32, u32),
-    /// A socket.
-    Socket,
-}
-
 /// What a name refers to, as far as anybody here asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// The device and inode numbers, which identify a file for as long as it is there.
     pub identity: (u64, u64),
-    /// What kind of file it is.
+    /// What it is.
     pub kind: Kind,
     /// Whether it is a directory.
     pub is_dir: bool,
@@ -62,18 +43,33 @@ pub struct Status {
     pub allocated: u64,
 }
 
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A character device 0:0, which is an overlay's whiteout.
+    Whiteout,
+    /// Another device, or a socket.
+    Other,
+}
+
 impl Status {
     #[allow(clippy::useless_conversion, reason = "the kernel's link count is 32 bits wide on some architectures")]
     fn new(stat: &Stat) -> Self {
-        let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
         let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::Symlink,
             FileType::Fifo => Kind::Fifo,
-            FileType::CharacterDevice => Kind::CharDevice(major, minor),
-            FileType::BlockDevice => Kind::BlockDevice(major, minor),
-            FileType::Socket => Kind::Socket,
-            FileType::RegularFile | FileType::Unknown => Kind::File,
+            FileType::CharacterDevice if stat.st_rdev == 0 => Kind::Whiteout,
+            _ => Kind::Other,
         };
         Self {
             identity: (stat.st_dev, stat.st_ino),
@@ -148,8 +144,7 @@ pub fn create_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<Fil
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
 }
 
-/// Opens a regular file for reading. A pipe that has taken its place does not make the caller wait, nor does a symbolic
-/// link lead elsewhere.
+/// Opens a regular file for reading, not through a symbolic link and without waiting for anybody.
 ///
 /// # Errors
 /// `ELOOP` for a symbolic link; open(2)'s.

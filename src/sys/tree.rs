@@ -1,4 +1,4 @@
-//! Whole trees, by descriptors: removing one, measuring one, visiting all that is in one.
+//! Whole trees, by descriptors: removing one, measuring one.
 //!
 //! One directory is open at a time, whatever the depth: the way back up is `..`, and the identity of what that opens is
 //! checked, so that a directory moved meanwhile cannot lead the walk elsewhere.
@@ -95,26 +95,23 @@ pub struct Visited<'a> {
 ///
 /// # Errors
 /// The visitor's; `EXDEV` at a mount point beneath; stat(2)'s, openat2(2)'s.
-pub fn visit<E: From<io::Error>>(
-    root: BorrowedFd<'_>,
-    mut each: impl FnMut(&Visited<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn visit(root: BorrowedFd<'_>, each: &mut dyn FnMut(&Visited<'_>) -> io::Result<()>) -> io::Result<()> {
     let mut walk = Walk::enter(root, OsStr::new("."))?;
     let mut path = Vec::new();
-    let mut call = |path: &[u8], at: BorrowedFd<'_>, name: &OsStr| {
-        each(&Visited { path, at, name, status: fs::status_at(at, name)? })
+    let enter = |at: BorrowedFd<'_>, path: &[u8], each: &mut dyn FnMut(&Visited<'_>) -> io::Result<()>| {
+        each(&Visited { path, at, name: OsStr::new("."), status: fs::status(at)? })
     };
-    call(&path, walk.here.as_fd(), OsStr::new("."))?;
+    enter(walk.here.as_fd(), &path, each)?;
     loop {
         while let Some(dir) = walk.next_subdirectory(|at, name| {
             let length = push(&mut path, name);
-            let visited = call(&path, at, name);
+            let visited = each(&Visited { path: &path, at, name, status: fs::status_at(at, name)? });
             path.truncate(length);
             visited
         })? {
             push(&mut path, &dir);
             walk.descend(dir)?;
-            call(&path, walk.here.as_fd(), OsStr::new("."))?;
+            enter(walk.here.as_fd(), &path, each)?;
         }
         if walk.ascend()?.is_none() {
             return Ok(());
@@ -158,10 +155,10 @@ impl Walk {
 
     /// The next subdirectory of this directory, by name. On the first call the directory is read, and `each` sees every
     /// name that is not a directory's, in order.
-    fn next_subdirectory<E: From<io::Error>>(
+    fn next_subdirectory(
         &mut self,
-        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> Result<(), E>,
-    ) -> Result<Option<OsString>, E> {
+        mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> io::Result<()>,
+    ) -> io::Result<Option<OsString>> {
         if self.pending.is_none() {
             let mut names = fs::list(&self.here)?;
             // The last one is taken first.

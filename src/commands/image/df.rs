@@ -185,14 +185,14 @@ fn tree(path: &std::path::Path) -> io::Result<Tree> {
         root => root?,
     };
     let (mut plain, mut linked) = (0, HashMap::new());
-    tree::visit(root.as_fd(), |visited| {
+    tree::visit(root.as_fd(), &mut |visited| {
         let status = &visited.status;
         if status.is_dir || status.links < 2 {
             plain += status.allocated;
         } else {
             linked.insert(status.identity, status.allocated);
         }
-        Ok::<_, io::Error>(())
+        Ok(())
     })?;
     Ok(Tree { plain, linked: linked.into_iter().collect() })
 }

@@ -25,7 +25,7 @@ pub(in crate::unpack) fn scan(root: BorrowedFd<'_>, known: &Known) -> Result<Ind
     let mut index = Index::default();
     let mut buffer = Vec::new();
     let mut path = Vec::new();
-    let scanned: io::Result<()> = tree::visit(root, |visited| {
+    let scanned = tree::visit(root, &mut |visited| {
         path.clear();
         path.extend_from_slice(visited.path);
         let (content, attributes) = match known.get(&visited.status.identity) {
@@ -46,8 +46,8 @@ fn entry<'a>(visited: &Visited<'a>, content: u128, attributes: u64) -> Entry<'a>
         fs::Kind::Directory => Kind::Directory,
         fs::Kind::Symlink => Kind::Symlink,
         fs::Kind::Fifo => Kind::Fifo,
-        fs::Kind::CharDevice(0, 0) => Kind::Whiteout,
-        fs::Kind::CharDevice(..) | fs::Kind::BlockDevice(..) | fs::Kind::Socket => Kind::Other,
+        fs::Kind::Whiteout => Kind::Whiteout,
+        fs::Kind::Other => Kind::Other,
     };
     // Of a directory, it is the file system's own affair.
     let size = if matches!(kind, Kind::File | Kind::Symlink) { status.size } else { 0 };
@@ -64,7 +64,7 @@ fn hashes(visited: &Visited<'_>, buffer: &mut Vec<u8>) -> io::Result<(u128, u64)
         }
         fs::Kind::Directory => Ok((0, attributes(visited.at)?)),
         fs::Kind::Symlink => Ok((xxh3_128(fs::read_link(visited.at, visited.name)?.as_bytes()), 0)),
-        fs::Kind::Fifo | fs::Kind::CharDevice(..) | fs::Kind::BlockDevice(..) | fs::Kind::Socket => Ok((0, 0)),
+        fs::Kind::Fifo | fs::Kind::Whiteout | fs::Kind::Other => Ok((0, 0)),
     }
 }
 

@@ -109,7 +109,7 @@ fn sockets_stay_behind() {
     let place = tree("touch f");
     let _socket = std::os::unix::net::UnixListener::bind(place.root().join("socket")).unwrap();
     let (packed, plain) = pack(&place.root(), Compression::Plain, 1).unwrap();
-    assert_eq!((packed.entries, packed.sockets_skipped), (2, 1));
+    assert_eq!((packed.entries, packed.left_out), (2, 1));
     assert_eq!(described(&*plain).len(), 2);
 }
 
