@@ -25,8 +25,7 @@ pub(super) fn run(args: &Complete, host: &Host, ui: &Ui) -> Result {
     }
     if found.images {
         let names = image::names(&host.dirs.data).into_iter().filter(|name| name.starts_with(&*begun));
-        names.for_each(|name| text += &format!("{name}	
-"));
+        names.for_each(|name| text += &format!("{name}\t\n"));
     }
     // Who has begun the name of a box that is there means that box.
     if found.recipes && text.is_empty() {
