@@ -1,42 +1,35 @@
 //! The whole `--help` tree, so that every change to what the user types shows in review.
 
-use crate::support::{TestEnvironment, golden};
+use std::collections::BTreeSet;
+use std::fs;
 
-const COMMANDS: [&str; 22] = [
-    "enter",
-    "run",
-    "create",
-    "list",
-    "stop",
-    "rm",
-    "image",
-    "image list",
-    "image inspect",
-    "image rm",
-    "image tag",
-    "image save",
-    "image verify",
-    "image prune",
-    "image df",
-    "gc",
-    "search",
-    "recipe",
-    "recipe show",
-    "recipe check",
-    "doctor",
-    "completions",
-];
+use clap::{Command, CommandFactory as _};
+use envbox::cli::Cli;
+
+use crate::support::{TestEnvironment, golden, source_dir};
+
+/// Every command that is shown, as its words: `[image, list]`. Those of a command come after it.
+fn commands() -> Vec<Vec<String>> {
+    fn walk(command: &Command, words: &[String], found: &mut Vec<Vec<String>>) {
+        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let words: Vec<String> = words.iter().cloned().chain([command.get_name().to_owned()]).collect();
+            found.push(words.clone());
+            walk(command, &words, found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Cli::command(), &[], &mut found);
+    found
+}
 
 #[test]
 fn help_of_every_command() {
     let env = TestEnvironment::new();
-    let help = |args: &[&str]| format!("$ envbox {}\n{}\n", args.join(" "), env.envbox(args).succeeds().stdout);
+    let help = |words: &[&str]| format!("$ envbox {}\n{}\n", words.join(" "), env.envbox(words).succeeds().stdout);
     let mut text = help(&["--help"]) + &help(&["-h"]);
-    for command in COMMANDS {
-        let words: Vec<&str> = command.split(' ').collect();
-        let last = words.last().unwrap();
-        assert!(text.contains(&format!("\n  {last} ")), "`{command}` is not in the list of commands");
-        text += &help(&[&words[..], &["--help"]].concat());
+    for words in commands() {
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+        text += &help(&words);
     }
     golden("tests/it/help.txt", &text);
 }
@@ -45,11 +38,13 @@ fn help_of_every_command() {
 fn manual_pages() {
     let env = TestEnvironment::new();
     env.envbox(["manual", "."]).dir(env.path("home")).succeeds();
-    for page in
-        COMMANDS.iter().map(|command| format!("envbox-{}.1", command.replace(' ', "-"))).chain(["envbox.1".into()])
-    {
-        let text = std::fs::read_to_string(env.path("home").join(&page)).unwrap();
+    let page = |words: &Vec<String>| format!("envbox-{}.1", words.join("-"));
+    let pages: BTreeSet<String> = commands().iter().map(page).chain(["envbox.1".to_owned()]).collect();
+    for page in &pages {
+        let text = fs::read_to_string(env.path("home").join(page)).unwrap();
         golden(&format!("man/{page}"), &text);
     }
-    assert_eq!(std::fs::read_dir(env.path("home")).unwrap().count(), COMMANDS.len() + 1, "a page nobody compares");
+    let names = |dir| fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names(env.path("home")).collect::<BTreeSet<_>>(), pages, "what is written");
+    assert_eq!(names(source_dir().join("man")).collect::<BTreeSet<_>>(), pages, "what is kept");
 }
