@@ -32,7 +32,7 @@ pub enum Fault {
     Roots(#[source] reqwest::Error),
     /// A certificate that this machine's settings name is none.
     #[error("a certificate for this server cannot be used")]
-    Certificate(#[source] reqwest::Error),
+    Certificate(#[source] Box<dyn StdError + Send + Sync>),
     /// What is to be sent cannot be read.
     #[error("the file to send cannot be read")]
     Read(#[source] io::Error),

@@ -241,9 +241,7 @@ mod tests {
 
     #[test]
     fn the_two_ways_of_asking_for_a_token() {
-        let ask = |login| {
-            Auth::new("x", login).token_request("https://a.example/t?x=1", Some("s"), "r:a:pull r:b:pull", false)
-        };
+        let ask = |login| auth(login).token_request("https://a.example/t?x=1", Some("s"), "r:a:pull r:b:pull", false);
         let get = ask(Some(Login::Password { user: "al".into(), secret: "se:cret".into() })).unwrap();
         assert_eq!(get.url.query(), Some("x=1&service=s&scope=r%3Aa%3Apull&scope=r%3Ab%3Apull"));
         assert_eq!(get.secret.unwrap(), "Basic YWw6c2U6Y3JldA==");

@@ -1,7 +1,6 @@
 //! OCI layouts to fill a registry from.
 
 use std::fs;
-use std::path::Path;
 
 use envbox::image::Digest;
 use envbox::image::oci::{Descriptor, media};
@@ -65,10 +64,6 @@ impl Layout {
     /// skopeo's words for the image of that name.
     pub(crate) fn source(&self, name: &str) -> String {
         format!("oci:{}:{name}", self.dir.path().display())
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
     }
 }
 

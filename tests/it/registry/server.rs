@@ -1,10 +1,12 @@
 //! docker-registry on the loopback, as Debian has it.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use envbox::image::Reference;
 use tempfile::TempDir;
@@ -17,6 +19,8 @@ pub(crate) struct Registry {
     pub(crate) address: String,
     /// `user:password`, for whoever fills it.
     login: Option<&'static str>,
+    /// How much of its log has been looked at.
+    seen: usize,
 }
 
 impl Registry {
@@ -25,17 +29,17 @@ impl Registry {
         Self::start(|_| String::new(), None)
     }
 
-    /// One with these settings (YAML, top-level keys) besides the usual ones; they may name files in its directory.
+    /// One with these settings (YAML, the rest of `http` and further keys) after the usual ones; they may name files in its
+    /// directory.
     pub(crate) fn start(settings: impl FnOnce(&Path) -> String, login: Option<&'static str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
-        let more = settings(dir.path());
-        let tls = if more.contains("tls:") { "" } else { "http:\n  addr: 127.0.0.1:0\n" };
         let root = path("data");
         let config = format!(
             "version: 0.1\nlog:\n  level: info\n  accesslog:\n    disabled: false\nstorage:\n  delete:\n    enabled: true\n  \
-             filesystem:\n    rootdirectory: {}\n{tls}{more}",
-            root.display()
+             filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n{}",
+            root.display(),
+            settings(dir.path())
         );
         fs::write(path("config.yml"), config).unwrap();
         let mut command = Command::new("docker-registry");
@@ -52,7 +56,7 @@ impl Registry {
         let address = address.unwrap_or_else(|| panic!("no registry: {seen:#?}"));
         // Whatever else it says has to go somewhere.
         thread::spawn(move || lines.for_each(drop));
-        Self { process, dir, address, login }
+        Self { process, dir, address, login, seen: 0 }
     }
 
     /// What users call an image here.
@@ -63,7 +67,7 @@ impl Registry {
     /// Copies an image out of a layout (skopeo's words for it: `oci:/path:name`) into the registry.
     pub(crate) fn fill(&self, from: &str, name: &str) {
         let mut command = skopeo(self.dir.path());
-        command.args(["copy", "--all", "--quiet", "--dest-tls-verify=false"]);
+        command.args(["copy", "--all", "--preserve-digests", "--quiet", "--dest-tls-verify=false"]);
         if let Some(login) = self.login {
             command.args(["--dest-creds", login]);
         }
@@ -72,19 +76,43 @@ impl Registry {
     }
 
     /// What was asked of it since the last call: method, path and status of each request.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        let log = self.dir.path().join("access.log");
-        let text = fs::read_to_string(&log).unwrap();
-        let done = self.dir.path().join("access.seen");
-        let before = fs::read_to_string(&done).map_or(0, |text| text.parse().unwrap());
-        fs::write(done, text.len().to_string()).unwrap();
-        let request = |line: &str| {
-            let mut parts = line.split('"').skip(1);
-            let (request, rest) = (parts.next()?, parts.next()?);
-            let (method, path) = request.split_once(' ')?;
-            Some(format!("{method} {} {}", path.split(' ').next()?, rest.split_whitespace().next()?))
-        };
-        text[before..].lines().filter_map(request).collect()
+    pub(crate) fn asked(&mut self) -> Vec<String> {
+        self.log().into_iter().map(|entry| entry.asked).collect()
+    }
+
+    /// The same with what was sent for it. A request of its own goes last, so that all before it are in the log.
+    pub(crate) fn log(&mut self) -> Vec<Entry> {
+        let marker = format!("/marker-{}", self.seen);
+        write!(TcpStream::connect(&self.address).unwrap(), "GET {marker} HTTP/1.0\r\n\r\n").unwrap();
+        loop {
+            let text = fs::read_to_string(self.dir.path().join("access.log")).unwrap();
+            let entries: Vec<Entry> = text[self.seen..].lines().filter_map(Entry::parse).collect();
+            if text.ends_with('\n') && entries.iter().any(|entry| entry.asked.contains(&marker)) {
+                self.seen = text.len();
+                return entries.into_iter().filter(|entry| !entry.asked.contains("/marker-")).collect();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A line of the access log.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Method, path and status.
+    pub(crate) asked: String,
+    /// Bytes of the answer.
+    pub(crate) sent: u64,
+}
+
+impl Entry {
+    fn parse(line: &str) -> Option<Self> {
+        let mut parts = line.split('"').skip(1);
+        let (request, rest) = (parts.next()?, parts.next()?);
+        let (method, path) = request.split_once(' ')?;
+        let mut rest = rest.split_whitespace();
+        let asked = format!("{method} {} {}", path.split(' ').next()?, rest.next()?);
+        Some(Self { asked, sent: rest.next()?.parse().ok()? })
     }
 }
 

@@ -75,6 +75,8 @@ requirements! {
     fish: || works("fish", &["--version"]);
     /// docker-registry.
     docker_registry: || works("docker-registry", &["--version"]);
+    /// openssl.
+    openssl: || works("openssl", &["version"]);
     /// skopeo.
     skopeo: || works("skopeo", &["--version"]);
     /// tmux.
