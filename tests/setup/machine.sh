@@ -5,8 +5,9 @@
 #   uidmap: newuidmap, newgidmap · fuse-overlayfs: the other overlay · tmux: full-screen programs
 #   zsh, fish: their completions · util-linux: setsid, setpriv, unshare · shellcheck: the scripts
 #   build-essential: the C of compression libraries · git: what belongs to the source tree
+#   docker-registry, skopeo: a registry, and what fills it · openssl: its keys
 PACKAGES=(newuidmap:uidmap fuse-overlayfs:fuse-overlayfs tmux:tmux zsh:zsh fish:fish setsid:util-linux
-    shellcheck:shellcheck cc:build-essential git:git)
+    shellcheck:shellcheck cc:build-essential git:git docker-registry:docker-registry skopeo:skopeo openssl:openssl)
 
 install_packages() {
     local entry missing=()

@@ -63,7 +63,7 @@ pub(super) async fn read_reply(session: &Session, mut response: Response, larges
     let mut body: Vec<u8> = Vec::new();
     loop {
         let received = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let cut = |error| Fault::Cut { received, source: Some(error) };
+        let cut = |error: reqwest::Error| Fault::Cut { received, source: Some(error.without_url()) };
         let chunk = match session.patiently(response.chunk()).await.and_then(|chunk| chunk.map_err(cut)) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,

@@ -80,6 +80,8 @@ pub enum Fault {
 impl Fault {
     /// What happened to a request before there was an answer.
     pub(super) fn of_request(error: reqwest::Error) -> Self {
+        // The address may be one that opens doors, where a redirect led.
+        let error = error.without_url();
         if error.is_dns() {
             Self::Dns(error)
         } else if has_cause::<rustls::Error>(&error) {

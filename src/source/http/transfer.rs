@@ -145,7 +145,10 @@ impl Download<'_> {
         self.validator = validator(response.headers());
         loop {
             let chunk = self.session.patiently(response.chunk()).await?;
-            let chunk = chunk.map_err(|error| Fault::Cut { received: sink.size(), source: Some(error) })?;
+            let chunk = chunk.map_err(|error: reqwest::Error| Fault::Cut {
+                received: sink.size(),
+                source: Some(error.without_url()),
+            })?;
             let Some(chunk) = chunk else { break };
             let passed = usize::try_from(known).unwrap_or(usize::MAX).min(chunk.len());
             known -= u64::try_from(passed).unwrap_or(0);

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use envbox::image::oci::{Descriptor, ParseError, media};
-use envbox::image::{Digest, Reference};
+use envbox::image::{Digest, Published, Reference};
 use envbox::source::oci::{Fault, Login};
-use envbox::source::{Error, http};
+use envbox::source::{Error, Silent, http};
 use serde_json::{Value, json};
 
 use super::{cache, fault, pull, registries};
@@ -309,4 +309,71 @@ fn https_is_not_given_up_for_a_host_that_is_not_this_one() {
     let unreachable = fault(pull(&registries, &"192.0.2.1:5000/x".parse().unwrap(), &blobs));
     let Fault::Http { url, .. } = unreachable else { panic!("{unreachable:?}") };
     assert!(url.starts_with("https://192.0.2.1:5000/"), "{url}");
+}
+
+/// A registry that takes uploads as `handler` says; `None` is what an honest one says.
+fn upload(handler: impl Fn(&Asked, &str) -> Option<Answer> + Send + Sync + 'static) -> (Result<Digest, Error>, Server) {
+    let server = Server::start(move |asked| {
+        let here = format!("http://{}", asked.header("host").unwrap());
+        if let Some(answer) = handler(asked, &here) {
+            return answer;
+        }
+        match (&*asked.method, asked.path.contains("/uploads/")) {
+            ("GET", _) => Answer::Status(200, vec![]),
+            ("HEAD", _) => Answer::Status(404, vec![]),
+            ("POST", _) => Answer::Status(202, vec![format!("Location: {here}/v2/x/blobs/uploads/1?state=a")]),
+            ("PATCH", _) => Answer::Status(202, vec!["Location: /v2/x/blobs/uploads/1?state=b".to_owned()]),
+            _ => Answer::Status(201, vec![]),
+        }
+    });
+    let image = Image::new();
+    let path = tempfile::NamedTempFile::new().unwrap();
+    let content = vec![b'x'; 20_000_000];
+    std::fs::write(path.path(), &content).unwrap();
+    let blob = (descriptor(media::LAYER, &content), std::fs::File::open(path.path()).unwrap());
+    let published =
+        Published { manifest: image.manifest, media_type: media::MANIFEST.to_owned(), config: image.config };
+    let repository = registries().open(&reference(&server)).unwrap();
+    (repository.push(&published, [blob], None, &Silent), server)
+}
+
+#[test]
+fn an_upload_in_pieces_where_it_is_not_taken_whole() {
+    let pieces: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = pieces.clone();
+    let (result, _server) = upload(move |asked, _| {
+        if asked.method == "PATCH" {
+            let length = asked.header("content-length").unwrap();
+            seen.lock().unwrap().push(format!("{} of {length}", asked.header("content-range").unwrap()));
+        }
+        let whole = asked.method == "PUT" && asked.body.len() > 1_000_000;
+        assert!(asked.method != "PUT" || !asked.path.contains("uploads") || asked.path.contains("&digest=sha256%3A"));
+        whole.then(|| Answer::Status(413, vec![]))
+    });
+    result.unwrap();
+    assert_eq!(*pieces.lock().unwrap(), ["0-16777215 of 16777216", "16777216-19999999 of 3222784"]);
+}
+
+#[test]
+fn an_upload_is_tried_again_but_not_for_ever() {
+    let busy = |asked: &Asked| asked.method == "PUT" && asked.path.contains("/uploads/1");
+    let (result, server) =
+        upload(move |asked, _| (busy(asked) && asked.before == 0).then(|| Answer::Status(503, vec![])));
+    result.unwrap();
+    assert!(server.count("/v2/x/blobs/uploads/") >= 3, "two for the layer, one for the config");
+    let (result, server) = upload(move |asked, _| busy(asked).then(|| Answer::Status(503, vec![])));
+    assert!(matches!(fault(result), Fault::Answer { status: 503, .. }));
+    assert_eq!(server.count("/v2/x/blobs/uploads/"), 5);
+}
+
+#[test]
+fn an_upload_that_is_sent_nowhere() {
+    let begun = |location: Option<&'static str>| {
+        let headers = location.map(|to| format!("Location: {to}")).into_iter().collect::<Vec<_>>();
+        upload(move |asked, _| (asked.method == "POST").then(|| Answer::Status(202, headers.clone()))).0
+    };
+    for location in [None, Some("http://["), Some("file:///etc/passwd")] {
+        let refused = fault(begun(location));
+        assert!(matches!(refused, Fault::Protocol { .. }), "{location:?}: {refused:?}");
+    }
 }
