@@ -22,6 +22,7 @@ mod overlay;
 mod pack;
 mod readme;
 mod recipes;
+mod registry;
 mod session;
 mod source;
 mod store;

@@ -243,7 +243,7 @@ fn no_mirror_of_anybodys() {
                 .match_indices("://")
                 .map(|(at, _)| line[at + 3..].split(['/', '"', '`', ' ', ')']).next().unwrap());
             let known = |host: &str| {
-                ["debian.org", "example.org", "example", "test", "kernel.org", "no-color.org"]
+                ["debian.org", "example.org", "example", "test", "kernel.org", "no-color.org", "docker.io"]
                     .iter()
                     .any(|known| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
             };

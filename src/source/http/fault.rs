@@ -30,6 +30,12 @@ pub enum Fault {
     /// There are no certificate authorities on this machine, so that nothing can be trusted.
     #[error("no certificate authorities were found on this machine")]
     Roots(#[source] reqwest::Error),
+    /// A certificate that this machine's settings name is none.
+    #[error("a certificate for this server cannot be used")]
+    Certificate(#[source] Box<dyn StdError + Send + Sync>),
+    /// What is to be sent cannot be read.
+    #[error("the file to send cannot be read")]
+    Read(#[source] io::Error),
     /// The server answered with an error.
     #[error("the server answered {status}")]
     Status {
@@ -74,6 +80,8 @@ pub enum Fault {
 impl Fault {
     /// What happened to a request before there was an answer.
     pub(super) fn of_request(error: reqwest::Error) -> Self {
+        // The address may be one that opens doors, where a redirect led.
+        let error = error.without_url();
         if error.is_dns() {
             Self::Dns(error)
         } else if has_cause::<rustls::Error>(&error) {

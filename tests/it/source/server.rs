@@ -11,11 +11,21 @@ use std::time::Duration;
 /// A request that has come in.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    pub(crate) method: String,
     pub(crate) path: String,
+    /// Names in lower case, and values.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
     /// The first byte of a `Range`.
     pub(crate) from: Option<usize>,
     /// How often this path was asked for before.
     pub(crate) before: usize,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
+    }
 }
 
 /// What to answer.
@@ -33,6 +43,8 @@ pub(crate) enum Answer {
     Length(Vec<u8>, usize),
     /// Zeros without end.
     Endless,
+    /// A status, headers and a body.
+    Reply(u16, Vec<String>, Vec<u8>),
     /// A status, with headers such as `Retry-After: 1`.
     Status(u16, Vec<String>),
 }
@@ -104,26 +116,27 @@ fn serve(stream: TcpStream, handler: &Handler, counts: &Mutex<HashMap<String, us
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let path = line.split(' ').nth(1).unwrap_or("/").to_owned();
-    let mut from = None;
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_else(|| "/".to_owned()));
+    let mut headers = Vec::new();
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
-        let header = header.trim().to_ascii_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(range) = header.strip_prefix("range: bytes=") {
-            from = range.trim_end_matches('-').parse().ok();
-        }
+        let Some((name, value)) = header.split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| &**value);
+    let from = header("range").and_then(|range| range.strip_prefix("bytes=")?.trim_end_matches('-').parse().ok());
+    let mut body = vec![0; header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    let body = String::from_utf8_lossy(&body).into_owned();
     let before = {
         let mut counts = counts.lock().unwrap();
         let count = counts.entry(path.clone()).or_default();
         *count += 1;
         *count - 1
     };
-    answer(stream, from, handler(&Asked { path, from, before }))
+    answer(stream, from, handler(&Asked { method, path, headers, body, from, before }))
 }
 
 fn answer(mut to: TcpStream, from: Option<usize>, answer: Answer) -> std::io::Result<()> {
@@ -145,6 +158,11 @@ fn answer(mut to: TcpStream, from: Option<usize>, answer: Answer) -> std::io::Re
             loop {
                 to.write_all(&[0; 65536])?;
             }
+        }
+        Answer::Reply(status, mut headers, body) => {
+            headers.push(format!("Content-Length: {}", body.len()));
+            head(&mut to, status, &headers)?;
+            to.write_all(&body)
         }
         Answer::Status(status, mut headers) => {
             headers.push("Content-Length: 0".to_owned());

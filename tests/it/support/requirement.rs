@@ -81,6 +81,10 @@ requirements! {
     podman: || works("podman", &["--version"]);
     /// setfattr.
     setfattr: || works("setfattr", &["--version"]);
+    /// docker-registry.
+    docker_registry: || works("docker-registry", &["--version"]);
+    /// openssl.
+    openssl: || works("openssl", &["version"]);
     /// tmux.
     tmux: || works("tmux", &["-V"]);
 }
