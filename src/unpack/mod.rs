@@ -4,7 +4,9 @@
 //! resolved by the kernel beneath the target's descriptor, and the process can reach nothing else. What an archive may
 //! cost is capped ([`Limits`]), and what two readers of it could understand differently is refused.
 
+mod adopt;
 mod archive;
+mod attributes;
 mod deb;
 mod debs;
 mod dirs;
@@ -12,6 +14,7 @@ pub mod dpkg;
 mod error;
 pub mod index;
 mod member;
+mod merged;
 mod merged_usr;
 mod name;
 mod options;
@@ -26,6 +29,7 @@ mod tar;
 mod whiteout;
 mod writer;
 
+pub use adopt::adopt;
 pub use deb::{Deb, Unpacked};
 pub use debs::debs;
 pub use error::{Cap, Error};
