@@ -21,15 +21,19 @@ use super::stream::Format;
 use super::writer::{Writer, Written};
 use super::{Error, Options, Report, Root, Strip, strip};
 use crate::image::Hasher;
+use crate::sys::confine;
 
 /// What an image begins with.
 pub const MAGIC: [u8; 4] = *b"hsqs";
 
+/// Bytes that the process may allocate. The crate takes the image's word for what its tables expand to; a distribution's take
+/// a hundred bytes a file.
+const MEMORY: u64 = 1 << 30;
 /// Bytes read from the image at once.
 const READ: usize = 128 << 10;
 
 /// Unpacks a squashfs image of version 4. Extended attributes are taken from files; of directories the image's reader
-/// does not know them. `progress` is told now and then how many bytes of files have been written.
+/// does not know them. The process's memory is limited from here on. `progress` is told now and then how many bytes of files have been written.
 ///
 /// # Errors
 /// [`Error`]; the target holds what was unpacked so far.
@@ -40,6 +44,7 @@ pub fn squashfs(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report, Error> {
     let broken = |source| Error::Stream { format: Format::Squashfs, source };
+    confine::limit_memory(MEMORY).map_err(broken)?;
     let input = image.metadata().map_err(broken)?.len();
     let digest = options.hash_input.then(|| digest(&mut image)).transpose().map_err(broken)?;
     let mut squashfs = Squashfs::from_reader(BufReader::with_capacity(READ, image)).map_err(|e| broken(e.into()))?;
