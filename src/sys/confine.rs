@@ -8,6 +8,7 @@ use landlock::{
     RulesetCreatedAttr as _, RulesetStatus,
 };
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
+use rustix::process::{Resource, Rlimit};
 
 /// Makes the directory the root and the working directory of this process, which has a mount namespace of its own and is
 /// root of the user namespace that owns it. The old root is unmounted where pivot_root(2) works; where it does not (the
@@ -52,6 +53,15 @@ pub fn restrict(dir: BorrowedFd<'_>) -> io::Result<bool> {
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(io::Error::other)?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
+}
+
+/// Limits the memory that this process may allocate, in bytes (setrlimit(2), `RLIMIT_DATA`): more is a failed allocation.
+///
+/// # Errors
+/// setrlimit(2)'s.
+pub fn limit_memory(bytes: u64) -> io::Result<()> {
+    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    Ok(rustix::process::setrlimit(Resource::Data, limit)?)
 }
 
 /// Clears the file mode creation mask, so that modes come out as they are given (umask(2)).

@@ -4,7 +4,10 @@
 //! resolved by the kernel beneath the target's descriptor, and the process can reach nothing else. What an archive may
 //! cost is capped ([`Limits`]), and what two readers of it could understand differently is refused.
 
+mod adopt;
 mod archive;
+mod attributes;
+mod body;
 mod deb;
 mod debs;
 mod dirs;
@@ -12,6 +15,7 @@ pub mod dpkg;
 mod error;
 pub mod index;
 mod member;
+mod merged;
 mod merged_usr;
 mod name;
 mod options;
@@ -21,17 +25,20 @@ mod report;
 mod root;
 pub mod share;
 mod sparse;
+mod squashfs;
 mod stream;
 mod strip;
 mod tar;
 mod whiteout;
 mod writer;
 
+pub use adopt::adopt;
 pub use deb::{Deb, Unpacked};
 pub use debs::debs;
 pub use error::{Cap, Error};
 pub use options::{Limits, Options, Owners, Strip, Whiteouts};
 pub use report::{Link, Report};
 pub use root::Root;
+pub use squashfs::{MAGIC as SQUASHFS_MAGIC, squashfs};
 pub use stream::Format;
 pub use tar::tar;

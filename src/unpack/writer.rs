@@ -3,22 +3,22 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 
-use super::archive::Archive;
+use super::body::Body;
 use super::dirs::{Dir, Dirs};
 use super::error::Cap;
-use super::index::{Content, Known, attributes};
+use super::index::{Content, Known};
 use super::member::{Kind, Member, Meta};
 use super::name::{Shown, split};
 use super::report::{Counts, Link};
 use super::sparse::Map;
-use super::whiteout::{Mark, Marks};
-use super::{Error, Limits, Owners, Root, Whiteouts};
+use super::whiteout::{Made, Mark, Marks};
+use super::{Error, Limits, Owners, Root, Whiteouts, attributes, index};
 use crate::sys::fs::{self, Beneath};
 use crate::sys::xattr;
 
@@ -104,7 +104,7 @@ impl<'a> Writer<'a> {
         mut member: Member,
         path: &[u8],
         link: &[u8],
-        archive: &mut Archive<'_, impl BufRead>,
+        body: &mut impl Body,
     ) -> Result<(), Error> {
         if self.whiteouts == Whiteouts::Oci
             && let Some(mark) = Mark::of(path, member.kind).map_err(|what| Error::malformed(path, what))?
@@ -123,7 +123,7 @@ impl<'a> Writer<'a> {
             Kind::Label => Ok(()),
             Kind::Directory => self.directory(path, member.meta),
             _ if path.is_empty() => Err(Error::RootNotDirectory),
-            Kind::File => self.file(path, &member, archive),
+            Kind::File => self.file(path, &member, body),
             Kind::Symlink => self.symlink(path, &member),
             Kind::HardLink => self.hard_link(path, link),
             Kind::Fifo => self.fifo(path, &member.meta),
@@ -155,15 +155,15 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn file(&mut self, path: &[u8], member: &Member, archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+    fn file(&mut self, path: &[u8], member: &Member, body: &mut impl Body) -> Result<(), Error> {
         let (parent, meta) = (self.dirs.parent(split(path).0)?, &member.meta);
         let Some(file) = self.make(&parent, path, |dir, name| fs::create_file(dir, name, meta.mode & 0o777))? else {
             return Ok(());
         };
         let mut content = self.known.is_some().then(Content::default);
         match &member.sparse {
-            None => copy(&file, path, archive, content.as_mut())?,
-            Some(map) => copy_pieces(&file, map, path, archive, content.as_mut())?,
+            None => copy(&file, path, body, content.as_mut())?,
+            Some(map) => copy_pieces(&file, map, path, body, content.as_mut())?,
         }
         if parent.setgid || (meta.uid, meta.gid) != (0, 0) {
             fs::set_owner(&file, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
@@ -175,7 +175,7 @@ impl<'a> Writer<'a> {
         fs::set_modified(&file, meta.modified).map_err(|e| Error::write("set the time of", path, e))?;
         if let (Some(known), Some(content)) = (&mut self.known, content) {
             let failed = |source| Error::write("look at", path, source);
-            let attributes = if meta.xattrs.is_empty() { 0 } else { attributes(&file).map_err(failed)? };
+            let attributes = if meta.xattrs.is_empty() { 0 } else { index::attributes(&file).map_err(failed)? };
             known.insert(fs::status(&file).map_err(failed)?.identity, (content.finish(), attributes));
         }
         Ok(())
@@ -261,7 +261,7 @@ impl<'a> Writer<'a> {
 
     /// Sets what was left for the end. A directory that is gone by then is passed over.
     pub(super) fn finish(mut self) -> Result<Written, Error> {
-        self.marks.make(self.root)?;
+        let marks = self.marks.make(self.root)?;
         let spoken_of: HashSet<&[u8]> = self.deferred.iter().map(|dir| dir.path.as_slice()).collect();
         // The root is there without having been made.
         let mut implied = std::mem::take(&mut self.dirs.implied);
@@ -279,18 +279,16 @@ impl<'a> Writer<'a> {
                 set_dir(&dir, path, &Meta { mode, ..meta.clone() })?;
             }
         }
-        if self.whiteouts == Whiteouts::Literal {
-            implied.clear();
-        }
-        Ok(Written { counts: self.counts, links: self.links, implied, known: self.known })
+        implied.retain(|path| self.whiteouts == Whiteouts::Oci && !path.is_empty());
+        Ok(Written { counts: self.counts, links: self.links, marks, implied, known: self.known })
     }
 }
 
 /// What came of an archive's members.
-#[derive(Debug)]
 pub(super) struct Written {
     pub(super) counts: Counts,
     pub(super) links: Vec<Link>,
+    pub(super) marks: Made,
     pub(super) implied: Vec<Vec<u8>>,
     pub(super) known: Option<Known>,
 }
@@ -332,20 +330,12 @@ fn named_meta(parent: &Dir, path: &[u8], meta: &Meta) -> Result<(), Error> {
     fs::set_modified_at(parent, base(path), meta.modified).map_err(|e| Error::write("set the time of", path, e))
 }
 
-/// What the names of attributes begin with that an overlay, or an emulation of owners, goes by.
-const FORGED: [&[u8]; 4] = [b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers.", b"user.rootlesscontainers"];
-
-/// Takes away the attributes that are not an archive's to set, and says how many those were.
-///
-/// Kept are `user.*` and file capabilities. The overlays' own attributes would forge whiteouts and redirects, and
-/// `user.containers.*` owners; what else there is belongs to the host (labels, `trusted.*`).
+/// Takes away the attributes that are not an archive's to set, or that mean nothing for such a file, and says how many
+/// those were.
 fn drop_xattrs(member: &mut Member) -> u64 {
     let before = member.meta.xattrs.len();
     let may_have = matches!(member.kind, Kind::File | Kind::Directory);
-    member.meta.xattrs.retain(|(name, _)| {
-        let user = name.starts_with(b"user.") && !FORGED.iter().any(|forged| name.starts_with(forged));
-        may_have && (user || name == b"security.capability")
-    });
+    member.meta.xattrs.retain(|(name, _)| may_have && attributes::belongs(name));
     u64::try_from(before - member.meta.xattrs.len()).unwrap_or(0)
 }
 
@@ -357,14 +347,9 @@ fn set_xattrs(fd: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
     Ok(())
 }
 
-fn copy(
-    mut file: &File,
-    path: &[u8],
-    archive: &mut Archive<'_, impl BufRead>,
-    mut content: Option<&mut Content>,
-) -> Result<(), Error> {
+fn copy(mut file: &File, path: &[u8], body: &mut impl Body, mut content: Option<&mut Content>) -> Result<(), Error> {
     loop {
-        let bytes = archive.content()?;
+        let bytes = body.content()?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -373,7 +358,7 @@ fn copy(
             content.update(bytes);
         }
         let count = bytes.len();
-        archive.consume(count);
+        body.consume(count);
     }
 }
 
@@ -381,7 +366,7 @@ fn copy_pieces(
     file: &File,
     map: &Map,
     path: &[u8],
-    archive: &mut Archive<'_, impl BufRead>,
+    body: &mut impl Body,
     mut content: Option<&mut Content>,
 ) -> Result<(), Error> {
     let failed = |source| Error::write("write", path, source);
@@ -393,7 +378,7 @@ fn copy_pieces(
             hashed = offset + left;
         }
         while left > 0 {
-            let bytes = archive.content()?;
+            let bytes = body.content()?;
             let bytes = &bytes[..usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()))];
             if bytes.is_empty() {
                 return Err(Error::malformed(path, "the pieces of a sparse file are not its content"));
@@ -403,7 +388,7 @@ fn copy_pieces(
                 content.update(bytes);
             }
             let count = bytes.len();
-            archive.consume(count);
+            body.consume(count);
             offset += u64::try_from(count).unwrap_or(0);
             left -= u64::try_from(count).unwrap_or(left);
         }

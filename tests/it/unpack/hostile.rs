@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write as _;
 
-use envbox::unpack::{Limits, Options};
+use envbox::unpack::{Limits, Options, Whiteouts};
 use tar::EntryType;
 
 use super::archives::{archive, dir, entry, file, hard_link, pax, raw_pax, symlink, with};
@@ -91,6 +91,11 @@ fn the_root_itself_stays_a_directory() {
         assert_eq!(outcome(&[entry(name, EntryType::Regular, b"", b"")]).is_ok(), slash);
         refused(&[entry(name, EntryType::Symlink, b"../outside", b"")], "the archive's own root is not a directory");
         refused(&[entry(name, EntryType::Link, b"x", b"")], "the archive's own root is not a directory");
+        let layer = Options { whiteouts: Whiteouts::Oci, ..Options::default() };
+        let place = Place::new();
+        let parts = [entry(name, EntryType::Symlink, b"../outside", b""), file("canary", "x")];
+        let error = place.tar(&archive(&parts), &layer).unwrap_err();
+        assert!(error.contains("the archive's own root is not a directory"), "{error}");
     }
 }
 
@@ -119,18 +124,27 @@ fn device_nodes_are_left_out_and_pipes_are_not() {
 
 #[test]
 fn forged_attributes_are_dropped() {
-    let forged: [(&str, &[u8]); 7] = [
+    let forged: [(&str, &[u8]); 10] = [
         ("SCHILY.xattr.user.overlay.opaque", b"y"),
         ("SCHILY.xattr.user.overlay.redirect", b"/etc"),
         ("SCHILY.xattr.trusted.overlay.opaque", b"y"),
+        ("SCHILY.xattr.user.overlay.whiteout", b""),
+        ("SCHILY.xattr.user.fuseoverlayfs.opaque", b"y"),
         ("SCHILY.xattr.user.containers.override_stat", b"0:0:4755"),
+        ("SCHILY.xattr.user.rootlesscontainers", b"x"),
         ("SCHILY.xattr.security.selinux", b"x"),
         ("SCHILY.xattr.system.posix_acl_access", b"x"),
         ("SCHILY.xattr.", b"x"),
     ];
     let place = Place::new();
-    let report = place.tar(&archive(&[pax(&forged), file("f", "x"), pax(&forged), dir("d")]), &Options::default());
-    assert_eq!(report.unwrap().xattrs_dropped, 14);
+    for whiteouts in [Whiteouts::Literal, Whiteouts::Oci] {
+        let parts = [pax(&forged), file("f", "x"), pax(&forged), dir("d")];
+        let report = place.tar(&archive(&parts), &Options { whiteouts, ..Options::default() });
+        assert_eq!(report.unwrap().xattrs_dropped, 20);
+    }
+    let names = vec!["user.overlay.opaque".to_owned(), "user.fuseoverlayfs.opaque".to_owned()];
+    let values: Vec<Option<Vec<u8>>> = place.work(&Work::Attributes { file: "d".into(), names }).unwrap();
+    assert_eq!(values, [None, None]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use envbox::image::Digest;
 use envbox::unpack::{Link, Options, Report, Whiteouts};
 use tar::EntryType;
 
-use super::archives::{archive, dir, entry, file, hard_link, with};
+use super::archives::{archive, dir, entry, file, hard_link, symlink, with};
 use super::harness::Place;
 use super::work::Work;
 
@@ -43,10 +43,10 @@ fn whiteouts_become_what_an_overlay_knows() {
     assert_eq!(place.list().keys().collect::<Vec<_>>(), ["", "d", "d/f", "d/gone", "top"]);
     // The time of the directory is the archive's, though the whiteout was made in it last.
     assert!(place.list()["d"].starts_with("040755 0:0 1000000000.000000000"), "{}", place.list()["d"]);
-    assert_eq!(report.implied, [b""]);
+    assert_eq!(report.implied, [b""; 0]);
     let (place, report) = unpack(&[file("new/d/.wh.gone", "")]);
     assert!(place.is_whiteout("new/d/gone"));
-    assert_eq!(report.implied, [&b"new"[..], b"new/d", b""]);
+    assert_eq!(report.implied, [&b"new"[..], b"new/d"]);
     // A root file system's names are its own.
     let place = Place::new();
     place.tar(&archive(&[file(".wh.f", "x"), file("d/.wh..wh..opq", "")]), &Options::default()).unwrap();
@@ -130,6 +130,54 @@ fn names_that_no_whiteout_has() {
     // What AUFS left in the first images is not part of them.
     let (place, _) = unpack(&[dir(".wh..wh.plnk"), file(".wh..wh.plnk/1.2", "x"), file(".wh..wh.aufs", "")]);
     assert_eq!(place.list().keys().collect::<Vec<_>>(), [""]);
+}
+
+#[test]
+fn a_whiteout_through_a_link_stays_inside() {
+    // Inside of the root, the link leads to a directory of the layer or to nothing.
+    let parts = [dir("usr/lib"), symlink("lib", "usr/lib"), file("lib/.wh.gone", ""), file("lib/.wh..wh..opq", "")];
+    let (place, _) = unpack(&parts);
+    assert!(place.is_opaque("usr/lib"));
+    let parts = [dir("usr/lib"), symlink("lib", "usr/lib"), file("lib/.wh.gone", "")];
+    assert!(unpack(&parts).0.is_whiteout("usr/lib/gone"));
+    for target in ["../outside", "/outside", "/"] {
+        let place = Place::new();
+        for mark in ["l/.wh.canary", "l/dir/.wh.x", "l/.wh..wh..opq", "l/.wh.outside"] {
+            let _ = place.tar(&archive(&[symlink("l", target), file(mark, "")]), &oci());
+            let _ = place.tar(&archive(&[file(mark, ""), symlink("l", target)]), &oci());
+        }
+        // The place checks what is beside the root; the link itself is nobody's to make opaque.
+        assert!(place.root().join("l").symlink_metadata().is_ok());
+    }
+    // A link of the whiteout's name is the layer's own file.
+    let (place, _) = unpack(&[symlink("l", "/"), file(".wh.l", "")]);
+    assert!(place.root().join("l").is_symlink() && !place.is_opaque(""));
+}
+
+#[test]
+fn ten_gigabytes_of_holes_in_a_kilobyte() {
+    const SIZE: u64 = 10 << 30;
+    let sparse = with(b"sparse", EntryType::GNUSparse, b"", b"", |header| {
+        let gnu = header.as_gnu_mut().unwrap();
+        gnu.sparse[0].set_offset(SIZE);
+        gnu.sparse[0].set_length(0);
+        gnu.set_real_size(SIZE);
+    });
+    let bytes = zstd::encode_all(&archive(&[sparse])[..], 1).unwrap();
+    assert!(bytes.len() < 1024);
+    let place = Place::new();
+    place.tar(&bytes, &oci()).unwrap();
+    let status = place.root().join("sparse").metadata().unwrap();
+    assert_eq!((status.len(), status.blocks() < 100), (SIZE, true));
+}
+
+#[test]
+fn a_hundred_thousand_whiteouts() {
+    let marks: Vec<_> = (0..100_000).map(|n| file(&format!("d/.wh.{n}"), "")).collect();
+    let place = Place::new();
+    let report = place.tar(&zstd::encode_all(&archive(&marks)[..], 1).unwrap(), &oci()).unwrap();
+    assert_eq!((report.entries, report.whiteouts.len()), (100_000, 100_000));
+    assert!(place.is_whiteout("d/0") && place.is_whiteout("d/99999"));
 }
 
 #[test]
