@@ -5,6 +5,7 @@
 //! cost is capped ([`Limits`]), and what two readers of it could understand differently is refused.
 
 mod archive;
+pub mod bundle;
 mod deb;
 mod debs;
 mod dirs;
