@@ -140,6 +140,14 @@ pub fn make_fifo(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::mknodat(parent, name, FileType::Fifo, Mode::from_raw_mode(mode), 0)?)
 }
 
+/// Makes what an overlay takes for a whiteout: a character device 0:0 (mknodat(2)). Needs no privilege since Linux 5.8.
+///
+/// # Errors
+/// `EEXIST`; mknod(2)'s.
+pub fn make_whiteout(parent: impl AsFd, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::mknodat(parent, name, FileType::CharacterDevice, Mode::empty(), 0)?)
+}
+
 /// Gives a file a second name (linkat(2)); of a symbolic link, the link itself.
 ///
 /// # Errors

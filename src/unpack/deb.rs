@@ -107,7 +107,7 @@ pub(super) fn unpack(root: &Root, deb: &Deb, limits: &Limits, merged: &MergedUsr
 }
 
 fn open<'l, R: Read>(part: R, limits: &'l Limits) -> Result<Archive<'l, BufReader<Decoder<R>>>, Error> {
-    let decoder = Decoder::open(part, limits).map_err(|source| Error::Stream { format: Format::Tar, source })?;
+    let decoder = Decoder::open(part, limits, false).map_err(|source| Error::Stream { format: Format::Tar, source })?;
     let format = decoder.format();
     Ok(Archive::new(BufReader::with_capacity(BUFFER, decoder), format, limits))
 }

@@ -34,11 +34,13 @@ impl AsFd for Dir {
 pub(super) struct Dirs<'a> {
     root: &'a Root,
     open: Vec<(Vec<u8>, Rc<Dir>)>,
+    /// Those made because something was to be put into them.
+    pub(super) implied: Vec<Vec<u8>>,
 }
 
 impl<'a> Dirs<'a> {
     pub(super) fn new(root: &'a Root) -> Self {
-        Self { root, open: Vec::with_capacity(KEPT) }
+        Self { root, open: Vec::with_capacity(KEPT), implied: Vec::new() }
     }
 
     /// Forgets all of them: something that was there has been replaced, and paths may lead elsewhere now.
@@ -88,8 +90,9 @@ impl<'a> Dirs<'a> {
             let name = OsStr::from_bytes(&path[from..from + length]);
             there = &path[..from + length];
             match fs::make_dir(&*dir, name, IMPLICIT_MODE) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(there, error)),
-                _ => {}
+                Ok(()) => self.implied.push(there.to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(there, error)),
             }
             dir = self.existing(there).map_err(|source| failed(there, source))?;
         }

@@ -23,13 +23,14 @@ mod sparse;
 mod stream;
 mod strip;
 mod tar;
+mod whiteout;
 mod writer;
 
 pub use deb::{Deb, Unpacked};
 pub use debs::debs;
 pub use error::{Cap, Error};
-pub use options::{Limits, Options, Owners, Strip};
-pub use report::Report;
+pub use options::{Limits, Options, Owners, Strip, Whiteouts};
+pub use report::{Link, Report};
 pub use root::Root;
 pub use stream::Format;
 pub use tar::tar;

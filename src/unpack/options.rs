@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How to unpack.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// What it may cost.
     pub limits: Limits,
@@ -11,6 +11,37 @@ pub struct Options {
     pub strip: Strip,
     /// Whom the files belong to.
     pub owners: Owners,
+    /// What names that begin with `.wh.` mean.
+    pub whiteouts: Whiteouts,
+    /// Whether [`super::Report::digest`] is wanted: not where the input's digest is known already.
+    pub hash_input: bool,
+    /// Whether [`super::Report::content`] is wanted.
+    pub hash_content: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            strip: Strip::default(),
+            owners: Owners::default(),
+            whiteouts: Whiteouts::default(),
+            hash_input: true,
+            hash_content: false,
+        }
+    }
+}
+
+/// What names that begin with `.wh.` mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whiteouts {
+    /// Nothing: the archive is a root file system.
+    #[default]
+    Literal,
+    /// The archive is a layer of an OCI image (image-spec, layer.md): they say what of the layers below is gone, and
+    /// become what an overlay takes for that. The tree's root is the archive's, whatever [`Strip`] says and as closed as
+    /// the archive has it. A hard link may be to a file of a layer below ([`super::Report::links`]).
+    Oci,
 }
 
 /// Directories at the top of an archive that are not part of the tree.

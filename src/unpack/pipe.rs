@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::stream::{Decoder, Input};
+use crate::image::{Digest, Hasher};
 
 /// Bytes that go from thread to thread at once.
 const CHUNK: usize = 256 << 10;
@@ -14,6 +15,13 @@ struct Chunk {
     bytes: Vec<u8>,
     /// Bytes of input that had been read by then.
     consumed: u64,
+}
+
+/// What is known when everything has been decoded.
+pub(super) struct Decoded {
+    pub(super) input: Input,
+    /// The digest of what came out.
+    pub(super) content: Option<Digest>,
 }
 
 /// The decoding end.
@@ -40,8 +48,10 @@ pub(super) fn pipe(progress: &mut dyn FnMut(u64)) -> (Pump, Chunks<'_>) {
 }
 
 impl Pump {
-    /// Decodes until the end of the input, or until nobody reads any more; `None` then.
-    pub(super) fn run(self, mut decoder: Decoder<impl Read>) -> Option<io::Result<Input>> {
+    /// Decodes until the end of the input, or until nobody reads any more; `None` then. What comes out is `hashed` where its
+    /// digest is wanted.
+    pub(super) fn run(self, mut decoder: Decoder<impl Read>, hashed: bool) -> Option<io::Result<Decoded>> {
+        let mut hasher = hashed.then(Hasher::new);
         loop {
             let mut bytes = self.spent.try_recv().unwrap_or_default();
             bytes.resize(CHUNK, 0);
@@ -55,9 +65,13 @@ impl Pump {
                 }
             };
             bytes.truncate(filled);
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&bytes);
+            }
             self.chunks.send(Ok(Chunk { bytes, consumed: decoder.consumed() })).ok()?;
         }
-        Some(decoder.finish())
+        let content = hasher.map(Hasher::finish);
+        Some(decoder.finish().map(|input| Decoded { input, content }))
     }
 }
 

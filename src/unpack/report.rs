@@ -19,10 +19,26 @@ pub struct Report {
     pub trailing: u64,
     /// Bytes of input.
     pub input: u64,
-    /// The digest of the whole input, as it was given.
-    pub digest: Digest,
+    /// The digest of the whole input, as it was given, where it was wanted.
+    pub digest: Option<Digest>,
+    /// The digest of what the input decompresses to, where it was wanted: an OCI layer's DiffID.
+    pub content: Option<Digest>,
     /// The directory at the archive's top that was taken for the root, and is not in the tree.
     pub stripped: Option<String>,
+    /// Hard links of an OCI layer to what is in none but the layers below.
+    pub links: Vec<Link>,
+    /// Directories of an OCI layer that it has files in and does not speak of; empty for its root. Below may be those
+    /// whose owner, mode and time they should have.
+    pub implied: Vec<Vec<u8>>,
+}
+
+/// A hard link that could not be made yet. Paths are beneath the root, without a leading `/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its own path.
+    pub path: Vec<u8>,
+    /// The path of what it is a link to.
+    pub target: Vec<u8>,
 }
 
 /// Counts kept while writing.

@@ -64,23 +64,23 @@ impl fmt::Display for Format {
 /// What is known of an input that was read to its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Input {
-    pub(super) digest: Digest,
+    pub(super) digest: Option<Digest>,
     pub(super) bytes: u64,
     pub(super) trailing: u64,
 }
 
-/// The input with a buffer; everything read goes into the digest.
+/// The input with a buffer; everything read goes into the digest, if there is to be one.
 pub(super) struct Tap<R> {
     input: R,
-    hasher: Hasher,
+    hasher: Option<Hasher>,
     buffer: Box<[u8]>,
     filled: std::ops::Range<usize>,
     total: u64,
 }
 
 impl<R: Read> Tap<R> {
-    fn new(input: R) -> Self {
-        Self { input, hasher: Hasher::new(), buffer: vec![0; READ].into(), filled: 0..0, total: 0 }
+    fn new(input: R, hashed: bool) -> Self {
+        Self { input, hasher: hashed.then(Hasher::new), buffer: vec![0; READ].into(), filled: 0..0, total: 0 }
     }
 
     fn fill(&mut self) -> io::Result<usize> {
@@ -90,7 +90,9 @@ impl<R: Read> Tap<R> {
                 result => break result?,
             }
         };
-        self.hasher.update(&self.buffer[self.filled.end..self.filled.end + read]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&self.buffer[self.filled.end..self.filled.end + read]);
+        }
         self.filled.end += read;
         self.total += u64::try_from(read).unwrap_or(0);
         Ok(read)
@@ -112,7 +114,8 @@ impl<R: Read> Tap<R> {
         loop {
             self.filled = 0..0;
             if self.fill()? == 0 {
-                return Ok(Input { digest: self.hasher.finish(), bytes: self.total, trailing: self.total - consumed });
+                let (digest, trailing) = (self.hasher.map(Hasher::finish), self.total - consumed);
+                return Ok(Input { digest, bytes: self.total, trailing });
             }
         }
     }
@@ -211,9 +214,9 @@ pub(super) struct Decoder<R: Read> {
 }
 
 impl<R: Read> Decoder<R> {
-    /// Looks at the first bytes.
-    pub(super) fn open(input: R, limits: &Limits) -> io::Result<Self> {
-        let mut tap = Tap::new(input);
+    /// Looks at the first bytes. The input is `hashed` on its way where its digest is wanted.
+    pub(super) fn open(input: R, limits: &Limits, hashed: bool) -> io::Result<Self> {
+        let mut tap = Tap::new(input, hashed);
         let format = Format::of(tap.peek(Format::MAGIC)?);
         let member = Member::start(format, tap)?;
         Ok(Self { format, member, out: 0, ratio: limits.ratio, floor: limits.ratio_floor })

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::member::Meta;
-use super::writer::set_dir;
+use super::writer::{ROOT_MODE, set_dir};
 use super::{Error, Root};
 use crate::sys::fs;
 
@@ -41,7 +41,8 @@ pub(super) fn lift(root: &Root) -> Result<Option<String>, Error> {
         fs::rename(&inner, name, root.dir(), name).map_err(failed)?;
     }
     fs::remove_dir(root.dir(), &aside).map_err(failed)?;
-    let fs::Status { mode, uid, gid, modified, .. } = status;
+    let fs::Status { uid, gid, modified, .. } = status;
+    let mode = status.mode | ROOT_MODE;
     set_dir(root.dir(), b"", &Meta { mode, uid, gid, modified, xattrs: Vec::new() })?;
     Ok(Some(only.to_string_lossy().into_owned()))
 }

@@ -7,11 +7,10 @@ use std::thread;
 use super::archive::Archive;
 use super::member::Kind;
 use super::name::clean;
-use super::pipe::pipe;
-use super::report::Counts;
+use super::pipe::{Decoded, pipe};
 use super::stream::{Decoder, Format};
-use super::writer::Writer;
-use super::{Error, Options, Report, Root, Strip, strip};
+use super::writer::{Writer, Written};
+use super::{Error, Options, Report, Root, Strip, Whiteouts, strip};
 
 /// Unpacks a tar archive (ustar, GNU, PAX), plain or compressed with gzip, xz, zstd or bzip2, which its first bytes tell.
 /// Reads the input to its end. `progress` is told now and then how many bytes of it have been read.
@@ -24,21 +23,22 @@ pub fn tar(
     options: &Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report, Error> {
-    let decoder =
-        Decoder::open(input, &options.limits).map_err(|source| Error::Stream { format: Format::Tar, source })?;
+    let decoder = Decoder::open(input, &options.limits, options.hash_input)
+        .map_err(|source| Error::Stream { format: Format::Tar, source })?;
     let format = decoder.format();
     let (pump, chunks) = pipe(progress);
-    let (written, input) = thread::scope(|scope| {
-        let decoding = scope.spawn(move || pump.run(decoder));
+    let (written, decoded) = thread::scope(|scope| {
+        let decoding = scope.spawn(move || pump.run(decoder, options.hash_content));
         // Takes the reading end with it when it fails, which ends the other thread.
         let written = write(root, Archive::new(chunks, format, &options.limits), options);
         (written, decoding.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    let counts = written?;
-    let input = input
+    let Written { counts, links, implied } = written?;
+    let Decoded { input, content } = decoded
         .unwrap_or_else(|| Err(std::io::ErrorKind::UnexpectedEof.into()))
         .map_err(|source| Error::Stream { format, source })?;
-    let stripped = if options.strip == Strip::Auto { strip::lift(root)? } else { None };
+    let strip = options.strip == Strip::Auto && options.whiteouts == Whiteouts::Literal;
+    let stripped = if strip { strip::lift(root)? } else { None };
     Ok(Report {
         entries: counts.entries,
         bytes: counts.bytes,
@@ -47,12 +47,16 @@ pub fn tar(
         trailing: input.trailing,
         input: input.bytes,
         digest: input.digest,
+        content,
         stripped,
+        links,
+        implied,
     })
 }
 
-fn write(root: &Root, mut archive: Archive<'_, impl BufRead>, options: &Options) -> Result<Counts, Error> {
+fn write(root: &Root, mut archive: Archive<'_, impl BufRead>, options: &Options) -> Result<Written, Error> {
     let mut writer = Writer::new(root, &options.limits, options.owners);
+    writer.whiteouts = options.whiteouts;
     let components = match options.strip {
         Strip::Components(count) => count,
         Strip::Auto | Strip::Never => 0,

@@ -1,5 +1,6 @@
 //! Making what an archive's members say.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, Write as _};
@@ -13,9 +14,10 @@ use super::dirs::{Dir, Dirs};
 use super::error::Cap;
 use super::member::{Kind, Member, Meta};
 use super::name::{Shown, split};
-use super::report::Counts;
+use super::report::{Counts, Link};
 use super::sparse::Map;
-use super::{Error, Limits, Owners, Root};
+use super::whiteout::{Mark, Marks};
+use super::{Error, Limits, Owners, Root, Whiteouts};
 use crate::sys::fs::{self, Beneath};
 use crate::sys::xattr;
 
@@ -37,7 +39,10 @@ pub(super) struct Deferred {
 
 /// The least mode of the root: without the right to enter it, nobody but root could use the box (Alpine's archives have had
 /// such a mode).
-const ROOT_MODE: u32 = 0o755;
+pub(super) const ROOT_MODE: u32 = 0o755;
+
+/// What is set for a directory that no member speaks of: the same for every unpacking.
+const IMPLIED: Meta = Meta { mode: ROOT_MODE, uid: 0, gid: 0, modified: (0, 0), xattrs: Vec::new() };
 
 /// Writes members into a root.
 pub(super) struct Writer<'a> {
@@ -45,15 +50,28 @@ pub(super) struct Writer<'a> {
     limits: &'a Limits,
     owners: Owners,
     pub(super) existing: Existing,
+    pub(super) whiteouts: Whiteouts,
     dirs: Dirs<'a>,
+    marks: Marks,
+    links: Vec<Link>,
     pub(super) deferred: Vec<Deferred>,
     pub(super) counts: Counts,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(root: &'a Root, limits: &'a Limits, owners: Owners) -> Self {
-        let (dirs, existing) = (Dirs::new(root), Existing::Replace);
-        Self { root, limits, owners, existing, dirs, deferred: Vec::new(), counts: Counts::default() }
+        Self {
+            root,
+            limits,
+            owners,
+            existing: Existing::Replace,
+            whiteouts: Whiteouts::Literal,
+            dirs: Dirs::new(root),
+            marks: Marks::default(),
+            links: Vec::new(),
+            deferred: Vec::new(),
+            counts: Counts::default(),
+        }
     }
 
     /// Counts a member, whether it is made or left out.
@@ -84,6 +102,11 @@ impl<'a> Writer<'a> {
         link: &[u8],
         archive: &mut Archive<'_, impl BufRead>,
     ) -> Result<(), Error> {
+        if self.whiteouts == Whiteouts::Oci
+            && let Some(mark) = Mark::of(path, member.kind).map_err(|what| Error::malformed(path, what))?
+        {
+            return self.marks.add(mark, &mut self.dirs);
+        }
         if self.owners == Owners::Root {
             (member.meta.uid, member.meta.gid) = (0, 0);
         }
@@ -171,13 +194,30 @@ impl<'a> Writer<'a> {
     fn hard_link(&mut self, path: &[u8], target: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::write("make the hard link", path, source);
         let parent = self.dirs.parent(split(path).0)?;
-        let from = self.dirs.existing(split(target).0).map_err(failed)?;
-        let there = fs::status_at(&*from, base(target)).map_err(failed)?;
+        let found = self.dirs.existing(split(target).0);
+        let found = found.and_then(|from| fs::status_at(&*from, base(target)).map(|there| (from, there)));
+        let (from, there) = match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.whiteouts == Whiteouts::Oci => {
+                return self.hard_link_below(&parent, path, target);
+            }
+            result => result.map_err(failed)?,
+        };
         let same = |found: fs::Status| found.identity == there.identity;
         if fs::status_at(&*parent, base(path)).is_ok_and(same) {
             return Ok(());
         }
         self.make(&parent, path, |dir, name| fs::hard_link(&*from, base(target), dir, name)).map(drop)
+    }
+
+    /// Puts off a hard link to what a layer below has to have.
+    fn hard_link_below(&mut self, parent: &Rc<Dir>, path: &[u8], target: &[u8]) -> Result<(), Error> {
+        match fs::status_at(&**parent, base(path)) {
+            Ok(_) => self.remove(parent, path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::write("look at", path, error)),
+        }
+        self.links.push(Link { path: path.to_vec(), target: target.to_vec() });
+        Ok(())
     }
 
     /// Makes a new name; what has it already is removed, or stays and `None` is the answer.
@@ -209,20 +249,38 @@ impl<'a> Writer<'a> {
     }
 
     /// Sets what was left for the end. A directory that is gone by then is passed over.
-    pub(super) fn finish(self) -> Result<Counts, Error> {
-        if !self.deferred.iter().any(|dir| dir.path.is_empty()) {
-            // An archive that does not speak of its root: it is root's, and not of whoever made the target.
-            let failed = |source| Error::write("set owner and mode of", b"/", source);
-            fs::set_owner(self.root.dir(), 0, 0).map_err(failed)?;
-            fs::set_mode(self.root.dir(), ROOT_MODE).map_err(failed)?;
+    pub(super) fn finish(mut self) -> Result<Written, Error> {
+        self.marks.make(self.root)?;
+        let spoken_of: HashSet<&[u8]> = self.deferred.iter().map(|dir| dir.path.as_slice()).collect();
+        // The root is there without having been made.
+        let mut implied = std::mem::take(&mut self.dirs.implied);
+        implied.push(Vec::new());
+        implied.retain(|path| !spoken_of.contains(path.as_slice()));
+        for path in &implied {
+            if let Some(dir) = open_deferred(self.root, path)? {
+                set_dir(&dir, path, &IMPLIED)?;
+            }
         }
         for Deferred { path, meta } in &self.deferred {
             if let Some(dir) = open_deferred(self.root, path)? {
-                set_dir(&dir, path, meta)?;
+                let closed = path.is_empty() && self.whiteouts == Whiteouts::Literal;
+                let mode = if closed { meta.mode | ROOT_MODE } else { meta.mode };
+                set_dir(&dir, path, &Meta { mode, ..meta.clone() })?;
             }
         }
-        Ok(self.counts)
+        if self.whiteouts == Whiteouts::Literal {
+            implied.clear();
+        }
+        Ok(Written { counts: self.counts, links: self.links, implied })
     }
+}
+
+/// What came of an archive's members.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) counts: Counts,
+    pub(super) links: Vec<Link>,
+    pub(super) implied: Vec<Vec<u8>>,
 }
 
 /// Opens a directory whose metadata is to be set, unless it was replaced by something else since.
@@ -237,10 +295,9 @@ pub(super) fn open_deferred(root: &Root, path: &[u8]) -> Result<Option<std::os::
 
 /// Sets owner, mode and time of a directory.
 pub(super) fn set_dir(dir: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
-    let mode = if path.is_empty() { meta.mode | ROOT_MODE } else { meta.mode };
     fs::set_owner(&dir, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
     set_xattrs(&dir, path, meta)?;
-    fs::set_mode(&dir, mode).map_err(|e| Error::write("set the mode of", path, e))?;
+    fs::set_mode(&dir, meta.mode).map_err(|e| Error::write("set the mode of", path, e))?;
     fs::set_modified(&dir, meta.modified).map_err(|e| Error::write("set the time of", path, e))
 }
 
@@ -263,16 +320,18 @@ fn named_meta(parent: &Dir, path: &[u8], meta: &Meta) -> Result<(), Error> {
     fs::set_modified_at(parent, base(path), meta.modified).map_err(|e| Error::write("set the time of", path, e))
 }
 
+/// What the names of attributes begin with that an overlay, or an emulation of owners, goes by.
+const FORGED: [&[u8]; 4] = [b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers.", b"user.rootlesscontainers"];
+
 /// Takes away the attributes that are not an archive's to set, and says how many those were.
 ///
-/// Kept are `user.*` and file capabilities. The overlay's own attributes would forge whiteouts and redirects, and
+/// Kept are `user.*` and file capabilities. The overlays' own attributes would forge whiteouts and redirects, and
 /// `user.containers.*` owners; what else there is belongs to the host (labels, `trusted.*`).
 fn drop_xattrs(member: &mut Member) -> u64 {
     let before = member.meta.xattrs.len();
     let may_have = matches!(member.kind, Kind::File | Kind::Directory);
     member.meta.xattrs.retain(|(name, _)| {
-        let user =
-            name.starts_with(b"user.") && !name.starts_with(b"user.overlay.") && !name.starts_with(b"user.containers.");
+        let user = name.starts_with(b"user.") && !FORGED.iter().any(|forged| name.starts_with(forged));
         may_have && (user || name == b"security.capability")
     });
     u64::try_from(before - member.meta.xattrs.len()).unwrap_or(0)

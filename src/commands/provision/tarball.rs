@@ -45,8 +45,9 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
                 let count = report.devices_skipped;
                 context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
             }
-            context.store.commit_layer(&staging, &report.digest, &report)?;
-            report.digest
+            let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
+            context.store.commit_layer(&staging, &digest, &report)?;
+            digest
         }
     };
     drop(janitor);
