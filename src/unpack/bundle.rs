@@ -44,7 +44,7 @@ impl<'a, R: Read> Bundle<'a, R> {
     /// [`Error::Stream`].
     pub fn open(input: R, limits: &'a Limits) -> Result<Self, Error> {
         let decoder =
-            Decoder::open(input, limits).map_err(|source| Error::Stream { format: Format::Tar, source })?;
+            Decoder::open(input, limits, false).map_err(|source| Error::Stream { format: Format::Tar, source })?;
         let format = decoder.format();
         let archive = Archive::new(BufReader::with_capacity(BUFFER, decoder), format, limits);
         Ok(Self { archive, limits, entries: 0, bytes: 0 })

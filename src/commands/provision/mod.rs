@@ -1,59 +1,35 @@
 //! From what a user calls an image to an image in the store.
 
+mod bundle;
 mod debian;
+mod layout;
+mod oci;
 mod progress;
 mod tarball;
-
-use std::path::Path;
+mod unpacker;
+mod wanted;
 
 use crate::cli::Source;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image};
-use crate::source::debian::Suite;
 use crate::source::http::{Client, Proxies};
-use crate::source::tarball::Location;
 use crate::store::blobs::Blobs;
-
-/// What kind of image a user means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Wanted {
-    Debian(Suite),
-    Tarball(Location),
-}
-
-impl Wanted {
-    fn parse(text: &str) -> Result<Self> {
-        let (recipe, version) = text.split_once(':').unwrap_or((text, ""));
-        if recipe == "debian" {
-            return Ok(Self::Debian(Suite::parse(version)?));
-        }
-        let location = Location::parse(text);
-        match &location {
-            Location::Path(path) if !path.exists() && !text.contains('/') && !is_archive_name(path) => {
-                Err(Error::new(format!("there is no box, no recipe and no file named `{text}`"))
-                    .hint("recipes: debian, debian:12, debian:sid, …; or a tarball: a file or a URL"))
-            }
-            _ => Ok(Self::Tarball(location)),
-        }
-    }
-}
-
-fn is_archive_name(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().contains(".tar"))
-}
+use wanted::Wanted;
 
 /// The digest of an image; it is fetched and unpacked if the store does not have it.
 ///
 /// # Errors
 /// Whatever keeps it from being made. The store is then as it was.
-pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, source: &Source) -> Result<Digest> {
+pub(super) fn image(context: &Context<'_>, text: &str, pin: Option<Digest>, source: &Source) -> Result<Digest> {
     match Wanted::parse(text)? {
-        Wanted::Debian(_) if sha256.is_some() => {
-            Err(Error::new("a sha256 belongs to a tarball; Debian's packages have their own, which are signed"))
+        Wanted::Debian(_) if pin.is_some() => {
+            Err(Error::new("a digest belongs to a file or an image; Debian's packages have their own, which are signed"))
         }
         Wanted::Debian(suite) => debian::image(context, &suite, source),
-        Wanted::Tarball(location) => tarball::image(context, &location, sha256),
+        Wanted::Layout { dir, which } => layout::image(context, &dir, &which, pin),
+        Wanted::Archive { location, form, which } => tarball::image(context, &location, form, &which, pin),
+        Wanted::Registry(reference) => Err(Error::new(format!("TODO {reference}"))),
     }
 }
 
@@ -77,22 +53,4 @@ fn client(context: &Context<'_>) -> Client {
 
 fn blobs(context: &Context<'_>) -> Blobs {
     Blobs::new(&context.host.dirs.cache)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_users_mean() {
-        let debian = |name: &str| Wanted::Debian(Suite::parse(name).unwrap());
-        assert_eq!(Wanted::parse("debian").unwrap(), debian("stable"));
-        assert_eq!(Wanted::parse("debian:12").unwrap(), debian("bookworm"));
-        for tarball in ["./x", "/x/y.tar.xz", "rootfs.tar.zst", "https://example.org/x"] {
-            assert!(matches!(Wanted::parse(tarball), Ok(Wanted::Tarball(_))), "{tarball}");
-        }
-        for unknown in ["debain", "alpine"] {
-            assert!(Wanted::parse(unknown).is_err(), "{unknown}");
-        }
-    }
 }

@@ -1,28 +1,50 @@
-//! An image from a tarball.
+//! An image from a tarball, or from a bundle if it turns out to be one.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::progress::Shown;
-use super::{blobs, client, known_or};
+use super::wanted::Form;
+use super::{blobs, bundle, client, known_or};
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image, Provenance};
+use crate::source::layout::Which;
 use crate::source::tarball::{self, Fetched, Location};
 use crate::unpack::{self, Options, Report, Root};
 use crate::userns;
 
-pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Digest> {
-    known_or(context, &name(location, sha256)?, || make(context, location, sha256))
+/// The image in an archive; `pin` is the digest that the archive must have.
+pub(super) fn image(
+    context: &Context<'_>,
+    location: &Location,
+    form: Form,
+    which: &Which,
+    pin: Option<Digest>,
+) -> Result<Digest> {
+    known_or(context, &name(location, form, which, pin)?, || {
+        let fetched = tarball::fetch(location, pin, &client(context), &blobs(context), &Shown::on(context.ui))?;
+        of_file(context, fetched, form, which)
+    })
 }
 
-fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Image> {
+/// The image in an archive that is here.
+///
+/// # Errors
+/// Whatever is wrong with it.
+pub(super) fn of_file(context: &Context<'_>, mut fetched: Fetched, form: Form, which: &Which) -> Result<Image> {
+    if form != Form::Any || bundle::is_one(&mut fetched.file)? {
+        return bundle::image(context, fetched, form, which);
+    }
+    make(context, fetched)
+}
+
+fn make(context: &Context<'_>, fetched: Fetched) -> Result<Image> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
-    let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
     let Fetched { file, digest, origin, trust } = fetched;
     let layer = match digest.filter(|digest| context.store.has_layer(digest)) {
         Some(layer) => layer,
@@ -58,8 +80,12 @@ fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> R
 
 /// What the image is known by: a local file by its place, size and time, so that it is not read again while it is the
 /// same; anything else by its address; and by the digest that was asked for.
-fn name(location: &Location, sha256: Option<Digest>) -> Result<String> {
-    let pin = sha256.map(|digest| format!(" {digest}")).unwrap_or_default();
+fn name(location: &Location, form: Form, which: &Which, pin: Option<Digest>) -> Result<String> {
+    let pin = pin.map(|digest| format!(" {digest}")).unwrap_or_default();
+    let pin = match which {
+        Which::Only if form == Form::Any => pin,
+        which => format!("{pin} {form:?} {which:?}"),
+    };
     match location {
         Location::Url(url) => Ok(format!("{url}{pin}")),
         Location::Path(path) => {

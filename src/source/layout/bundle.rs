@@ -53,6 +53,11 @@ impl Bundle {
         &self.archive
     }
 
+    /// Whether it has a file of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     /// Digest and size of the file that a name leads to.
     pub(super) fn find(&self, name: &str) -> Option<(Digest, u64)> {
         let mut name = name;

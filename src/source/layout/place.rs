@@ -15,7 +15,7 @@ pub enum Place {
     /// A directory. Its blobs may be links to files elsewhere.
     Directory(PathBuf),
     /// A bundle.
-    Bundle(Bundle),
+    Bundle(Box<Bundle>),
 }
 
 impl fmt::Display for Place {

@@ -1,0 +1,41 @@
+//! The process that unpacks one layer.
+
+use std::fs;
+
+use super::Task;
+use super::failure::Failure;
+use crate::image::Digest;
+use crate::sys::namespace;
+use crate::sys::process::{self, Signal, SingleThread};
+use crate::unpack::{self, Growing, Options, Report, Root, Whiteouts};
+use crate::userns::Namespaces;
+
+/// What a child does: it locks itself in, unpacks, and looks whether that was the layer it was meant to be.
+pub(super) fn unpack(
+    proof: &SingleThread,
+    task: &Task,
+    blob: Option<Digest>,
+    input: Growing,
+) -> Result<Report, Failure> {
+    process::die_with_parent(Signal::SIGKILL)
+        .and_then(|()| namespace::unshare(proof, Namespaces::NEWNS))
+        .map_err(|error| Failure::Kernel("make a mount namespace", error))?;
+    fs::create_dir(&task.target).map_err(|error| Failure::Kernel("make the directory to unpack into", error))?;
+    let root = Root::confine(&task.target)?;
+    let options =
+        Options { whiteouts: Whiteouts::Oci, hash_content: true, hash_input: blob.is_some(), ..Options::default() };
+    let report = unpack::tar(&root, input, &options, &mut |_| {})?;
+    check("its file", report.digest, blob)?;
+    check("its content", report.content, Some(task.diff_id))?;
+    Ok(report)
+}
+
+fn check(what: &'static str, actual: Option<Digest>, expected: Option<Digest>) -> Result<(), Failure> {
+    match (actual, expected) {
+        (Some(actual), Some(expected)) if actual == expected => Ok(()),
+        (Some(actual), Some(expected)) => Err(Failure::Digest { what, actual, expected }),
+        (_, None) => Ok(()),
+        // Never taken for right, since it was not looked at.
+        (None, Some(_)) => Err(Failure::Missing),
+    }
+}
