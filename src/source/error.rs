@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::debian::{Suite, UNTIL_FLAG};
 use super::http::Fault;
 use super::layout;
+use super::oci;
 use crate::image::Digest;
 use crate::store::blobs;
 
@@ -19,6 +20,16 @@ pub enum Error {
         url: String,
         /// Why.
         source: Box<Fault>,
+    },
+    /// An image at a registry could not be had, or put there.
+    #[error("cannot {what} {reference}")]
+    Registry {
+        /// What was tried: `fetch`, `push`, …
+        what: &'static str,
+        /// The image.
+        reference: String,
+        /// Why.
+        source: Box<oci::Fault>,
     },
     /// The async runtime could not be set up.
     #[error("cannot set up for downloads")]
@@ -138,10 +149,10 @@ pub enum Error {
     /// An image on this machine cannot be used.
     #[error(transparent)]
     Layout(#[from] layout::Error),
-    /// A finished package could not be handed on.
-    #[error("cannot hand on package {package}")]
+    /// A finished package, or a layer, could not be handed on.
+    #[error("cannot hand on {package}")]
     HandOn {
-        /// The package.
+        /// What it is.
         package: String,
         /// Why.
         source: io::Error,
@@ -171,7 +182,17 @@ impl Error {
 
     /// Whether there was no way to the server at all.
     pub fn is_offline(&self) -> bool {
-        matches!(self, Self::Fetch { source, .. } if source.is_offline())
+        match self {
+            Self::Fetch { source, .. } => source.is_offline(),
+            Self::Registry { source, .. } => source.is_offline(),
+            _ => false,
+        }
+    }
+
+    /// The error and its causes, for a note.
+    pub(super) fn in_one_line(&self) -> String {
+        let causes = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
     /// Whether the server has no such file.
@@ -183,6 +204,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Fetch { source, .. } => return source.hint(),
+            Self::Registry { source, .. } => return source.hint(),
             Self::Cache { source: blobs::Error::Io { source, .. } } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk".to_owned(),
                 _ => "set XDG_CACHE_HOME to a directory that can be written to".to_owned(),

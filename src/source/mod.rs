@@ -8,6 +8,7 @@ pub mod debian;
 mod error;
 pub mod http;
 pub mod layout;
+pub mod oci;
 mod progress;
 pub mod tarball;
 

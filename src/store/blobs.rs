@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! blobs/sha256/<hex>   downloads that were complete and right when they were put there
-//! blobs/staging/       downloads under way, each locked (flock(2)) by the process that writes it
+//! blobs/staging/       downloads under way, each locked (flock(2)) by the process that writes it; what is named by a
+//!                      digest may be gone on with when its process is dead
 //! index/<hex>          small signed lists, by the digest of the URL they came from
 //! ```
 //!
@@ -10,6 +11,8 @@
 //! What a power cut must not do is to pass off a file of holes as a download. Therefore a file that this process did not
 //! write itself is hashed when it is opened, and thrown away if it is not what its name says. That costs 1 ms per 1–2 MB,
 //! is paid only when a layer is built, and finds bit rot as well.
+
+mod part;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
@@ -105,12 +108,14 @@ impl Blobs {
             // A sweep may have come between the creation and the lock.
             let Ok(reader) = File::open(&path) else { continue };
             if file.metadata().map_err(Error::io("read", &path))?.nlink() > 0 {
-                return Ok(Staged { path, blobs: self.blobs.clone(), file, reader, hasher: Hasher::new(), len: 0 });
+                let blobs = self.blobs.clone();
+                return Ok(Staged { path, blobs, file, reader, hasher: Hasher::new(), len: 0, kept: false });
             }
         }
     }
 
-    /// Removes what dead processes have left half-written. A staged file whose lock is free has no owner.
+    /// Removes what dead processes have left half-written, unless it can be gone on with. A staged file whose lock is free
+    /// has no owner.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -121,7 +126,7 @@ impl Blobs {
         };
         for entry in entries {
             let path = entry.map_err(Error::io("read", &self.staging))?.path();
-            if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            if File::open(&path).is_ok_and(|file| file.try_lock().is_ok() && part::is_rubbish(&path, &file)) {
                 fs::remove_file(&path).or_else(if_present).map_err(Error::io("remove", &path))?;
             }
         }
@@ -150,7 +155,7 @@ impl Blobs {
     }
 }
 
-/// A file on its way into the cache. Dropped before [`Staged::commit`], it is gone.
+/// A file on its way into the cache. Dropped before [`Staged::commit`], it is gone, unless it came from [`Blobs::resume`].
 #[derive(Debug)]
 pub struct Staged {
     path: PathBuf,
@@ -159,6 +164,8 @@ pub struct Staged {
     reader: File,
     hasher: Hasher,
     len: u64,
+    // What is at `path` outlives this value: a part that another process may go on with, or nothing of ours any more.
+    kept: bool,
 }
 
 impl Staged {
@@ -194,14 +201,16 @@ impl Staged {
     ///
     /// # Errors
     /// [`Error::Digest`] unless the content is what was `expected`; nothing is left then. [`Error::Io`].
-    pub fn commit(self, expected: Option<&Digest>) -> Result<(Digest, File), Error> {
+    pub fn commit(mut self, expected: Option<&Digest>) -> Result<(Digest, File), Error> {
         let actual = self.hasher.clone().finish();
         if let Some(&expected) = expected.filter(|&&expected| expected != actual) {
+            self.kept = false;
             return Err(Error::Digest { expected, actual });
         }
         make_dir(&self.blobs)?;
         let path = self.blobs.join(actual.hex());
         fs::rename(&self.path, &path).map_err(Error::io("write", &path))?;
+        self.kept = true;
         let reader = self.reader.try_clone().map_err(Error::io("open", &path))?;
         Ok((actual, reader))
     }
@@ -209,8 +218,9 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // After a commit the name is gone, and nobody else can have taken it: it is random.
-        let _ = fs::remove_file(&self.path);
+        if !self.kept || (self.len == 0 && part::is_at(&self.path, &self.file)) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod keeper;
 mod many;
 mod overlay;
 mod readme;
+mod registry;
 mod session;
 mod source;
 mod terminal;

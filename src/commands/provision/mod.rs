@@ -5,6 +5,7 @@ mod debian;
 mod layout;
 mod oci;
 mod progress;
+mod registry;
 mod tarball;
 mod unpacker;
 mod wanted;
@@ -29,7 +30,7 @@ pub(super) fn image(context: &Context<'_>, text: &str, pin: Option<Digest>, sour
         Wanted::Debian(suite) => debian::image(context, &suite, source),
         Wanted::Layout { dir, which } => layout::image(context, &dir, &which, pin),
         Wanted::Archive { location, form, which } => tarball::image(context, &location, form, &which, pin),
-        Wanted::Registry(reference) => Err(Error::new(format!("TODO {reference}"))),
+        Wanted::Registry(reference) => registry::image(context, &reference, pin),
     }
 }
 

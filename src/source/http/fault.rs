@@ -30,6 +30,9 @@ pub enum Fault {
     /// There are no certificate authorities on this machine, so that nothing can be trusted.
     #[error("no certificate authorities were found on this machine")]
     Roots(#[source] reqwest::Error),
+    /// A certificate that this machine's settings name is none.
+    #[error("a certificate for this server cannot be used")]
+    Certificate(#[source] reqwest::Error),
     /// The server answered with an error.
     #[error("the server answered {status}")]
     Status {

@@ -1,6 +1,7 @@
 //! The client's settings, and a session of downloads.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::runtime::Runtime;
 
+use super::request::Request;
 use super::transfer::{Shown, transfer};
-use super::{Fault, Proxies};
+use super::{Fault, Proxies, Tls};
 use crate::image::Digest;
 use crate::source::{Error, Progress};
 use crate::store::blobs::{Blobs, Staged};
@@ -86,23 +88,16 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|source| Error::Runtime { source })?;
-        Ok(Session {
-            plain: OnceCell::new(),
-            tls: OnceCell::new(),
-            proxies: self.proxies.clone(),
-            limits: self.limits,
-            runtime,
-        })
+        Ok(Session { clients: RefCell::default(), proxies: self.proxies.clone(), limits: self.limits, runtime })
     }
 }
 
 /// Downloads over kept-alive connections. Every method blocks until it is done.
 #[derive(Debug)]
 pub struct Session {
-    // Two clients, because reading the machine's certificate authorities costs more than a small mirror's answer, and
-    // because http must work where there are none.
-    plain: OnceCell<reqwest::Client>,
-    tls: OnceCell<reqwest::Client>,
+    // One for each kind of TLS and one for none, because reading the machine's certificate authorities costs more than a
+    // small mirror's answer, and because http must work where there are none.
+    clients: RefCell<HashMap<Option<Tls>, reqwest::Client>>,
     proxies: Proxies,
     pub(super) limits: Limits,
     runtime: Runtime,
@@ -113,7 +108,8 @@ impl Session {
     pub fn small(&self, urls: &[String], largest: u64) -> Vec<Result<Vec<u8>, Error>> {
         let one = async |url: &String| {
             let mut content = Vec::new();
-            transfer(self, url, None, largest, &mut content, &Shown::new(&super::super::Silent)).await?;
+            let request = Request::get(url).map_err(|fault| Error::fetch(url, fault))?;
+            transfer(self, &request, None, largest, &mut content, &Shown::new(&super::super::Silent)).await?;
             Ok(content)
         };
         self.runtime.block_on(stream::iter(urls).map(one).buffered(self.limits.parallel).collect())
@@ -153,24 +149,35 @@ impl Session {
     async fn fetch(&self, blobs: &Blobs, want: &Want, progress: &dyn Progress) -> Result<(Digest, File), Error> {
         let mut staged: Staged = blobs.stage()?;
         let largest = want.size.unwrap_or(self.limits.largest);
-        transfer(self, &want.url, want.size, largest, &mut staged, &Shown::new(progress)).await?;
+        let request = Request::get(&want.url).map_err(|fault| Error::fetch(&want.url, fault))?;
+        transfer(self, &request, want.size, largest, &mut staged, &Shown::new(progress)).await?;
         staged.commit(want.digest.as_ref()).map_err(|error| Error::content(&want.url, error))
     }
 
-    /// The client for a URL's scheme.
-    pub(super) fn client(&self, tls: bool) -> Result<&reqwest::Client, Fault> {
-        let proxied_by_tls =
-            [&self.proxies.http, &self.proxies.https].into_iter().flatten().any(|proxy| proxy.starts_with("https://"));
-        let tls = tls || proxied_by_tls;
-        let cell = if tls { &self.tls } else { &self.plain };
-        if let Some(client) = cell.get() {
-            return Ok(client);
-        }
-        let client = self.build(tls)?;
-        Ok(cell.get_or_init(|| client))
+    /// How much to do at the same time.
+    pub(in crate::source) fn parallel(&self) -> usize {
+        self.limits.parallel
     }
 
-    fn build(&self, tls: bool) -> Result<reqwest::Client, Fault> {
+    /// Carries out what is asked of a server, on the runtime of this session.
+    pub(in crate::source) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// The client for this kind of TLS, or for none.
+    pub(super) fn client(&self, tls: Option<&Tls>) -> Result<reqwest::Client, Fault> {
+        let mut proxies = [&self.proxies.http, &self.proxies.https].into_iter().flatten();
+        let proxied_by_tls = proxies.any(|proxy| proxy.starts_with("https://"));
+        let tls = tls.cloned().or_else(|| proxied_by_tls.then(Tls::default));
+        if let Some(client) = self.clients.borrow().get(&tls) {
+            return Ok(client.clone());
+        }
+        let client = self.build(tls.as_ref())?;
+        self.clients.borrow_mut().insert(tls, client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, tls: Option<&Tls>) -> Result<reqwest::Client, Fault> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("envbox/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.limits.connect)
@@ -182,9 +189,10 @@ impl Session {
             builder = builder.proxy(proxy);
         }
         let ring = rustls::crypto::ring::default_provider();
-        if tls {
+        if let Some(tls) = tls {
             // Fails if it is installed already, which is as good.
             let _ = ring.install_default();
+            builder = tls.apply(builder)?;
         } else {
             let config = rustls::ClientConfig::builder_with_provider(ring.into())
                 .with_safe_default_protocol_versions()

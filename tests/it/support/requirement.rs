@@ -73,6 +73,10 @@ requirements! {
     zsh: || works("zsh", &["--version"]);
     /// fish.
     fish: || works("fish", &["--version"]);
+    /// docker-registry.
+    docker_registry: || works("docker-registry", &["--version"]);
+    /// skopeo.
+    skopeo: || works("skopeo", &["--version"]);
     /// tmux.
     tmux: || works("tmux", &["-V"]);
 }

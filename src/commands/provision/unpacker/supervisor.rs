@@ -11,7 +11,8 @@ use super::failure::{Failure, Told};
 use super::{Handed, LAST, Task, child};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
-use crate::sys::{signal, socket, stream};
+use crate::sys::root::{self, Open};
+use crate::sys::{signal, socket, stream, tree};
 use crate::ui::{Progress, Ui};
 use crate::unpack::{Growing, Report};
 use crate::userns;
@@ -24,7 +25,7 @@ pub(super) struct Supervisor<'a> {
     requests: Option<OwnedFd>,
     waiting: VecDeque<(Handed, Vec<OwnedFd>)>,
     running: Vec<Worker>,
-    done: Vec<Option<Report>>,
+    done: Vec<Option<Result<Report, Failure>>>,
     /// Bytes of the layers that are done.
     finished: u64,
 }
@@ -53,7 +54,7 @@ impl<'a> Supervisor<'a> {
             let _ = signal::kill(worker.pid, Signal::SIGKILL).and_then(|()| process::wait(worker.pid));
         }
         outcome?;
-        self.done.into_iter().map(|report| report.ok_or(Failure::Missing)).collect()
+        self.done.into_iter().map(|done| done.unwrap_or(Err(Failure::Missing))).collect()
     }
 
     fn work(&mut self, ui: &Ui) -> Result<(), Failure> {
@@ -63,7 +64,7 @@ impl<'a> Supervisor<'a> {
             while self.running.len() < at_once && let Some((what, fds)) = self.waiting.pop_front() {
                 self.start(&what, fds)?;
             }
-            if self.requests.is_none() && self.running.is_empty() {
+            if self.requests.is_none() && (self.running.is_empty() || self.failed()) {
                 return Ok(());
             }
             // While there is something to download, that has the user's screen.
@@ -104,8 +105,34 @@ impl<'a> Supervisor<'a> {
         }
         let what: Handed = serde_json::from_slice(&bytes[..length])
             .map_err(|error| Failure::Kernel("understand a message", error.into()))?;
+        self.forget(what.task)?;
         self.waiting.push_back((what, fds));
         Ok(())
+    }
+
+    /// Undoes what has been done for a task: its layer was not what it should be, and comes anew.
+    fn forget(&mut self, task: usize) -> Result<(), Failure> {
+        let failed = |error| Failure::Kernel("begin a layer anew", error);
+        self.waiting.retain(|(what, _)| what.task != task);
+        if let Some(index) = self.running.iter().position(|worker| worker.task == task) {
+            let worker = self.running.swap_remove(index);
+            signal::kill(worker.pid, Signal::SIGKILL).and_then(|()| process::wait(worker.pid)).map_err(failed)?;
+        }
+        let target = &self.tasks.get(task).ok_or(Failure::Missing)?.target;
+        if let Some(Ok(_)) = self.done[task].take() {
+            self.finished -= self.tasks[task].size;
+        }
+        match (target.parent(), target.file_name()) {
+            (Some(parent), Some(name)) if target.exists() => root::open_absolute(parent, Open::Directory)
+                .and_then(|parent| tree::remove(parent.as_fd(), name))
+                .map_err(failed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a layer has failed for good: while it is being downloaded, it may yet come anew.
+    fn failed(&self) -> bool {
+        self.done.iter().any(|done| matches!(done, Some(Err(_))))
     }
 
     fn start(&mut self, what: &Handed, fds: Vec<OwnedFd>) -> Result<(), Failure> {
@@ -147,8 +174,9 @@ impl<'a> Supervisor<'a> {
                 let outcome: Result<Report, Vec<String>> =
                     serde_json::from_slice(&worker.told).unwrap_or_else(|_| Err(Vec::new()));
                 let failed = |texts| Failure::Layer { layer: task.diff_id, source: Told::from_texts(texts) };
-                self.done[worker.task] = Some(outcome.map_err(failed)?);
-                self.finished += task.size;
+                let done = outcome.map_err(failed);
+                self.finished += if done.is_ok() { task.size } else { 0 };
+                self.done[worker.task] = Some(done);
                 Ok(())
             }
         }

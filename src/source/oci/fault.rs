@@ -1,0 +1,179 @@
+//! Why an image at a registry could not be had, or put there.
+
+use std::time::Duration;
+
+use crate::image::oci::{ParseError, Platform};
+use crate::source::http;
+use crate::source::http::Reply;
+
+/// Why an image at a registry could not be had, or put there.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// There was no answer.
+    #[error("no answer from {url}")]
+    Http {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        source: http::Fault,
+    },
+    /// The registry has no such thing.
+    #[error("{registry} has no {what}")]
+    Missing {
+        /// The registry.
+        registry: String,
+        /// What it does not have.
+        what: String,
+    },
+    /// The registry does not let this user do that, or nobody without a login.
+    #[error("{registry} refuses {}{}", if *.anonymous { "without a login" } else { "with this login" }, remark(.said))]
+    Denied {
+        /// The registry, or its token server.
+        registry: String,
+        /// Whether there was no login to show.
+        anonymous: bool,
+        /// Its own words.
+        said: String,
+    },
+    /// The registry counts, and the count is full.
+    #[error("{registry} has had enough requests from here{}{}", remark(.said), until(.wait))]
+    Limited {
+        /// The registry.
+        registry: String,
+        /// The limit, in its own words.
+        said: String,
+        /// How long it lasts, as far as the registry says.
+        wait: Option<Duration>,
+    },
+    /// The registry answered with another error.
+    #[error("{registry} answered {status} when asked for {what}{}", remark(.said))]
+    Answer {
+        /// The registry.
+        registry: String,
+        /// The HTTP status.
+        status: u16,
+        /// What was asked for.
+        what: String,
+        /// Its own words.
+        said: String,
+    },
+    /// A document is not what it must be.
+    #[error("{what} is malformed")]
+    Document {
+        /// Which.
+        what: String,
+        /// What is wrong.
+        source: ParseError,
+    },
+    /// Something has another size than the one that was promised.
+    #[error("{what} has {actual} bytes instead of {expected}")]
+    Size {
+        /// What.
+        what: String,
+        /// What was promised.
+        expected: u64,
+        /// What it has.
+        actual: u64,
+    },
+    /// Something is promised to be larger than anything honest.
+    #[error("{what} is said to have {size} bytes, and {largest} are the most")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// The size that was promised.
+        size: u64,
+        /// The most.
+        largest: u64,
+    },
+    /// One index leads to another, and so on.
+    #[error("it is an index of indexes, more than {0} deep")]
+    Deep(usize),
+    /// The image was not built for this machine.
+    #[error("it is not there for {wanted}, but for {}", if .offered.is_empty() { "nothing" } else { .offered })]
+    Platform {
+        /// What runs here.
+        wanted: Platform,
+        /// What there is.
+        offered: String,
+    },
+    /// The config does not belong to the manifest.
+    #[error("its manifest has {layers} layers and its config {diff_ids}")]
+    Layers {
+        /// In the manifest.
+        layers: usize,
+        /// In the config.
+        diff_ids: usize,
+    },
+    /// The login would be sent in the clear.
+    #[error("{registry} wants a login to be sent to {realm}, which is no place with TLS")]
+    Realm {
+        /// The registry.
+        registry: String,
+        /// Its token server.
+        realm: String,
+    },
+    /// The registry's answer does not follow the specification.
+    #[error("{registry} does not follow the specification: {what}")]
+    Protocol {
+        /// The registry.
+        registry: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl Fault {
+    /// What an answer that is no success means.
+    pub(super) fn of(registry: &str, what: &str, anonymous: bool, reply: &Reply) -> Self {
+        let (registry, said) = (registry.to_owned(), said(&reply.body));
+        match reply.status.as_u16() {
+            401 | 403 => Self::Denied { registry, anonymous, said },
+            404 => Self::Missing { registry, what: what.to_owned() },
+            429 => Self::Limited { registry, said, wait: http::retry_after(&reply.headers) },
+            status => Self::Answer { registry, status, what: what.to_owned(), said },
+        }
+    }
+
+    /// Whether there was no way to the server at all.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Http { source, .. } if source.is_offline())
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Http { source, .. } => return source.hint(),
+            Self::Missing { .. } => "check the spelling of the name and its tag".to_owned(),
+            Self::Denied { registry, anonymous: true, .. } => {
+                format!("check the spelling; if the image is private: podman login {registry} (or docker, or skopeo)")
+            }
+            Self::Denied { registry, .. } => format!("log in anew: podman login {registry} (or docker, or skopeo)"),
+            Self::Answer { .. } => "try again later".to_owned(),
+            Self::Platform { .. } => "an image of another machine's architecture does not run here".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// What a registry says about an error (distribution-spec, error codes): the first message, made fit to be shown.
+fn said(body: &[u8]) -> String {
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let message = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let first = value.pointer("/errors/0/message").or_else(|| value.get("details")).and_then(message);
+    let first = first.or_else(|| value.pointer("/errors/0/code").and_then(message)).unwrap_or_default();
+    first.chars().take(200).flat_map(char::escape_debug).collect()
+}
+
+fn remark(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+fn until(wait: &Option<Duration>) -> String {
+    let Some(wait) = wait else { return String::new() };
+    let minutes = wait.as_secs().div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        (0, 0..=1) => "; it will take more within a minute".to_owned(),
+        (0, minutes) => format!("; it will take more in {minutes} minutes"),
+        (hours, minutes) => format!("; it will take more in {hours} h {minutes} min"),
+    }
+}
