@@ -43,6 +43,11 @@ impl Staging {
         super::private_dir(&path)?;
         Ok(path.join("fs"))
     }
+
+    /// Where the index of that layer comes to be, beside its tree.
+    pub fn layer_index(&self) -> PathBuf {
+        self.path.join("layer/index")
+    }
 }
 
 impl Store {

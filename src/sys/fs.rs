@@ -3,13 +3,14 @@
 //! Nothing here follows a symbolic link in the last component of a name. Paths of more than one component are for
 //! [`open_beneath`] alone, which resolves them as if its directory were `/`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, SeekFrom, Stat, Timespec, Timestamps, Uid};
 
 /// How often an `EAGAIN` of openat2(2) is answered by another try: it means that something was renamed or mounted
 /// somewhere on the machine while a `..` was resolved.
@@ -20,6 +21,8 @@ const RENAME_RACES: u32 = 1000;
 pub struct Status {
     /// The device and inode numbers, which identify a file for as long as it is there.
     pub identity: (u64, u64),
+    /// What it is.
+    pub kind: Kind,
     /// Whether it is a directory.
     pub is_dir: bool,
     /// Whether it is a symbolic link.
@@ -40,14 +43,39 @@ pub struct Status {
     pub allocated: u64,
 }
 
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A character device 0:0, which is an overlay's whiteout.
+    Whiteout,
+    /// Another device, or a socket.
+    Other,
+}
+
 impl Status {
     #[allow(clippy::useless_conversion, reason = "the kernel's link count is 32 bits wide on some architectures")]
     fn new(stat: &Stat) -> Self {
-        let kind = FileType::from_raw_mode(stat.st_mode);
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Symlink,
+            FileType::Fifo => Kind::Fifo,
+            FileType::CharacterDevice if stat.st_rdev == 0 => Kind::Whiteout,
+            _ => Kind::Other,
+        };
         Self {
             identity: (stat.st_dev, stat.st_ino),
-            is_dir: kind.is_dir(),
-            is_symlink: kind.is_symlink(),
+            kind,
+            is_dir: kind == Kind::Directory,
+            is_symlink: kind == Kind::Symlink,
             mode: stat.st_mode & 0o7777,
             links: stat.st_nlink.into(),
             uid: stat.st_uid,
@@ -114,6 +142,36 @@ fn openat2(dir: BorrowedFd<'_>, path: &OsStr, flags: OFlags, resolve: ResolveFla
 pub fn create_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
+}
+
+/// Opens a regular file for reading, not through a symbolic link and without waiting for anybody.
+///
+/// # Errors
+/// `ELOOP` for a symbolic link; open(2)'s.
+pub fn open_file(parent: impl AsFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
+}
+
+/// The next stretch of an open file, from this offset on, that is not a hole (lseek(2), `SEEK_DATA`); `None` where there
+/// is no more. A file system that knows no holes has one stretch.
+///
+/// # Errors
+/// lseek(2)'s.
+pub fn next_data(file: &File, from: u64) -> io::Result<Option<std::ops::Range<u64>>> {
+    let start = match rustix::fs::seek(file, SeekFrom::Data(from)) {
+        Err(rustix::io::Errno::NXIO) => return Ok(None),
+        start => start?,
+    };
+    Ok(Some(start..rustix::fs::seek(file, SeekFrom::Hole(start))?))
+}
+
+/// The target of a symbolic link (readlinkat(2)).
+///
+/// # Errors
+/// `EINVAL` for what is none; readlink(2)'s.
+pub fn read_link(parent: impl AsFd, name: &OsStr) -> io::Result<OsString> {
+    Ok(OsString::from_vec(rustix::fs::readlinkat(parent, name, Vec::new())?.into_bytes()))
 }
 
 /// Makes a directory (mkdirat(2)).
@@ -247,8 +305,7 @@ fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
 ///
 /// # Errors
 /// getdents(2)'s, stat(2)'s.
-pub fn list(dir: impl AsFd) -> io::Result<Vec<(std::ffi::OsString, bool)>> {
-    use std::os::unix::ffi::OsStrExt as _;
+pub fn list(dir: impl AsFd) -> io::Result<Vec<(OsString, bool)>> {
     let dir = dir.as_fd();
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(dir)? {

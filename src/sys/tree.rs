@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 
@@ -76,6 +77,59 @@ pub fn usage(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Usage> {
     Ok(usage)
 }
 
+/// What [`visit`] has come to.
+#[derive(Debug, Clone, Copy)]
+pub struct Visited<'a> {
+    /// The path beneath the root of the tree, without a leading `/`; empty for the root itself.
+    pub path: &'a [u8],
+    /// The directory that it is in; of a directory, itself.
+    pub at: BorrowedFd<'a>,
+    /// The last component; of a directory `.`, as seen from itself.
+    pub name: &'a OsStr,
+    /// What it is.
+    pub status: fs::Status,
+}
+
+/// Goes through a directory and everything beneath it in the same file system: first itself, then what is in it and no
+/// directory, by name, then its subdirectories, by name.
+///
+/// # Errors
+/// The visitor's; `EXDEV` at a mount point beneath; stat(2)'s, openat2(2)'s.
+pub fn visit(root: BorrowedFd<'_>, each: &mut dyn FnMut(&Visited<'_>) -> io::Result<()>) -> io::Result<()> {
+    let mut walk = Walk::enter(root, OsStr::new("."))?;
+    let mut path = Vec::new();
+    let enter = |at: BorrowedFd<'_>, path: &[u8], each: &mut dyn FnMut(&Visited<'_>) -> io::Result<()>| {
+        each(&Visited { path, at, name: OsStr::new("."), status: fs::status(at)? })
+    };
+    enter(walk.here.as_fd(), &path, each)?;
+    loop {
+        while let Some(dir) = walk.next_subdirectory(|at, name| {
+            let length = push(&mut path, name);
+            let visited = each(&Visited { path: &path, at, name, status: fs::status_at(at, name)? });
+            path.truncate(length);
+            visited
+        })? {
+            push(&mut path, &dir);
+            walk.descend(dir)?;
+            enter(walk.here.as_fd(), &path, each)?;
+        }
+        if walk.ascend()?.is_none() {
+            return Ok(());
+        }
+        path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
+    }
+}
+
+/// Adds a component to a path; says how long that was before.
+fn push(path: &mut Vec<u8>, name: &OsStr) -> usize {
+    let length = path.len();
+    if length > 0 {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name.as_bytes());
+    length
+}
+
 /// A position in a tree.
 struct Walk {
     /// The directory one is in.
@@ -99,16 +153,19 @@ impl Walk {
         Ok(Self { here: open(parent, name)?, pending: None, above: Vec::new(), name: name.to_owned() })
     }
 
-    /// The next subdirectory of this directory. On the first call the directory is read, and `each` sees every name that
-    /// is not a directory's.
+    /// The next subdirectory of this directory, by name. On the first call the directory is read, and `each` sees every
+    /// name that is not a directory's, in order.
     fn next_subdirectory(
         &mut self,
         mut each: impl FnMut(BorrowedFd<'_>, &OsStr) -> io::Result<()>,
     ) -> io::Result<Option<OsString>> {
         if self.pending.is_none() {
-            let (dirs, others): (Vec<_>, Vec<_>) = fs::list(&self.here)?.into_iter().partition(|(_, is_dir)| *is_dir);
-            for (name, _) in others {
-                each(self.here.as_fd(), &name)?;
+            let mut names = fs::list(&self.here)?;
+            // The last one is taken first.
+            names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+            let (dirs, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, is_dir)| *is_dir);
+            for (name, _) in others.iter().rev() {
+                each(self.here.as_fd(), name)?;
             }
             self.pending = Some(dirs.into_iter().map(|(name, _)| name).collect());
         }

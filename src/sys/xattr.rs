@@ -1,8 +1,9 @@
 //! Extended attributes by descriptor (xattr(7)).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::XattrFlags;
 
@@ -23,6 +24,21 @@ pub fn remove(fd: impl AsFd, name: &OsStr) -> io::Result<()> {
         Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// The names of the attributes that there are (flistxattr(2)); none where the file system has no attributes.
+///
+/// # Errors
+/// `ERANGE` if one was added meanwhile; flistxattr(2)'s.
+pub fn list(fd: impl AsFd) -> io::Result<Vec<OsString>> {
+    let length = match rustix::fs::flistxattr_query(&fd) {
+        Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),
+        length => length?,
+    };
+    let mut names = vec![0; length];
+    let length = rustix::fs::flistxattr(&fd, names.as_mut_slice())?;
+    let each = names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    Ok(each.map(|name| OsStr::from_bytes(name).to_owned()).collect())
 }
 
 /// The value of an attribute (fgetxattr(2)).

@@ -12,6 +12,7 @@ mod dirs;
 pub mod dpkg;
 mod error;
 mod growing;
+pub mod index;
 mod member;
 mod merged_usr;
 mod name;

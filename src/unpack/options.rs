@@ -17,6 +17,8 @@ pub struct Options {
     pub hash_input: bool,
     /// Whether [`super::Report::content`] is wanted.
     pub hash_content: bool,
+    /// Whether [`super::Report::files`] is wanted.
+    pub index: bool,
 }
 
 impl Default for Options {
@@ -28,6 +30,7 @@ impl Default for Options {
             whiteouts: Whiteouts::default(),
             hash_input: true,
             hash_content: false,
+            index: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::index::Index;
 use crate::image::Digest;
 
 /// What came of an archive.
@@ -30,6 +31,10 @@ pub struct Report {
     /// Directories of an OCI layer that it has files in and does not speak of; empty for its root. Below may be those
     /// whose owner, mode and time they should have.
     pub implied: Vec<Vec<u8>>,
+    /// What the tree holds, where that was wanted. It stays with the process that unpacked; whoever is told of the rest
+    /// reads it from where that one has written it to.
+    #[serde(skip)]
+    pub files: Option<Index>,
 }
 
 /// A hard link that could not be made yet. Paths are beneath the root, without a leading `/`.

@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use super::archive::Archive;
+use super::index::{self, Known};
 use super::member::Kind;
 use super::name::clean;
 use super::pipe::{Decoded, pipe};
@@ -33,7 +34,7 @@ pub fn tar(
         let written = write(root, Archive::new(chunks, format, &options.limits), options);
         (written, decoding.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    let Written { counts, links, implied } = written?;
+    let Written { counts, links, implied, known } = written?;
     let Decoded { input, content } = decoded
         .unwrap_or_else(|| Err(std::io::ErrorKind::UnexpectedEof.into()))
         .map_err(|source| Error::Stream { format, source })?;
@@ -51,12 +52,14 @@ pub fn tar(
         stripped,
         links,
         implied,
+        files: known.map(|known| index::scan(root.dir(), &known)).transpose()?,
     })
 }
 
 fn write(root: &Root, mut archive: Archive<'_, impl BufRead>, options: &Options) -> Result<Written, Error> {
     let mut writer = Writer::new(root, &options.limits, options.owners);
     writer.whiteouts = options.whiteouts;
+    writer.known = options.index.then(Known::default);
     let components = match options.strip {
         Strip::Components(count) => count,
         Strip::Auto | Strip::Never => 0,

@@ -116,7 +116,8 @@ impl Marks {
             match fs::make_whiteout(&parent, name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 result => {
-                    result.map_err(|error| Error::write("make the whiteout of", path, error))?;
+                    let made = result.and_then(|()| fs::set_modified_at(&parent, name, (0, 0)));
+                    made.map_err(|error| Error::write("make the whiteout of", path, error))?;
                     continue;
                 }
             }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use super::archive::Archive;
 use super::dirs::{Dir, Dirs};
 use super::error::Cap;
+use super::index::{Content, Known, attributes};
 use super::member::{Kind, Member, Meta};
 use super::name::{Shown, split};
 use super::report::{Counts, Link};
@@ -54,6 +55,8 @@ pub(super) struct Writer<'a> {
     dirs: Dirs<'a>,
     marks: Marks,
     links: Vec<Link>,
+    /// What is known of the files written, where an index is to be made.
+    pub(super) known: Option<Known>,
     pub(super) deferred: Vec<Deferred>,
     pub(super) counts: Counts,
 }
@@ -69,6 +72,7 @@ impl<'a> Writer<'a> {
             dirs: Dirs::new(root),
             marks: Marks::default(),
             links: Vec::new(),
+            known: None,
             deferred: Vec::new(),
             counts: Counts::default(),
         }
@@ -156,9 +160,10 @@ impl<'a> Writer<'a> {
         let Some(file) = self.make(&parent, path, |dir, name| fs::create_file(dir, name, meta.mode & 0o777))? else {
             return Ok(());
         };
+        let mut content = self.known.is_some().then(Content::default);
         match &member.sparse {
-            None => copy(&file, path, archive)?,
-            Some(map) => copy_pieces(&file, map, path, archive)?,
+            None => copy(&file, path, archive, content.as_mut())?,
+            Some(map) => copy_pieces(&file, map, path, archive, content.as_mut())?,
         }
         if parent.setgid || (meta.uid, meta.gid) != (0, 0) {
             fs::set_owner(&file, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
@@ -167,7 +172,13 @@ impl<'a> Writer<'a> {
         if meta.mode & 0o7000 != 0 {
             fs::set_mode(&file, meta.mode).map_err(|e| Error::write("set the mode of", path, e))?;
         }
-        fs::set_modified(&file, meta.modified).map_err(|e| Error::write("set the time of", path, e))
+        fs::set_modified(&file, meta.modified).map_err(|e| Error::write("set the time of", path, e))?;
+        if let (Some(known), Some(content)) = (&mut self.known, content) {
+            let failed = |source| Error::write("look at", path, source);
+            let attributes = if meta.xattrs.is_empty() { 0 } else { attributes(&file).map_err(failed)? };
+            known.insert(fs::status(&file).map_err(failed)?.identity, (content.finish(), attributes));
+        }
+        Ok(())
     }
 
     fn symlink(&mut self, path: &[u8], member: &Member) -> Result<(), Error> {
@@ -271,7 +282,7 @@ impl<'a> Writer<'a> {
         if self.whiteouts == Whiteouts::Literal {
             implied.clear();
         }
-        Ok(Written { counts: self.counts, links: self.links, implied })
+        Ok(Written { counts: self.counts, links: self.links, implied, known: self.known })
     }
 }
 
@@ -281,6 +292,7 @@ pub(super) struct Written {
     pub(super) counts: Counts,
     pub(super) links: Vec<Link>,
     pub(super) implied: Vec<Vec<u8>>,
+    pub(super) known: Option<Known>,
 }
 
 /// Opens a directory whose metadata is to be set, unless it was replaced by something else since.
@@ -345,22 +357,41 @@ fn set_xattrs(fd: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
     Ok(())
 }
 
-fn copy(mut file: &File, path: &[u8], archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+fn copy(
+    mut file: &File,
+    path: &[u8],
+    archive: &mut Archive<'_, impl BufRead>,
+    mut content: Option<&mut Content>,
+) -> Result<(), Error> {
     loop {
         let bytes = archive.content()?;
         if bytes.is_empty() {
             return Ok(());
         }
         file.write_all(bytes).map_err(|source| Error::write("write", path, source))?;
+        if let Some(content) = &mut content {
+            content.update(bytes);
+        }
         let count = bytes.len();
         archive.consume(count);
     }
 }
 
-fn copy_pieces(file: &File, map: &Map, path: &[u8], archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+fn copy_pieces(
+    file: &File,
+    map: &Map,
+    path: &[u8],
+    archive: &mut Archive<'_, impl BufRead>,
+    mut content: Option<&mut Content>,
+) -> Result<(), Error> {
     let failed = |source| Error::write("write", path, source);
     file.set_len(map.size).map_err(failed)?;
+    let mut hashed = 0;
     for &(mut offset, mut left) in &map.pieces {
+        if let Some(content) = &mut content {
+            content.skip(offset - hashed);
+            hashed = offset + left;
+        }
         while left > 0 {
             let bytes = archive.content()?;
             let bytes = &bytes[..usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()))];
@@ -368,6 +399,9 @@ fn copy_pieces(file: &File, map: &Map, path: &[u8], archive: &mut Archive<'_, im
                 return Err(Error::malformed(path, "the pieces of a sparse file are not its content"));
             }
             file.write_all_at(bytes, offset).map_err(failed)?;
+            if let Some(content) = &mut content {
+                content.update(bytes);
+            }
             let count = bytes.len();
             archive.consume(count);
             offset += u64::try_from(count).unwrap_or(0);

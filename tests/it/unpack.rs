@@ -11,6 +11,7 @@ mod debian;
 mod fixtures;
 mod harness;
 mod hostile;
+mod index;
 mod layers;
 mod shapes;
 mod trees;

@@ -6,7 +6,7 @@ use super::unpacker::{Task, Unpacking};
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::oci::Descriptor;
 use crate::image::{Digest, Image, LayerRecord, Provenance};
 use crate::source::layout::Documents;
@@ -71,7 +71,8 @@ pub(super) fn make(
         for layer in layers.iter().filter(|layer| layer.in_store(context).is_none()) {
             let staging = context.store.stage()?;
             let (target, size) = (staging.layer()?, layer.descriptor.size);
-            missing.push(Task { target, diff_id: layer.diff_id, size });
+            let index = File::create(staging.layer_index()).map_err(Error::new)?;
+            missing.push(Task { target, index, diff_id: layer.diff_id, size });
             staged.push((layer, staging));
         }
         let unpacking = Unpacking::start(&proof()?, &identity, context.ui, &missing)?;
@@ -84,7 +85,7 @@ pub(super) fn make(
     drop(locks);
     let names = layers.iter().map(|layer| layer.in_store(context));
     let names: Option<Vec<Digest>> = names.collect();
-    let names = names.ok_or_else(|| crate::error::Error::new("a layer has been removed from the store meanwhile"))?;
+    let names = names.ok_or_else(|| Error::new("a layer has been removed from the store meanwhile"))?;
     let config = image.config.config.clone();
     Ok(Image { layers: names, provenance, config, published: Some(image.published.clone()) })
 }

@@ -1,10 +1,11 @@
 //! An image from a tarball, or from a bundle if it turns out to be one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::progress::Shown;
+use super::unpacker::write_index;
 use super::wanted::Form;
 use super::{blobs, bundle, client, known_or};
 use crate::commands::live::proof;
@@ -51,16 +52,21 @@ fn make(context: &Context<'_>, fetched: Fetched) -> Result<Image> {
         None => {
             let staging = context.store.stage()?;
             let tree = staging.layer()?;
+            let index = File::create(staging.layer_index()).map_err(Error::new)?;
             let size = file.metadata().map_err(Error::new)?.len();
             let report: Report = userns::run(&proof()?, &identity, |_| {
                 let bar = context.ui.progress("unpacking", Some(size));
                 fs::create_dir(&tree).map_err(Failure::Target)?;
                 let mut before = 0;
-                let report = unpack::tar(&Root::confine(&tree)?, file, &Options::default(), &mut |read| {
+                let options = Options { index: true, ..Options::default() };
+                let report = unpack::tar(&Root::confine(&tree)?, file, &options, &mut |read| {
                     bar.advance(read.saturating_sub(before));
                     before = read;
                 })?;
                 bar.finish();
+                if let Some(files) = &report.files {
+                    write_index(&index, files).map_err(Failure::Index)?;
+                }
                 Ok::<_, Failure>(report)
             })?;
             if report.devices_skipped > 0 {
@@ -102,6 +108,8 @@ fn name(location: &Location, form: Form, which: &Which, pin: Option<Digest>) -> 
 enum Failure {
     #[error("cannot make the directory to unpack into")]
     Target(#[source] std::io::Error),
+    #[error("cannot write the layer's index")]
+    Index(#[source] std::io::Error),
     #[error(transparent)]
     Unpack(#[from] unpack::Error),
 }

@@ -28,9 +28,12 @@ fn same_as_gnu_tar(name: &str, devices: u64) {
     let (ours, theirs) = (Place::new(), Place::new());
     let bytes = std::fs::read(&archive).unwrap();
     let report = ours.tar(&bytes, &Options::default()).unwrap();
+    let (entries, differences): (Vec<String>, Vec<String>) =
+        Place::new().work(&Work::Indexed { archive: archive.clone(), options: Options::default() }).unwrap();
     assert_eq!((report.digest, report.devices_skipped), (Some(Digest::of(&bytes)), devices));
     theirs.work::<()>(&Work::GnuTar { archive }).unwrap();
     let (mut ours, mut theirs) = (ours.list(), theirs.list());
+    assert_eq!((entries.len(), differences), (ours.len(), Vec::new()));
     // An archive that does not speak of its root leaves it as it was made.
     ours.remove("");
     theirs.remove("");

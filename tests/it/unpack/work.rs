@@ -12,6 +12,7 @@ use envbox::host::Host;
 use envbox::image::Digest;
 use envbox::sys::process::SingleThread;
 use envbox::sys::tree;
+use envbox::unpack::index::{Entry, Index};
 use envbox::unpack::{self, Deb, Options, Root, dpkg};
 use envbox::userns::{self, Identity};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,12 @@ pub(crate) enum Work {
     },
     GnuTar {
         archive: PathBuf,
+    },
+    /// An archive, with the index made on the way; each of its entries as text, and each difference to the index of the
+    /// tree as it is.
+    Indexed {
+        archive: PathBuf,
+        options: Options,
     },
     List,
     Remove,
@@ -79,6 +86,17 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(target).args(options).output().unwrap();
             serde_json::to_value(())
         }
+        Work::Indexed { archive, options } => {
+            let archive = File::open(archive).unwrap();
+            let root = Root::confine(target)?;
+            let made = unpack::tar(&root, archive, &Options { index: true, ..options }, &mut |_| {})?.files.unwrap();
+            let mut written = Vec::new();
+            made.to_writer(&mut written).unwrap();
+            let made = Index::from_reader(&written[..]).unwrap();
+            let scanned = Index::scan(File::open("/").unwrap())?;
+            let differences: Vec<_> = made.diff(&scanned).map(|change| format!("{change:?}")).collect();
+            serde_json::to_value((made.iter().map(|entry| line(&entry)).collect::<Vec<_>>(), differences))
+        }
         Work::List => serde_json::to_value(list(target)),
         Work::Escape => {
             let handle = File::open(target.parent().unwrap()).unwrap();
@@ -111,6 +129,13 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
         }
     };
     Ok(value.unwrap())
+}
+
+fn line(entry: &Entry<'_>) -> String {
+    let Entry { path, kind, mode, uid, gid, modified, size, content, attributes } = entry;
+    let (content, attributes) = (*content != 0, *attributes != 0);
+    let name = String::from_utf8_lossy(path);
+    format!("{name} {kind:?} {mode:o} {uid}:{gid} {}.{} {size} {content} {attributes}", modified.0, modified.1)
 }
 
 /// Everything beneath a directory: by name, what it is, whose and from when.

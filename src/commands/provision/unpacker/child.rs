@@ -1,12 +1,14 @@
 //! The process that unpacks one layer.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek as _, Write as _};
 
 use super::Task;
 use super::failure::Failure;
 use crate::image::Digest;
 use crate::sys::namespace;
 use crate::sys::process::{self, Signal, SingleThread};
+use crate::unpack::index::Index;
 use crate::unpack::{self, Growing, Options, Report, Root, Whiteouts};
 use crate::userns::Namespaces;
 
@@ -22,11 +24,13 @@ pub(super) fn unpack(
         .map_err(|error| Failure::Kernel("make a mount namespace", error))?;
     fs::create_dir(&task.target).map_err(|error| Failure::Kernel("make the directory to unpack into", error))?;
     let root = Root::confine(&task.target)?;
-    let options =
-        Options { whiteouts: Whiteouts::Oci, hash_content: true, hash_input: blob.is_some(), ..Options::default() };
+    let (whiteouts, hash_input) = (Whiteouts::Oci, blob.is_some());
+    let options = Options { whiteouts, hash_input, hash_content: true, index: true, ..Options::default() };
     let report = unpack::tar(&root, input, &options, &mut |_| {})?;
     check("its file", report.digest, blob)?;
     check("its content", report.content, Some(task.diff_id))?;
+    let files = report.files.as_ref().ok_or(Failure::Missing)?;
+    write_index(&task.index, files).map_err(|error| Failure::Kernel("write the layer's index", error))?;
     Ok(report)
 }
 
@@ -38,4 +42,13 @@ fn check(what: &'static str, actual: Option<Digest>, expected: Option<Digest>) -
         // Never taken for right, since it was not looked at.
         (None, Some(_)) => Err(Failure::Missing),
     }
+}
+
+/// Writes the index of a tree, in place of what a try before this one has written.
+pub(in super::super) fn write_index(mut file: &File, index: &Index) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    let mut out = BufWriter::new(file);
+    index.to_writer(&mut out)?;
+    out.flush()
 }

@@ -21,6 +21,7 @@ use crate::sys::{socket, stream};
 use crate::ui::Ui;
 use crate::unpack::Report;
 use crate::userns::{self, Identity, Work};
+pub(super) use child::write_index;
 use supervisor::Supervisor;
 
 /// A layer to be unpacked.
@@ -28,6 +29,8 @@ use supervisor::Supervisor;
 pub(super) struct Task {
     /// Where the tree comes to be; its parent is there.
     pub(super) target: PathBuf,
+    /// Where its index comes to be.
+    pub(super) index: File,
     /// What it must decompress to.
     pub(super) diff_id: Digest,
     /// Bytes of the file it is in.
