@@ -9,7 +9,7 @@ pub struct ImageLoad {
     /// An archive that docker, podman, skopeo or envbox has written, or an OCI layout's directory
     #[arg(value_name = "FILE|DIRECTORY", value_hint = ValueHint::AnyPath)]
     pub from: std::path::PathBuf,
-    /// Load only the image of this name; without it, all that are for this machine
+    /// Load only the image of this name; without it, all
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
     /// What to call the image, where there is one; without it, what it is called where it is

@@ -12,7 +12,7 @@ pub struct ImagePull {
     #[arg(required = true, value_name = "IMAGE", value_hint = ValueHint::Other)]
     pub images: Vec<String>,
     /// The digest that the image's manifest, or the tarball, must have
-    #[arg(long, value_name = "DIGEST", value_parser = super::digest)]
+    #[arg(long, value_name = "DIGEST", value_parser = super::create::digest)]
     pub digest: Option<Digest>,
     /// How to get it.
     #[command(flatten)]

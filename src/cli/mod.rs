@@ -4,6 +4,8 @@ mod boxes;
 mod complete;
 mod create;
 mod enter;
+mod image_load;
+mod image_pull;
 mod own;
 mod run;
 
@@ -13,6 +15,8 @@ pub use boxes::{List, Remove, Stop};
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, WorkDir};
+pub use image_load::ImageLoad;
+pub use image_pull::ImagePull;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use run::{Run, Target};
 
@@ -105,6 +109,17 @@ pub enum Command {
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot
     /// do without.
     Doctor(Doctor),
+    /// Fetch images, and unpack what is new of them
+    ///
+    /// What a name means is asked for anew, even where the store knows it; boxes that are there keep what they are made
+    /// of. Prints the digest of each image.
+    #[command(hide = true)]
+    ImagePull(ImagePull),
+    /// Put the images of an archive or an OCI layout into the store
+    ///
+    /// Prints the digest and the name of each.
+    #[command(hide = true)]
+    ImageLoad(ImageLoad),
     /// Print the completion script of a shell
     Completions(Completions),
     /// Write the manual pages into a directory

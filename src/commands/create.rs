@@ -17,7 +17,7 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
         return Err(store::Error::BoxExists(args.name.clone()).into());
     }
     let image = args.image.as_deref().unwrap_or(args.name.as_str());
-    from_image(&context, &args.name, image, args.sha256, &args.source)?;
+    from_image(&context, &args.name, image, args.digest, &args.source)?;
     ui.note(&format!("created box `{}`", args.name));
     Ok(0)
 }
@@ -30,10 +30,10 @@ pub(super) fn from_image(
     context: &Context<'_>,
     name: &BoxName,
     image: &str,
-    sha256: Option<Digest>,
+    digest: Option<Digest>,
     source: &Source,
 ) -> Result<()> {
-    let digest = provision::image(context, image, sha256, source)?;
+    let digest = provision::image(context, image, digest, source)?;
     let mut config = BoxConfig::new(image.to_owned());
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
     // Room that rubbish takes may be wanted.

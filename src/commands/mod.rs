@@ -6,6 +6,8 @@ mod create;
 mod doctor;
 mod enter;
 mod identity;
+mod image_load;
+mod image_pull;
 mod janitor;
 mod list;
 mod live;
@@ -35,6 +37,8 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
+        Command::ImagePull(args) => image_pull::run(&args, host, ui),
+        Command::ImageLoad(args) => image_load::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),
         Command::Complete(args) => complete::run(&args, host, ui),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::progress::Shown;
-use super::{blobs, client, known_or};
+use super::{Known, blobs, client, known_or};
 use crate::cli::Source;
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
@@ -30,8 +30,8 @@ use crate::{plan, userns};
 /// Besides what Debian requires of every system, and apt: what https needs.
 const INCLUDE: [&str; 1] = ["ca-certificates"];
 
-pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Digest> {
-    known_or(context, &format!("debian:{suite}"), || make(context, suite, options))
+pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source, known: Known) -> Result<Digest> {
+    known_or(context, &format!("debian:{suite}"), known, || make(context, suite, options))
 }
 
 fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image> {

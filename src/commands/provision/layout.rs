@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::known_or;
 use super::oci::{self, Supply};
 use super::unpacker::Unpacking;
+use super::{Known, known_or};
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::oci::{Descriptor, Platform};
@@ -15,13 +15,20 @@ use crate::source::layout::{self, Documents, Layout, Place, Which};
 use crate::source::{self, Trust};
 
 /// The image of a layout's directory.
-pub(super) fn image(context: &Context<'_>, dir: &Path, which: &Which, pin: Option<Digest>) -> Result<Digest> {
-    known_or(context, &name(dir, which, pin)?, || make(context, dir, which, pin))
+pub(super) fn image(
+    context: &Context<'_>,
+    dir: &Path,
+    which: &Which,
+    pin: Option<Digest>,
+    known: Known,
+) -> Result<Digest> {
+    known_or(context, &name(dir, which, pin)?, known, || make(context, dir, which, pin))
 }
 
 fn make(context: &Context<'_>, dir: &Path, which: &Which, pin: Option<Digest>) -> Result<Image> {
     let place = Place::Directory(dir.to_owned());
-    let documents = Layout::open(&place).and_then(|layout| layout.image(which, &here())).map_err(source::Error::from)?;
+    let documents =
+        Layout::open(&place).and_then(|layout| layout.image(which, &here())).map_err(source::Error::from)?;
     let origin = format!("oci:{}", dir.display());
     let actual = documents.published.digest();
     if let Some(expected) = pin.filter(|pin| *pin != actual) {
@@ -69,7 +76,8 @@ impl Supply for FromPlace<'_> {
 /// What the image is known by: the place, and the index as it is now, so that it is not read again while it is the same.
 fn name(dir: &Path, which: &Which, pin: Option<Digest>) -> Result<String> {
     let index = fs::canonicalize(dir).and_then(|real| Ok((real.join("index.json").metadata()?, real)));
-    let missing = |_| source::Error::from(layout::Error::Missing { what: format!("an OCI layout in {}", dir.display()) });
+    let missing =
+        |_| source::Error::from(layout::Error::Missing { what: format!("an OCI layout in {}", dir.display()) });
     let (index, real) = index.map_err(missing)?;
     let which = match which {
         Which::Only => String::new(),

@@ -4,7 +4,7 @@ use super::layout::here;
 use super::oci::{self, Supply};
 use super::progress::Shown;
 use super::unpacker::{Growth, Unpacking};
-use super::{blobs, client, known_or};
+use super::{Known, blobs, client, known_or};
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::oci::Descriptor;
@@ -15,13 +15,13 @@ use crate::source::oci::{Event, Registries, Repository, Resolved};
 use crate::store::blobs::Blobs;
 
 /// The image that a reference names. A reference that the store knows is not asked for again.
-pub(super) fn image(context: &Context<'_>, reference: &Reference, pin: Option<Digest>) -> Result<Digest> {
+pub(super) fn image(context: &Context<'_>, reference: &Reference, pin: Option<Digest>, known: Known) -> Result<Digest> {
     let reference = pin.map_or_else(|| reference.clone(), |digest| reference.at(digest));
-    known_or(context, &reference.to_string(), || make(context, &reference))
+    known_or(context, &reference.to_string(), known, || make(context, &reference))
 }
 
 /// The image that a reference names now.
-pub(super) fn make(context: &Context<'_>, reference: &Reference) -> Result<Image> {
+fn make(context: &Context<'_>, reference: &Reference) -> Result<Image> {
     let shown = Shown::on(context.ui);
     let blobs = blobs(context);
     let registries = Registries::new(client(context));

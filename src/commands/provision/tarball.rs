@@ -7,7 +7,7 @@ use std::path::Path;
 use super::progress::Shown;
 use super::unpacker::write_index;
 use super::wanted::Form;
-use super::{blobs, bundle, client, known_or};
+use super::{Known, blobs, bundle, client, known_or};
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
@@ -25,8 +25,9 @@ pub(super) fn image(
     form: Form,
     which: &Which,
     pin: Option<Digest>,
+    known: Known,
 ) -> Result<Digest> {
-    known_or(context, &name(location, form, which, pin)?, || {
+    known_or(context, &name(location, form, which, pin)?, known, || {
         let fetched = tarball::fetch(location, pin, &client(context), &blobs(context), &Shown::on(context.ui))?;
         of_file(context, fetched, form, which)
     })

@@ -76,9 +76,7 @@ impl Wanted {
                 let error = Error::new(format!("there is no box, no recipe and no file named `{text}`"));
                 Err(error.hint(HINT))
             }
-            true if path.join("oci-layout").exists() => {
-                Ok(Self::Layout { dir: path.to_owned(), which: Which::Only })
-            }
+            true if path.join("oci-layout").exists() => Ok(Self::Layout { dir: path.to_owned(), which: Which::Only }),
             _ => Ok(Self::file(text)),
         }
     }
@@ -121,14 +119,15 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> String {
-        Wanted::parse(text).map_or_else(|error| format!("error: {}", error.chain().next().unwrap()), |wanted| {
-            match wanted {
+        Wanted::parse(text).map_or_else(
+            |error| format!("error: {}", error.chain().next().unwrap()),
+            |wanted| match wanted {
                 Wanted::Debian(suite) => format!("debian {suite}"),
                 Wanted::Registry(reference) => format!("registry {reference}"),
                 Wanted::Layout { dir, which } => format!("layout {} {which:?}", dir.display()),
                 Wanted::Archive { location, form, which } => format!("{form:?} {location} {which:?}"),
-            }
-        })
+            },
+        )
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl<'a> DockerArchive<'a> {
         let (file, _, size) = bundle.open(MANIFEST)?;
         let what = bundle.name_of(MANIFEST);
         let text = read(file, size, &what)?;
-        let images = serde_json::from_str(&text).map_err(|error| Error::Unusable { at: what, what: error.to_string() })?;
+        let images =
+            serde_json::from_str(&text).map_err(|error| Error::Unusable { at: what, what: error.to_string() })?;
         Ok(Self { bundle, images })
     }
 
@@ -90,8 +91,8 @@ impl<'a> DockerArchive<'a> {
             config: Descriptor::new(media::CONFIG, digest, size),
             layers: entry.layers.iter().map(|name| self.layer(name)).collect::<Result<_, _>>()?,
         };
-        let text = serde_json::to_string(&manifest)
-            .map_err(|error| Error::Unusable { at: at(), what: error.to_string() })?;
+        let text =
+            serde_json::to_string(&manifest).map_err(|error| Error::Unusable { at: at(), what: error.to_string() })?;
         let published = Published { manifest: text, media_type: media::MANIFEST.to_owned(), config };
         let names = entry.names().to_vec();
         Ok(Documents { names, ..Documents::new(&at(), manifest, published, platform)? })

@@ -53,12 +53,7 @@ impl Documents {
     ///
     /// # Errors
     /// [`Error`].
-    fn new(
-        at: &str,
-        manifest: Manifest,
-        published: Published,
-        platform: &Platform,
-    ) -> Result<Self, Error> {
+    fn new(at: &str, manifest: Manifest, published: Published, platform: &Platform) -> Result<Self, Error> {
         let config = Config::parse(published.config.as_bytes())
             .map_err(|error| Error::document(format!("the image's config in {at}"), error))?;
         let unusable = |what| Error::Unusable { at: at.to_owned(), what };
@@ -90,13 +85,15 @@ impl<'a> Layout<'a> {
     /// # Errors
     /// [`Error`]: there is no layout, or one of another version.
     pub fn open(place: &'a Place) -> Result<Self, Error> {
-        let malformed = |file, what: &dyn std::fmt::Display| {
-            Error::Unusable { at: place.name_of(file), what: what.to_string() }
-        };
+        let malformed =
+            |file, what: &dyn std::fmt::Display| Error::Unusable { at: place.name_of(file), what: what.to_string() };
         let version: Version =
             serde_json::from_str(&place.text("oci-layout")?).map_err(|error| malformed("oci-layout", &error))?;
         if !version.image_layout_version.starts_with("1.") {
-            return Err(malformed("oci-layout", &format_args!("version {:?} is not known", version.image_layout_version)));
+            return Err(malformed(
+                "oci-layout",
+                &format_args!("version {:?} is not known", version.image_layout_version),
+            ));
         }
         match Document::parse(place.text("index.json")?.as_bytes(), None) {
             Ok(Document::Index(index)) => Ok(Self { place, index }),
@@ -125,7 +122,8 @@ impl<'a> Layout<'a> {
         if *which == Which::Only && candidates.iter().any(|entry| others(&entry)) {
             return Err(Error::Which { at: self.place.to_string(), names: self.names() });
         }
-        let names = candidates.iter().filter(|entry| entry.digest == chosen.digest).flat_map(names).collect();
+        let same = self.index.manifests.iter().filter(|entry| entry.digest == chosen.digest);
+        let names = same.flat_map(names).collect();
         let mut descriptor = chosen;
         for _ in 0..DEPTH {
             let text = self.place.document(&descriptor)?;
@@ -135,7 +133,10 @@ impl<'a> Layout<'a> {
                 Document::Manifest(manifest) => {
                     let config = self.place.document(&manifest.config)?;
                     let published = Published { manifest: text, media_type: descriptor.media_type, config };
-                    return Ok(Documents { names, ..Documents::new(&self.place.to_string(), manifest, published, platform)? });
+                    return Ok(Documents {
+                        names,
+                        ..Documents::new(&self.place.to_string(), manifest, published, platform)?
+                    });
                 }
             }
         }

@@ -83,9 +83,9 @@ fn open(path: &Path) -> Result<(File, u64), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing { what }),
         // Opening a pipe would wait for somebody to write to it.
         Ok(found) if !found.is_file() => Err(Error::Unusable { at: what, what: "it is no file".to_owned() }),
-        found => found
-            .and_then(|found| Ok((File::open(path)?, found.len())))
-            .map_err(|source| Error::Read { what, source }),
+        found => {
+            found.and_then(|found| Ok((File::open(path)?, found.len()))).map_err(|source| Error::Read { what, source })
+        }
     }
 }
 

@@ -61,7 +61,9 @@ impl<'a> Supervisor<'a> {
         let at_once = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).get();
         let mut bar = None;
         loop {
-            while self.running.len() < at_once && let Some((what, fds)) = self.waiting.pop_front() {
+            while self.running.len() < at_once
+                && let Some((what, fds)) = self.waiting.pop_front()
+            {
                 self.start(&what, fds)?;
             }
             if self.requests.is_none() && (self.running.is_empty() || self.failed()) {
@@ -98,7 +100,8 @@ impl<'a> Supervisor<'a> {
     fn receive(&mut self) -> Result<(), Failure> {
         let Some(requests) = &self.requests else { return Ok(()) };
         let mut bytes = [0; 256];
-        let (length, fds) = socket::receive(requests, &mut bytes).map_err(|error| Failure::Kernel("take a layer", error))?;
+        let (length, fds) =
+            socket::receive(requests, &mut bytes).map_err(|error| Failure::Kernel("take a layer", error))?;
         if fds.is_empty() {
             self.requests = None;
             return if &bytes[..length] == LAST { Ok(()) } else { Err(Failure::GivenUp) };
