@@ -103,8 +103,9 @@ impl<R: Read> std::fmt::Debug for Bundle<'_, R> {
     }
 }
 
-/// Whether an archive is a bundle, by its first member; `false` as well where that cannot be read, since whoever unpacks
-/// it will say why. Root file systems have none of these names at their top.
+/// Whether an archive is a bundle, by its first member that tells; `false` as well where none can be read, since whoever
+/// unpacks it will say why. A root file system has none of a bundle's names at its top, and a bundle no other directory;
+/// files besides may be in either.
 pub fn is_bundle(input: impl Read) -> bool {
     let limits = limits();
     let first = || -> Result<Option<bool>, Error> {
@@ -112,7 +113,9 @@ pub fn is_bundle(input: impl Read) -> bool {
         while let Some(member) = bundle.archive.next()? {
             bundle.count(&member)?;
             let name = path(&member.name, &member)?;
-            if let Some(top) = name.split('/').next().filter(|top| !top.is_empty()) {
+            let top = name.split('/').next().unwrap_or_default();
+            let is_file = top == name && member.kind != Kind::Directory;
+            if !top.is_empty() && (is_of_bundle(top) || !is_file) {
                 return Ok(Some(is_of_bundle(top)));
             }
         }
@@ -246,6 +249,9 @@ mod tests {
         for name in ["etc/passwd", "bin", "blob", &id[1..]] {
             assert!(!first(name), "{name}");
         }
+        let beside =
+            |second| is_bundle(&*archive(&[(Regular, "rootfs.tar.gz", "", "content"), (Regular, second, "", "")]));
+        assert!(beside("blobs/sha256/x") && !beside("etc/passwd"));
         assert!(!is_bundle(&b"no archive"[..]) && !is_bundle(&b""[..]));
     }
 }
