@@ -4,8 +4,10 @@
 //! resolved by the kernel beneath the target's descriptor, and the process can reach nothing else. What an archive may
 //! cost is capped ([`Limits`]), and what two readers of it could understand differently is refused.
 
+mod adopt;
 mod archive;
 pub mod bundle;
+mod attributes;
 mod deb;
 mod debs;
 mod dirs;
@@ -14,6 +16,7 @@ mod error;
 mod growing;
 pub mod index;
 mod member;
+mod merged;
 mod merged_usr;
 mod name;
 mod options;
@@ -28,6 +31,7 @@ mod tar;
 mod whiteout;
 mod writer;
 
+pub use adopt::adopt;
 pub use deb::{Deb, Unpacked};
 pub use debs::debs;
 pub use error::{Cap, Error};

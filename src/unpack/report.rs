@@ -28,8 +28,13 @@ pub struct Report {
     pub stripped: Option<String>,
     /// Hard links of an OCI layer to what is in none but the layers below.
     pub links: Vec<Link>,
-    /// Directories of an OCI layer that it has files in and does not speak of; empty for its root. Below may be those
-    /// whose owner, mode and time they should have.
+    /// Whiteouts in the tree of an OCI layer.
+    pub whiteouts: Vec<Vec<u8>>,
+    /// Whether an OCI layer hides everything that is in the layers below.
+    pub opaque: bool,
+    /// Directories of an OCI layer that it has files in and does not speak of: below may be those whose owner, mode and
+    /// time they should have. Its root is none of them, which hardly any layer speaks of; without a word it is root's, with
+    /// mode 0755.
     pub implied: Vec<Vec<u8>>,
     /// What the tree holds, where that was wanted. It stays with the process that unpacked; whoever is told of the rest
     /// reads it from where that one has written it to.

@@ -34,7 +34,7 @@ pub fn tar(
         let written = write(root, Archive::new(chunks, format, &options.limits), options);
         (written, decoding.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    let Written { counts, links, implied, known } = written?;
+    let Written { counts, links, marks, implied, known } = written?;
     let Decoded { input, content } = decoded
         .unwrap_or_else(|| Err(std::io::ErrorKind::UnexpectedEof.into()))
         .map_err(|source| Error::Stream { format, source })?;
@@ -51,6 +51,8 @@ pub fn tar(
         content,
         stripped,
         links,
+        whiteouts: marks.whiteouts,
+        opaque: marks.opaque,
         implied,
         files: known.map(|known| index::scan(root.dir(), &known)).transpose()?,
     })

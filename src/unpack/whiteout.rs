@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::dirs::Dirs;
 use super::member::Kind;
 use super::name::split;
-use super::{Error, Root};
+use super::{Error, Root, attributes};
 use crate::sys::fs::{self, Beneath};
 use crate::sys::xattr;
 
@@ -23,8 +23,6 @@ const PREFIX: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..opq";
 /// AUFS' own files at the top of a branch, which archives of the first years have in them; they mean nothing.
 const AUFS: [&[u8]; 3] = [b".wh..wh.aufs", b".wh..wh.orph", b".wh..wh.plnk"];
-/// The attribute that makes a directory opaque, for the kernel's overlay with `userxattr` and for fuse-overlayfs(1).
-const OPAQUE_ATTRIBUTES: [&str; 2] = ["user.overlay.opaque", "user.fuseoverlayfs.opaque"];
 
 /// What a member's name says of the layers below.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +66,14 @@ impl Mark {
     }
 }
 
+/// What was made of the whiteouts of a layer.
+pub(super) struct Made {
+    /// Where there are device nodes now.
+    pub(super) whiteouts: Vec<Vec<u8>>,
+    /// Whether the root is opaque.
+    pub(super) opaque: bool,
+}
+
 /// The whiteouts of a layer. They are of the layers below only, wherever in the archive they stand; so they are made when
 /// the layer's own files are there, and none of those goes.
 #[derive(Debug, Default)]
@@ -94,14 +100,15 @@ impl Marks {
     }
 
     /// Makes them.
-    pub(super) fn make(mut self, root: &Root) -> Result<(), Error> {
+    pub(super) fn make(mut self, root: &Root) -> Result<Made, Error> {
         for path in &self.opaque {
             let beneath = if path.is_empty() { b"." } else { path.as_slice() };
             let dir = fs::open_beneath(root.dir(), OsStr::from_bytes(beneath), Beneath::Directory);
             if let Some(dir) = unless_replaced(dir, path)? {
-                make_opaque(&dir, path)?;
+                make_opaque(&dir).map_err(|error| Error::write("make opaque", path, error))?;
             }
         }
+        let mut made = Vec::new();
         // In order, so that a directory comes before what is beneath it.
         for path in &self.gone {
             if self.hidden(path) {
@@ -113,21 +120,14 @@ impl Marks {
             let parent = fs::open_beneath(root.dir(), OsStr::from_bytes(beneath), Beneath::Directory);
             let Some(parent) = unless_replaced(parent, path)? else { continue };
             let name = OsStr::from_bytes(name);
-            match fs::make_whiteout(&parent, name) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                result => {
-                    let made = result.and_then(|()| fs::set_modified_at(&parent, name, (0, 0)));
-                    made.map_err(|error| Error::write("make the whiteout of", path, error))?;
-                    continue;
-                }
-            }
-            // The layer has it anew. A file hides what is below as it is, a directory has to be told to.
-            if let Ok(dir) = fs::open_child(&parent, name) {
-                make_opaque(&dir, path)?;
-                self.opaque.insert(path.clone());
+            let hidden = hide(&parent, name).map_err(|error| Error::write("make the whiteout of", path, error))?;
+            match hidden {
+                Hidden::Whiteout => made.push(path.clone()),
+                Hidden::Opaque => drop(self.opaque.insert(path.clone())),
+                Hidden::Replaced => {}
             }
         }
-        Ok(())
+        Ok(Made { whiteouts: made, opaque: self.opaque.contains(&b""[..]) })
     }
 
     /// Whether the path is beneath an opaque directory.
@@ -151,11 +151,36 @@ fn unless_replaced<T>(dir: io::Result<T>, path: &[u8]) -> Result<Option<T>, Erro
     }
 }
 
-fn make_opaque(dir: impl AsFd, path: &[u8]) -> Result<(), Error> {
-    for name in OPAQUE_ATTRIBUTES {
-        xattr::set(&dir, OsStr::new(name), b"y").map_err(|error| Error::write("make opaque", path, error))?;
+/// How something below was hidden.
+pub(super) enum Hidden {
+    /// By a whiteout.
+    Whiteout,
+    /// By a directory of the same name, made opaque.
+    Opaque,
+    /// By a file of the same name, which needs nothing more.
+    Replaced,
+}
+
+/// Hides what the layers below have of this name; what the layer has itself stays.
+pub(super) fn hide(parent: impl AsFd, name: &OsStr) -> io::Result<Hidden> {
+    match fs::make_whiteout(&parent, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => {
+            made?;
+            // Of now, it would be different each time.
+            fs::set_modified_at(&parent, name, (0, 0))?;
+            return Ok(Hidden::Whiteout);
+        }
     }
-    Ok(())
+    if !fs::status_at(&parent, name)?.is_dir {
+        return Ok(Hidden::Replaced);
+    }
+    make_opaque(fs::open_child(&parent, name)?)?;
+    Ok(Hidden::Opaque)
+}
+
+fn make_opaque(dir: impl AsFd) -> io::Result<()> {
+    attributes::OPAQUE.iter().try_for_each(|name| xattr::set(&dir, OsStr::new(name), b"y"))
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ use std::rc::Rc;
 use super::archive::Archive;
 use super::dirs::{Dir, Dirs};
 use super::error::Cap;
-use super::index::{Content, Known, attributes};
+use super::index::{Content, Known};
 use super::member::{Kind, Member, Meta};
 use super::name::{Shown, split};
 use super::report::{Counts, Link};
 use super::sparse::Map;
-use super::whiteout::{Mark, Marks};
-use super::{Error, Limits, Owners, Root, Whiteouts};
+use super::whiteout::{Made, Mark, Marks};
+use super::{Error, Limits, Owners, Root, Whiteouts, attributes, index};
 use crate::sys::fs::{self, Beneath};
 use crate::sys::xattr;
 
@@ -175,7 +175,7 @@ impl<'a> Writer<'a> {
         fs::set_modified(&file, meta.modified).map_err(|e| Error::write("set the time of", path, e))?;
         if let (Some(known), Some(content)) = (&mut self.known, content) {
             let failed = |source| Error::write("look at", path, source);
-            let attributes = if meta.xattrs.is_empty() { 0 } else { attributes(&file).map_err(failed)? };
+            let attributes = if meta.xattrs.is_empty() { 0 } else { index::attributes(&file).map_err(failed)? };
             known.insert(fs::status(&file).map_err(failed)?.identity, (content.finish(), attributes));
         }
         Ok(())
@@ -261,7 +261,7 @@ impl<'a> Writer<'a> {
 
     /// Sets what was left for the end. A directory that is gone by then is passed over.
     pub(super) fn finish(mut self) -> Result<Written, Error> {
-        self.marks.make(self.root)?;
+        let marks = self.marks.make(self.root)?;
         let spoken_of: HashSet<&[u8]> = self.deferred.iter().map(|dir| dir.path.as_slice()).collect();
         // The root is there without having been made.
         let mut implied = std::mem::take(&mut self.dirs.implied);
@@ -279,18 +279,16 @@ impl<'a> Writer<'a> {
                 set_dir(&dir, path, &Meta { mode, ..meta.clone() })?;
             }
         }
-        if self.whiteouts == Whiteouts::Literal {
-            implied.clear();
-        }
-        Ok(Written { counts: self.counts, links: self.links, implied, known: self.known })
+        implied.retain(|path| self.whiteouts == Whiteouts::Oci && !path.is_empty());
+        Ok(Written { counts: self.counts, links: self.links, marks, implied, known: self.known })
     }
 }
 
 /// What came of an archive's members.
-#[derive(Debug)]
 pub(super) struct Written {
     pub(super) counts: Counts,
     pub(super) links: Vec<Link>,
+    pub(super) marks: Made,
     pub(super) implied: Vec<Vec<u8>>,
     pub(super) known: Option<Known>,
 }
@@ -332,20 +330,12 @@ fn named_meta(parent: &Dir, path: &[u8], meta: &Meta) -> Result<(), Error> {
     fs::set_modified_at(parent, base(path), meta.modified).map_err(|e| Error::write("set the time of", path, e))
 }
 
-/// What the names of attributes begin with that an overlay, or an emulation of owners, goes by.
-const FORGED: [&[u8]; 4] = [b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers.", b"user.rootlesscontainers"];
-
-/// Takes away the attributes that are not an archive's to set, and says how many those were.
-///
-/// Kept are `user.*` and file capabilities. The overlays' own attributes would forge whiteouts and redirects, and
-/// `user.containers.*` owners; what else there is belongs to the host (labels, `trusted.*`).
+/// Takes away the attributes that are not an archive's to set, or that mean nothing for such a file, and says how many
+/// those were.
 fn drop_xattrs(member: &mut Member) -> u64 {
     let before = member.meta.xattrs.len();
     let may_have = matches!(member.kind, Kind::File | Kind::Directory);
-    member.meta.xattrs.retain(|(name, _)| {
-        let user = name.starts_with(b"user.") && !FORGED.iter().any(|forged| name.starts_with(forged));
-        may_have && (user || name == b"security.capability")
-    });
+    member.meta.xattrs.retain(|(name, _)| may_have && attributes::belongs(name));
     u64::try_from(before - member.meta.xattrs.len()).unwrap_or(0)
 }
 

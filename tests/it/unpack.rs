@@ -14,5 +14,6 @@ mod hostile;
 mod index;
 mod layers;
 mod shapes;
+mod stacks;
 mod trees;
 mod work;

@@ -13,7 +13,7 @@ use envbox::image::Digest;
 use envbox::sys::process::SingleThread;
 use envbox::sys::tree;
 use envbox::unpack::index::{Entry, Index};
-use envbox::unpack::{self, Deb, Options, Root, dpkg};
+use envbox::unpack::{self, Deb, Options, Report, Root, dpkg};
 use envbox::userns::{self, Identity};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,16 @@ pub(crate) enum Work {
     Indexed {
         archive: PathBuf,
         options: Options,
+    },
+    /// Completes the target, a layer, by the layers below, topmost first.
+    Adopt {
+        lowers: Vec<PathBuf>,
+        report: Report,
+    },
+    /// Mounts layers on the target, topmost first, by the kernel's overlay or by fuse-overlayfs, and lists what is there.
+    Overlay {
+        layers: Vec<PathBuf>,
+        fuse: bool,
     },
     List,
     Remove,
@@ -97,6 +107,11 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             let differences: Vec<_> = made.diff(&scanned).map(|change| format!("{change:?}")).collect();
             serde_json::to_value((made.iter().map(|entry| line(&entry)).collect::<Vec<_>>(), differences))
         }
+        Work::Adopt { lowers, report } => {
+            let lowers: Vec<_> = lowers.iter().map(|layer| envbox::sys::fs::open_dir(layer).unwrap()).collect();
+            serde_json::to_value(unpack::adopt(File::open(target).unwrap().as_fd(), &lowers, &report)?)
+        }
+        Work::Overlay { layers, fuse } => serde_json::to_value(overlay(target, &layers, fuse)),
         Work::List => serde_json::to_value(list(target)),
         Work::Escape => {
             let handle = File::open(target.parent().unwrap()).unwrap();
@@ -129,6 +144,23 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
         }
     };
     Ok(value.unwrap())
+}
+
+/// An overlay of these layers, listed.
+fn overlay(target: &Path, layers: &[PathBuf], fuse: bool) -> BTreeMap<String, String> {
+    let layers: Vec<_> = layers.iter().map(|layer| layer.display().to_string()).collect();
+    let lower = format!("lowerdir={}", layers.join(":"));
+    let mut command = if fuse { Command::new("fuse-overlayfs") } else { Command::new("mount") };
+    if fuse {
+        command.args(["-o", &lower]).arg(target);
+    } else {
+        command.args(["-t", "overlay", "none", "-o", &format!("userxattr,{lower}")]).arg(target);
+    }
+    let mounted = command.output().unwrap();
+    assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
+    let found = list(target);
+    assert!(Command::new("umount").arg(target).status().unwrap().success());
+    found
 }
 
 fn line(entry: &Entry<'_>) -> String {
