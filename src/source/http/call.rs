@@ -1,7 +1,7 @@
 //! A request whose whole answer is small.
 
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{Response, StatusCode};
 
 use super::request::Request;
 use super::retry::retry_after;
@@ -52,31 +52,33 @@ impl Session {
 
     /// The same, one try.
     pub(in crate::source) async fn call_once(&self, request: &Request, largest: u64) -> Result<Reply, Fault> {
-        let mut response = self.send(request).await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut body: Vec<u8> = Vec::new();
-        loop {
-            let received = u64::try_from(body.len()).unwrap_or(u64::MAX);
-            let chunk = match self
-                .patiently(response.chunk())
-                .await
-                .and_then(|chunk| chunk.map_err(|error| Fault::Cut { received, source: Some(error) }))
-            {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                // What an error says is worth having; that it is cut short is not worth another error.
-                Err(_) if !status.is_success() => break,
-                Err(fault) => return Err(fault),
-            };
-            body.extend_from_slice(&chunk);
-            if !status.is_success() && body.len() >= LONGEST_REMARK {
-                body.truncate(LONGEST_REMARK);
-                break;
-            }
-            if u64::try_from(body.len()).is_ok_and(|length| length > largest) {
-                return Err(Fault::TooLarge(largest));
-            }
-        }
-        Ok(Reply { status, headers, body })
+        let response = self.send(request).await?;
+        read_reply(self, response, largest).await
     }
+}
+
+/// All of an answer.
+pub(super) async fn read_reply(session: &Session, mut response: Response, largest: u64) -> Result<Reply, Fault> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body: Vec<u8> = Vec::new();
+    loop {
+        let received = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let cut = |error| Fault::Cut { received, source: Some(error) };
+        let chunk = match session.patiently(response.chunk()).await.and_then(|chunk| chunk.map_err(cut)) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            // What an error says is worth having; that it is cut short is not worth another error.
+            Err(_) if !status.is_success() => break,
+            Err(fault) => return Err(fault),
+        };
+        body.extend_from_slice(&chunk);
+        if !status.is_success() && body.len() >= LONGEST_REMARK {
+            body.truncate(LONGEST_REMARK);
+            break;
+        }
+        if u64::try_from(body.len()).is_ok_and(|length| length > largest) {
+            return Err(Fault::TooLarge(largest));
+        }
+    }
+    Ok(Reply { status, headers, body })
 }

@@ -33,6 +33,9 @@ pub enum Fault {
     /// A certificate that this machine's settings name is none.
     #[error("a certificate for this server cannot be used")]
     Certificate(#[source] reqwest::Error),
+    /// What is to be sent cannot be read.
+    #[error("the file to send cannot be read")]
+    Read(#[source] io::Error),
     /// The server answered with an error.
     #[error("the server answered {status}")]
     Status {

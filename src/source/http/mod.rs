@@ -11,6 +11,7 @@ mod retry;
 mod session;
 mod tls;
 mod transfer;
+mod upload;
 
 pub(super) use call::Reply;
 pub use fault::Fault;

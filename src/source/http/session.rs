@@ -154,6 +154,11 @@ impl Session {
         staged.commit(want.digest.as_ref()).map_err(|error| Error::content(&want.url, error))
     }
 
+    /// How long to wait after that many tries in vain; `None` if there is no point in another.
+    pub(in crate::source) fn wait(&self, fault: &Fault, vain: u32) -> Option<Duration> {
+        self.limits.wait(fault, vain)
+    }
+
     /// How much to do at the same time.
     pub(in crate::source) fn parallel(&self) -> usize {
         self.limits.parallel

@@ -1,7 +1,8 @@
 //! What a registry asks for before it answers (distribution's token/jwt.md and token/oauth.md; RFC 9110 section 11).
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -11,7 +12,8 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{Fault, Login};
+use super::settings::Settings;
+use super::{Fault, Login, credentials};
 use crate::source::error::without_password;
 use crate::source::http::{Reply, Request, Session};
 
@@ -31,7 +33,10 @@ enum Challenge {
 #[derive(Debug)]
 pub(super) struct Auth {
     registry: String,
-    login: Option<Login>,
+    repository: String,
+    settings: Rc<Settings>,
+    // Looked for when a registry asks for it, since that may run a program, and the program may ask the user.
+    login: OnceCell<Option<Login>>,
     challenge: RefCell<Option<Challenge>>,
     granted: RefCell<HashMap<String, Granted>>,
     // Downloads whose token expires at the same moment ask for one new token.
@@ -52,10 +57,13 @@ struct Token {
 }
 
 impl Auth {
-    pub(super) fn new(registry: &str, login: Option<Login>) -> Self {
+    /// With this login, or with the one that the user's files have.
+    pub(super) fn new(registry: &str, repository: &str, login: Option<Login>, settings: Rc<Settings>) -> Self {
         Self {
             registry: registry.to_owned(),
-            login,
+            repository: repository.to_owned(),
+            settings,
+            login: login.map(|login| OnceCell::from(Some(login))).unwrap_or_default(),
             challenge: RefCell::default(),
             granted: RefCell::default(),
             renewing: Mutex::default(),
@@ -63,7 +71,15 @@ impl Auth {
     }
 
     pub(super) fn is_anonymous(&self) -> bool {
-        self.login.is_none()
+        self.login.get().is_none_or(Option::is_none)
+    }
+
+    fn login(&self) -> Result<Option<&Login>, Fault> {
+        if let Some(login) = self.login.get() {
+            return Ok(login.as_ref());
+        }
+        let found = credentials::find(&self.settings.auth, &self.registry, &self.repository)?;
+        Ok(self.login.get_or_init(|| found).as_ref())
     }
 
     /// The `Authorization` for this scope, if there is one that is still good.
@@ -91,7 +107,7 @@ impl Auth {
             self.challenge.replace(Some(challenge));
         }
         let challenge = self.challenge.borrow().clone();
-        let granted = match (challenge, &self.login) {
+        let granted = match (challenge, self.login()?) {
             (Some(Challenge::Bearer { realm, service }), _) => {
                 let request = self.token_request(&realm, service.as_deref(), scope, plain)?;
                 self.ask(session, &request).await?
@@ -111,19 +127,25 @@ impl Auth {
         if url.scheme() != "https" && !(plain && url.scheme() == "http") {
             return Err(refused());
         }
-        let mut fields = vec![("scope", scope)];
-        fields.extend(service.map(|service| ("service", service)));
-        if let Some(Login::Identity(token)) = &self.login {
-            fields.extend([("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "envbox")]);
+        let mut fields: Vec<_> = service.map(|service| ("service", service)).into_iter().collect();
+        if let Some(Login::Identity(token)) = self.login()? {
+            fields.extend([
+                ("scope", scope),
+                ("grant_type", "refresh_token"),
+                ("refresh_token", token),
+                ("client_id", "envbox"),
+            ]);
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             let mut request = Request::new(Method::POST, url.clone()).with(CONTENT_TYPE, form);
             url.set_query(None);
             request.body = url.query_pairs_mut().extend_pairs(fields).finish().query().unwrap_or_default().into();
             return Ok(request);
         }
+        // One for each, where OAuth has them all in one.
+        fields.extend(scope.split(' ').map(|scope| ("scope", scope)));
         url.query_pairs_mut().extend_pairs(fields);
         let mut request = Request::new(Method::GET, url);
-        if let Some(Login::Password { user, secret }) = &self.login {
+        if let Some(Login::Password { user, secret }) = self.login()? {
             request.secret = Some(self.header(&basic(user, secret))?);
         }
         Ok(request)
@@ -186,6 +208,10 @@ fn challenge(headers: &HeaderMap) -> Option<Challenge> {
 mod tests {
     use super::*;
 
+    fn auth(login: Option<Login>) -> Auth {
+        Auth::new("x", "y", login, Rc::default())
+    }
+
     fn headers(values: &[&'static str]) -> HeaderMap {
         values.iter().map(|value| (WWW_AUTHENTICATE, HeaderValue::from_static(value))).collect()
     }
@@ -207,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_login_does_not_go_out_in_the_clear() {
-        let auth = Auth::new("x", Some(Login::Password { user: "al".into(), secret: "secret".into() }));
+        let auth = auth(Some(Login::Password { user: "al".into(), secret: "secret".into() }));
         let refused = |realm, plain| matches!(auth.token_request(realm, None, "s", plain), Err(Fault::Realm { .. }));
         assert!(refused("http://auth.example/token", false) && refused("file:///etc/passwd", true));
         assert!(!refused("http://127.0.0.1:1/token", true) && !refused("https://auth.example/token", false));
@@ -215,20 +241,21 @@ mod tests {
 
     #[test]
     fn the_two_ways_of_asking_for_a_token() {
-        let ask =
-            |login| Auth::new("x", login).token_request("https://a.example/t?x=1", Some("s"), "r:a b:pull", false);
+        let ask = |login| {
+            Auth::new("x", login).token_request("https://a.example/t?x=1", Some("s"), "r:a:pull r:b:pull", false)
+        };
         let get = ask(Some(Login::Password { user: "al".into(), secret: "se:cret".into() })).unwrap();
-        assert_eq!(get.url.query(), Some("x=1&scope=r%3Aa+b%3Apull&service=s"));
+        assert_eq!(get.url.query(), Some("x=1&service=s&scope=r%3Aa%3Apull&scope=r%3Ab%3Apull"));
         assert_eq!(get.secret.unwrap(), "Basic YWw6c2U6Y3JldA==");
         let post = ask(Some(Login::Identity("tok&en".into()))).unwrap();
-        let form = "scope=r%3Aa+b%3Apull&service=s&grant_type=refresh_token&refresh_token=tok%26en&client_id=envbox";
+        let form = "service=s&scope=r%3Aa%3Apull+r%3Ab%3Apull&grant_type=refresh_token&refresh_token=tok%26en&client_id=envbox";
         assert_eq!(String::from_utf8(post.body).unwrap(), form);
         assert!(post.secret.is_none() && ask(None).unwrap().secret.is_none());
     }
 
     #[test]
     fn secrets_are_not_shown() {
-        let auth = Auth::new("x", Some(Login::Password { user: "al".into(), secret: "hidden".into() }));
+        let auth = auth(Some(Login::Password { user: "al".into(), secret: "hidden".into() }));
         let shown = format!("{auth:?} {:?}", auth.token_request("https://a.example/t", None, "s", false).unwrap());
         assert!(shown.contains("al") && !shown.contains("hidden") && !shown.contains(&STANDARD.encode("al:hidden")));
     }

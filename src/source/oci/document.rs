@@ -6,10 +6,10 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::endpoint::{Access, Endpoint};
-use super::{Fault, Repository};
+use super::{Fault, Repository, limits};
 use crate::image::oci::{Descriptor, Document};
 use crate::image::{Digest, Reference};
-use crate::source::Error;
+use crate::source::{Error, Progress};
 use crate::store::blobs::Blobs;
 
 /// Every kind of document that is understood. Without it docker-registry finds no index.
@@ -40,7 +40,7 @@ impl Raw {
 
 impl Repository {
     /// The document that the reference leads to.
-    pub(super) async fn top(&self, endpoint: &Endpoint, blobs: &Blobs) -> Result<Raw, Error> {
+    pub(super) async fn top(&self, endpoint: &Endpoint, blobs: &Blobs, progress: &dyn Progress) -> Result<Raw, Error> {
         let failed = |fault| self.error("fetch", fault);
         if let Some(digest) = self.reference.digest()
             && let Some(raw) = cached(blobs, &digest, None)?
@@ -50,8 +50,10 @@ impl Repository {
         let request = manifest_request(self, endpoint, Method::GET, &self.reference).await.map_err(failed)?;
         let reply = endpoint.ask(&self.session, request, Access::Pull, Document::LARGEST).await.map_err(failed)?;
         if !reply.status.is_success() {
-            let what = format!("{}", self.reference);
-            return Err(failed(Fault::of(&endpoint.host, &what, endpoint.is_anonymous(), &reply)));
+            return Err(failed(Fault::of(&endpoint.host, "such image", endpoint.is_anonymous(), &reply)));
+        }
+        if let Some(left) = limits::nearly_none(&reply) {
+            progress.note(&format!("{} gives only {left} more images for now", endpoint.host));
         }
         let said = reply.header(CONTENT_DIGEST).and_then(|digest| digest.parse().ok());
         let media_type = reply.header(CONTENT_TYPE).map(str::to_owned);

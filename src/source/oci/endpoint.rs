@@ -7,14 +7,20 @@ use reqwest::{Method, StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use super::auth::Auth;
+use super::mirrors::Place;
+use super::settings::Settings;
 use super::{Fault, Login};
 use crate::source::http::{Reply, Request, Session, Tls};
 
 /// What is to be done to a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum Access<'a> {
     Pull,
     Push,
+    /// To push, and to take blobs over from another repository.
+    Mount {
+        from: &'a str,
+    },
 }
 
 /// How to reach a host.
@@ -48,15 +54,10 @@ struct Base {
 }
 
 impl Endpoint {
-    pub(super) fn new(host: &str, repository: &str, is_mirror: bool, way: Way, login: Option<Login>) -> Self {
-        Self {
-            host: host.to_owned(),
-            repository: repository.to_owned(),
-            is_mirror,
-            way,
-            auth: Auth::new(host, login),
-            base: OnceCell::new(),
-        }
+    pub(super) fn new(place: Place, way: Way, login: Option<Login>, settings: Rc<Settings>) -> Self {
+        let Place { host, repository, is_mirror, .. } = place;
+        let auth = Auth::new(&host, &repository, login, settings);
+        Self { host, repository, is_mirror, way, auth, base: OnceCell::new() }
     }
 
     /// Whether what comes from here comes over TLS, from who has that name. Known after the first answer.
@@ -82,7 +83,7 @@ impl Endpoint {
         &self,
         session: &Session,
         mut request: Request,
-        access: Access,
+        access: Access<'_>,
         largest: u64,
     ) -> Result<Reply, Fault> {
         let url = request.url.clone();
@@ -100,7 +101,7 @@ impl Endpoint {
         &self,
         session: &Session,
         request: &mut Request,
-        access: Access,
+        access: Access<'_>,
     ) -> Result<(), Fault> {
         let at_home = self.base(session).await?.url.origin() == request.url.origin();
         request.secret = if at_home { self.auth.secret(&self.scope(access)) } else { None };
@@ -112,7 +113,7 @@ impl Endpoint {
         &self,
         session: &Session,
         request: &mut Request,
-        access: Access,
+        access: Access<'_>,
         refusal: &Reply,
     ) -> Result<bool, Fault> {
         let base = self.base(session).await?;
@@ -133,12 +134,14 @@ impl Endpoint {
         session.call(&request, LARGEST_PING).await.map_err(|source| Fault::Http { url: self.host.clone(), source })
     }
 
-    fn scope(&self, access: Access) -> String {
-        let actions = match access {
-            Access::Pull => "pull",
-            Access::Push => "pull,push",
-        };
-        format!("repository:{}:{actions}", self.repository)
+    /// What a token has to be good for (distribution's token/scope.md).
+    fn scope(&self, access: Access<'_>) -> String {
+        let name = &self.repository;
+        match access {
+            Access::Pull => format!("repository:{name}:pull"),
+            Access::Push => format!("repository:{name}:pull,push"),
+            Access::Mount { from } => format!("repository:{name}:pull,push repository:{from}:pull"),
+        }
     }
 
     async fn base(&self, session: &Session) -> Result<&Base, Fault> {

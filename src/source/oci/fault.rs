@@ -1,7 +1,9 @@
 //! Why an image at a registry could not be had, or put there.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::limits;
 use crate::image::oci::{ParseError, Platform};
 use crate::source::http;
 use crate::source::http::Reply;
@@ -36,17 +38,21 @@ pub enum Fault {
         said: String,
     },
     /// The registry counts, and the count is full.
-    #[error("{registry} has had enough requests from here{}{}", remark(.said), until(.wait))]
+    #[error("{registry} gives no more for now{}{}", allowance(.allowed), remark(.said))]
     Limited {
         /// The registry.
         registry: String,
-        /// The limit, in its own words.
+        /// What it gives, in words.
+        allowed: Option<String>,
+        /// Its own words.
         said: String,
-        /// How long it lasts, as far as the registry says.
+        /// How long until it gives more, at the most, as far as it says.
         wait: Option<Duration>,
+        /// Whether there was no login to show.
+        anonymous: bool,
     },
     /// The registry answered with another error.
-    #[error("{registry} answered {status} when asked for {what}{}", remark(.said))]
+    #[error("{registry} answered {status} for {what}{}", remark(.said))]
     Answer {
         /// The registry.
         registry: String,
@@ -112,6 +118,28 @@ pub enum Fault {
         /// Its token server.
         realm: String,
     },
+    /// A file of the user's settings is not understood.
+    #[error("{} cannot be used: {what}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The program that keeps the login does not give it.
+    #[error("`{program}` gives no login: {what}")]
+    Helper {
+        /// The program.
+        program: String,
+        /// What it says.
+        what: String,
+    },
+    /// The user's settings say that nothing is to come from there.
+    #[error("`{registry}` is blocked by this machine's registries.conf")]
+    Blocked {
+        /// The prefix that is.
+        registry: String,
+    },
     /// The registry's answer does not follow the specification.
     #[error("{registry} does not follow the specification: {what}")]
     Protocol {
@@ -129,7 +157,10 @@ impl Fault {
         match reply.status.as_u16() {
             401 | 403 => Self::Denied { registry, anonymous, said },
             404 => Self::Missing { registry, what: what.to_owned() },
-            429 => Self::Limited { registry, said, wait: http::retry_after(&reply.headers) },
+            429 => {
+                let (allowed, wait) = (limits::allowed(reply), limits::wait(reply));
+                Self::Limited { registry, allowed, said, wait, anonymous }
+            }
             status => Self::Answer { registry, status, what: what.to_owned(), said },
         }
     }
@@ -148,6 +179,15 @@ impl Fault {
                 format!("check the spelling; if the image is private: podman login {registry} (or docker, or skopeo)")
             }
             Self::Denied { registry, .. } => format!("log in anew: podman login {registry} (or docker, or skopeo)"),
+            Self::Limited { registry, wait, anonymous, .. } => {
+                let wait = wait.map_or_else(String::new, |wait| format!(" in {} at the latest", limits::spell(wait)));
+                let login = if *anonymous {
+                    format!("; with a login there is more (podman login {registry})")
+                } else {
+                    String::new()
+                };
+                format!("try again later{wait}{login}; or name a mirror in registries.conf")
+            }
             Self::Answer { .. } => "try again later".to_owned(),
             Self::Platform { .. } => "an image of another machine's architecture does not run here".to_owned(),
             _ => return None,
@@ -168,12 +208,6 @@ fn remark(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 
-fn until(wait: &Option<Duration>) -> String {
-    let Some(wait) = wait else { return String::new() };
-    let minutes = wait.as_secs().div_ceil(60);
-    match (minutes / 60, minutes % 60) {
-        (0, 0..=1) => "; it will take more within a minute".to_owned(),
-        (0, minutes) => format!("; it will take more in {minutes} minutes"),
-        (hours, minutes) => format!("; it will take more in {hours} h {minutes} min"),
-    }
+fn allowance(allowed: &Option<String>) -> String {
+    allowed.as_ref().map_or_else(String::new, |allowed| format!(" than {allowed}"))
 }

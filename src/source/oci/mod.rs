@@ -12,16 +12,24 @@
 //! what is secret is sent to nobody but whom it is for.
 
 mod auth;
+mod certificates;
+mod credentials;
 mod document;
 mod download;
 mod endpoint;
 mod fault;
+mod limits;
 mod login;
+mod mirrors;
+mod push;
 mod registries;
 mod resolve;
+mod settings;
+mod tags;
 
 pub use download::Event;
 pub use fault::Fault;
 pub use login::Login;
 pub use registries::{Registries, Repository};
 pub use resolve::Resolved;
+pub use settings::Settings;

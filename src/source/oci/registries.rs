@@ -1,7 +1,13 @@
 //! The registries, as this user reaches them.
 
+use std::rc::Rc;
+
+use super::certificates;
 use super::endpoint::{Endpoint, Way};
-use crate::image::Reference;
+use super::mirrors::RegistriesConf;
+use super::settings::Settings;
+use super::{Fault, Login};
+use crate::image::{ParseReferenceError, Reference};
 use crate::source::Error;
 use crate::source::http::{Client, Session};
 
@@ -9,29 +15,61 @@ use crate::source::http::{Client, Session};
 #[derive(Debug, Clone, Default)]
 pub struct Registries {
     client: Client,
+    settings: Rc<Settings>,
     plain_http: bool,
+    login: Option<Login>,
 }
 
 impl Registries {
-    /// With this client, without a login, and without mirrors.
-    pub fn new(client: Client) -> Self {
-        Self { client, plain_http: false }
+    /// With this client, and what the user's files say.
+    pub fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings: settings.into(), ..Self::default() }
     }
 
-    /// The same, and plain http will do for all of them.
+    /// The same, and plain http will do for the registry that is opened (not for its mirrors).
     #[must_use]
     pub fn with_plain_http(self, plain_http: bool) -> Self {
         Self { plain_http, ..self }
     }
 
+    /// The same, with this login for the registry that is opened (not for its mirrors).
+    #[must_use]
+    pub fn with_login(self, login: Login) -> Self {
+        Self { login: Some(login), ..self }
+    }
+
+    /// What the user's files say that a short name stands for, with the tag or digest that came with it.
+    ///
+    /// # Errors
+    /// [`Error::Registry`] if a file cannot be understood.
+    pub fn alias(&self, text: &str) -> Result<Option<Result<Reference, ParseReferenceError>>, Error> {
+        let name = &text[..text.find([':', '@']).unwrap_or(text.len())];
+        let failed = |fault| Error::Registry { what: "look up", reference: text.to_owned(), source: Box::new(fault) };
+        let conf = RegistriesConf::read(&self.settings).map_err(failed)?;
+        Ok(conf.alias(name).map(|target| format!("{target}{}", &text[name.len()..]).parse()))
+    }
+
     /// Opens the repository that a reference names. Nothing is asked yet.
     ///
     /// # Errors
-    /// [`Error::Runtime`].
+    /// [`Error::Registry`] if the user's files cannot be understood, or forbid it; [`Error::Runtime`].
     pub fn open(&self, reference: &Reference) -> Result<Repository, Error> {
-        let way = Way { plain: self.plain_http, ..Way::default() };
-        let own = Endpoint::new(reference.registry(), reference.repository(), false, way, None);
-        Ok(Repository { session: self.client.session()?, reference: reference.clone(), endpoints: vec![own] })
+        let failed =
+            |fault| Error::Registry { what: "reach", reference: reference.to_string(), source: Box::new(fault) };
+        let endpoints = self.endpoints(reference).map_err(failed)?;
+        Ok(Repository { session: self.client.session()?, reference: reference.clone(), endpoints })
+    }
+
+    fn endpoints(&self, reference: &Reference) -> Result<Vec<Endpoint>, Fault> {
+        let places = RegistriesConf::read(&self.settings)?.places(reference)?;
+        let endpoint = |place: super::mirrors::Place| {
+            let tls = certificates::find(&self.settings.certificates, &place.host)?;
+            let plain = self.plain_http && !place.is_mirror;
+            let login = self.login.clone().filter(|_| !place.is_mirror);
+            let way = Way { tls, insecure: place.insecure, plain };
+            Ok(Endpoint::new(place, way, login, self.settings.clone()))
+        };
+        places.into_iter().map(endpoint).collect()
     }
 }
 
@@ -46,7 +84,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    pub(super) fn error(&self, what: &'static str, fault: super::Fault) -> Error {
+    pub(super) fn error(&self, what: &'static str, fault: Fault) -> Error {
         Error::Registry { what, reference: self.reference.to_string(), source: Box::new(fault) }
     }
 }

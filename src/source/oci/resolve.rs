@@ -40,7 +40,7 @@ impl Repository {
         blobs.sweep()?;
         self.session.run(async {
             for (place, endpoint) in self.endpoints.iter().enumerate() {
-                match self.resolve_at(place, endpoint, platform, blobs).await {
+                match self.resolve_at(place, platform, blobs, progress).await {
                     Err(error) if endpoint.is_mirror && !matches!(error, Error::Cache { .. }) => {
                         progress.note(&format!("mirror {} is passed over: {}", endpoint.host, error.in_one_line()));
                     }
@@ -55,12 +55,13 @@ impl Repository {
     async fn resolve_at(
         &self,
         place: usize,
-        endpoint: &Endpoint,
         platform: &Platform,
         blobs: &Blobs,
+        progress: &dyn Progress,
     ) -> Result<Resolved, Error> {
+        let endpoint = &self.endpoints[place];
         let failed = |fault| self.error("fetch", fault);
-        let mut raw = self.top(endpoint, blobs).await?;
+        let mut raw = self.top(endpoint, blobs, progress).await?;
         let reference = self.reference.at(raw.digest);
         let mut depth = 0;
         let manifest = loop {

@@ -6,7 +6,7 @@ use std::io::{Read as _, read_to_string};
 use envbox::image::Digest;
 use envbox::image::oci::Platform;
 use envbox::source::http::Client;
-use envbox::source::oci::{Event, Registries, Repository, Resolved};
+use envbox::source::oci::{Event, Registries, Repository, Resolved, Settings};
 use envbox::source::{Error, Silent, Trust};
 use envbox::store::blobs::Blobs;
 
@@ -56,7 +56,8 @@ fn an_image_that_skopeo_put_there() {
     registry.fill(&Layout::busybox().source("busybox"), "busybox:musl");
     registry.asked();
     let (_dir, blobs) = cache();
-    let repository = Registries::new(Client::default()).open(&registry.reference("busybox:musl")).unwrap();
+    let repository =
+        Registries::new(Client::default(), Settings::default()).open(&registry.reference("busybox:musl")).unwrap();
     let image = repository.resolve(&platform(), &blobs, &Silent).unwrap();
     assert_eq!(image.trust, Trust::None);
     let layers = download(&repository, &image, &blobs).unwrap();
