@@ -34,6 +34,9 @@ pub struct Source {
     /// Mirror of the distribution's archive; without it the host's own, else the distribution's
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = url)]
     pub mirror: Option<String>,
+    /// Speak plain http to the image's registry: nothing vouches for what it says then
+    #[arg(long)]
+    pub plain_http: bool,
     /// Accept an archive whose signature is good but whose validity has ended
     #[arg(long)]
     pub ignore_valid_until: bool,

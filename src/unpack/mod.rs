@@ -6,8 +6,8 @@
 
 mod adopt;
 mod archive;
-pub mod bundle;
 mod attributes;
+pub mod bundle;
 mod deb;
 mod debs;
 mod dirs;

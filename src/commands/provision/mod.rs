@@ -52,7 +52,7 @@ fn find(context: &Context<'_>, text: &str, pin: Option<Digest>, source: &Source,
             "a digest belongs to a file or an image; Debian's packages have their own, which are signed",
         )),
         Wanted::Debian(suite) => debian::image(context, &suite, source, known),
-        Wanted::Registry(reference) => registry::image(context, &reference, pin, known),
+        Wanted::Registry(reference) => registry::image(context, &reference, pin, source, known),
         Wanted::Layout { dir, which } => layout::image(context, &dir, &which, pin, known),
         Wanted::Archive { location, form, which } => tarball::image(context, &location, form, &which, pin, known),
     }

@@ -1,5 +1,6 @@
 //! An image of several layers, from its documents and whoever has its blobs.
 
+use std::collections::VecDeque;
 use std::fs::File;
 
 use super::unpacker::{Task, Unpacking};
@@ -66,28 +67,39 @@ pub(super) fn make(
     if layers.iter().any(|layer| layer.in_store(context).is_none()) {
         let identity = identity::of(context)?;
         let janitor = sweep::afterwards(context, &identity)?;
-        let mut missing = Vec::new();
-        let mut staged = Vec::new();
-        for layer in layers.iter().filter(|layer| layer.in_store(context).is_none()) {
-            let staging = context.store.stage()?;
-            let (target, size) = (staging.layer()?, layer.descriptor.size);
-            let index = File::create(staging.layer_index()).map_err(Error::new)?;
-            missing.push(Task { target, index, diff_id: layer.diff_id, size });
-            staged.push((layer, staging));
-        }
-        let unpacking = Unpacking::start(&proof()?, &identity, context.ui, &missing)?;
-        let descriptors: Vec<Descriptor> = staged.iter().map(|(layer, _)| layer.descriptor.clone()).collect();
-        supply.supply(&descriptors, &unpacking)?;
-        let reports = unpacking.finish()?;
-        commit(context, &staged, &reports)?;
+        let (tasks, staged) = stage(context, &layers)?;
+        let unpacking = Unpacking::start(&proof()?, &identity, context.ui, &tasks)?;
+        let missing: Vec<Descriptor> = staged.iter().map(|(layer, _)| layer.descriptor.clone()).collect();
+        supply.supply(&missing, &unpacking)?;
+        commit(context, &staged, &unpacking.finish()?)?;
         drop(janitor);
     }
     drop(locks);
-    let names = layers.iter().map(|layer| layer.in_store(context));
-    let names: Option<Vec<Digest>> = names.collect();
-    let names = names.ok_or_else(|| Error::new("a layer has been removed from the store meanwhile"))?;
+    let names: Option<Vec<Digest>> = layers.iter().map(|layer| layer.in_store(context)).collect();
+    let layers = names.ok_or_else(|| Error::new("a layer has been removed from the store meanwhile"))?;
     let config = image.config.config.clone();
-    Ok(Image { layers: names, provenance, config, published: Some(image.published.clone()) })
+    Ok(Image { layers, provenance, config, published: Some(image.published.clone()) })
+}
+
+/// Makes room for the layers that are not there.
+fn stage<'a>(context: &Context<'_>, layers: &'a [Layer]) -> Result<(Vec<Task>, Vec<(&'a Layer, Staging)>)> {
+    let (mut tasks, mut staged) = (Vec::new(), Vec::new());
+    // The topmost first.
+    let mut below = VecDeque::new();
+    for layer in layers {
+        if let Some(name) = layer.in_store(context) {
+            below.push_front(context.store.layer_fs(&name));
+            continue;
+        }
+        let staging = context.store.stage()?;
+        let target = staging.layer()?;
+        let index = File::create(staging.layer_index()).map_err(Error::new)?;
+        let (diff_id, size) = (layer.diff_id, layer.descriptor.size);
+        tasks.push(Task { target: target.clone(), index, below: below.clone().into(), diff_id, size });
+        below.push_front(target);
+        staged.push((layer, staging));
+    }
+    Ok((tasks, staged))
 }
 
 /// Takes the locks of all layers that are not there, in one order for everybody, so that nobody waits for who waits for
@@ -107,8 +119,7 @@ fn commit(context: &Context<'_>, staged: &[(&Layer, Staging)], reports: &[Report
         context.ui.step(&format!("left out {devices} device nodes: boxes have a /dev of their own"));
     }
     for ((layer, staging), report) in staged.iter().zip(reports) {
-        let owes = !report.links.is_empty() || report.implied.iter().any(|dir| !dir.is_empty());
-        let name = if owes { layer.stacked } else { layer.alone };
+        let name = if stands_alone(report) { layer.alone } else { layer.stacked };
         let made = serde_json::json!({
             "entries": report.entries,
             "bytes": report.bytes,
@@ -119,4 +130,9 @@ fn commit(context: &Context<'_>, staged: &[(&Layer, Staging)], reports: &[Report
         context.store.commit_layer(staging, &name, &record)?;
     }
     Ok(())
+}
+
+/// Whether a layer's tree is the same on whatever layers it lies ([`crate::unpack::adopt`]).
+fn stands_alone(report: &Report) -> bool {
+    report.links.is_empty() && report.implied.is_empty() && report.whiteouts.is_empty() && !report.opaque
 }

@@ -1,30 +1,46 @@
 //! An image at a registry.
 
+use std::path::PathBuf;
+
 use super::layout::here;
 use super::oci::{self, Supply};
 use super::progress::Shown;
 use super::unpacker::{Growth, Unpacking};
 use super::{Known, blobs, client, known_or};
+use crate::cli::Source;
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::oci::Descriptor;
 use crate::image::{Digest, Image, Provenance, Reference};
 use crate::source;
 use crate::source::layout::Documents;
-use crate::source::oci::{Event, Registries, Repository, Resolved};
+use crate::source::oci::{Event, Registries, Repository, Resolved, Settings};
 use crate::store::blobs::Blobs;
 
 /// The image that a reference names. A reference that the store knows is not asked for again.
-pub(super) fn image(context: &Context<'_>, reference: &Reference, pin: Option<Digest>, known: Known) -> Result<Digest> {
+pub(super) fn image(
+    context: &Context<'_>,
+    reference: &Reference,
+    pin: Option<Digest>,
+    source: &Source,
+    known: Known,
+) -> Result<Digest> {
     let reference = pin.map_or_else(|| reference.clone(), |digest| reference.at(digest));
-    known_or(context, &reference.to_string(), known, || make(context, &reference))
+    known_or(context, &reference.to_string(), known, || make(context, &reference, source))
+}
+
+/// The registries, as this user's files have it.
+fn registries(context: &Context<'_>, source: &Source) -> Registries {
+    let (home, uid) = (&context.host.user.home, context.host.user.uid);
+    let settings = Settings::customary(|name| context.host.var(name).map(PathBuf::from), home, uid);
+    Registries::new(client(context), settings).with_plain_http(source.plain_http)
 }
 
 /// The image that a reference names now.
-fn make(context: &Context<'_>, reference: &Reference) -> Result<Image> {
+fn make(context: &Context<'_>, reference: &Reference, source: &Source) -> Result<Image> {
     let shown = Shown::on(context.ui);
     let blobs = blobs(context);
-    let registries = Registries::new(client(context));
+    let registries = registries(context, source);
     let resolved = registries.open(reference)?.resolve(&here(), &blobs, &shown)?;
     let provenance = Provenance {
         origin: format!("docker://{}", resolved.reference),

@@ -3,11 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, Write as _};
 
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+
 use super::Task;
 use super::failure::Failure;
 use crate::image::Digest;
 use crate::sys::namespace;
 use crate::sys::process::{self, Signal, SingleThread};
+use crate::sys::root::{self, Open};
 use crate::unpack::index::Index;
 use crate::unpack::{self, Growing, Options, Report, Root, Whiteouts};
 use crate::userns::Namespaces;
@@ -32,6 +36,21 @@ pub(super) fn unpack(
     let files = report.files.as_ref().ok_or(Failure::Missing)?;
     write_index(&task.index, files).map_err(|error| Failure::Kernel("write the layer's index", error))?;
     Ok(report)
+}
+
+/// Completes the tree of a layer by what the layers below it have.
+pub(super) fn adopt(task: &Task, report: &Report) -> Result<(), Failure> {
+    let open = |path: &PathBuf| {
+        root::open_absolute(path, Open::Directory).map_err(|error| Failure::Kernel("open a layer", error))
+    };
+    let tree = open(&task.target)?;
+    let below: Vec<OwnedFd> = task.below.iter().map(open).collect::<Result<_, _>>()?;
+    let failed = |source| Failure::Adopt { layer: task.diff_id, source };
+    if !unpack::adopt(tree.as_fd(), &below, report).map_err(failed)? {
+        return Ok(());
+    }
+    let files = Index::scan(&tree).map_err(failed)?;
+    write_index(&task.index, &files).map_err(|error| Failure::Kernel("write the layer's index", error))
 }
 
 fn check(what: &'static str, actual: Option<Digest>, expected: Option<Digest>) -> Result<(), Failure> {

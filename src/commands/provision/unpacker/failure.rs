@@ -14,6 +14,10 @@ pub(super) enum Failure {
     Layer { layer: Digest, source: Told },
     #[error("a layer was not handed over")]
     Missing,
+    #[error("a layer has more whiteouts than anybody would write")]
+    TooMuch,
+    #[error("the layer {layer} cannot be put on top of those below it")]
+    Adopt { layer: Digest, source: unpack::Error },
     #[error("the download was given up")]
     GivenUp,
     #[error(transparent)]

@@ -31,6 +31,8 @@ pub(super) struct Task {
     pub(super) target: PathBuf,
     /// Where its index comes to be.
     pub(super) index: File,
+    /// The trees of the layers below it, the topmost first.
+    pub(super) below: Vec<PathBuf>,
     /// What it must decompress to.
     pub(super) diff_id: Digest,
     /// Bytes of the file it is in.

@@ -54,9 +54,14 @@ impl<'a> Supervisor<'a> {
             let _ = signal::kill(worker.pid, Signal::SIGKILL).and_then(|()| process::wait(worker.pid));
         }
         outcome?;
-        self.done.into_iter().map(|done| done.unwrap_or(Err(Failure::Missing))).collect()
+        let done = self.done.into_iter().map(|done| done.unwrap_or(Err(Failure::Missing)));
+        let reports = done.collect::<Result<Vec<Report>, Failure>>()?;
+        // From the lowest up: what is taken over from below must be complete there.
+        self.tasks.iter().zip(&reports).try_for_each(|(task, report)| child::adopt(task, report))?;
+        Ok(reports)
     }
 
+    /// Until all layers are unpacked, or one of them cannot be.
     fn work(&mut self, ui: &Ui) -> Result<(), Failure> {
         let at_once = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).get();
         let mut bar = None;
@@ -166,6 +171,7 @@ impl<'a> Supervisor<'a> {
         let heard = stream::read(&worker.answer, &mut bytes);
         match heard.map_err(|error| Failure::Kernel("hear from an unpacker", error))? {
             None => Ok(()),
+            Some(_) if worker.told.len() > MOST => Err(Failure::TooMuch),
             Some(length @ 1..) => {
                 worker.told.extend_from_slice(&bytes[..length]);
                 Ok(())
@@ -192,6 +198,9 @@ impl Worker {
         self.input.stream_position().unwrap_or(0)
     }
 }
+
+/// Bytes of a report: of some hundred thousand whiteouts.
+const MOST: usize = 64 << 20;
 
 /// Often enough to see that it moves.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
