@@ -81,8 +81,11 @@ pub(super) fn make(
     Ok(Image { layers, provenance, config, published: Some(image.published.clone()) })
 }
 
+/// A layer, and where its tree comes to be.
+type Staged<'a> = (&'a Layer, Staging);
+
 /// Makes room for the layers that are not there.
-fn stage<'a>(context: &Context<'_>, layers: &'a [Layer]) -> Result<(Vec<Task>, Vec<(&'a Layer, Staging)>)> {
+fn stage<'a>(context: &Context<'_>, layers: &'a [Layer]) -> Result<(Vec<Task>, Vec<Staged<'a>>)> {
     let (mut tasks, mut staged) = (Vec::new(), Vec::new());
     // The topmost first.
     let mut below = VecDeque::new();
@@ -113,7 +116,7 @@ fn lock(context: &Context<'_>, layers: &[Layer]) -> Result<Vec<File>> {
     missing.iter().map(|layer| Ok(context.store.lock_name(&format!("layer {layer}"), waiting)?)).collect()
 }
 
-fn commit(context: &Context<'_>, staged: &[(&Layer, Staging)], reports: &[Report]) -> Result<()> {
+fn commit(context: &Context<'_>, staged: &[Staged<'_>], reports: &[Report]) -> Result<()> {
     let devices: u64 = reports.iter().map(|report| report.devices_skipped).sum();
     if devices > 0 {
         context.ui.step(&format!("left out {devices} device nodes: boxes have a /dev of their own"));
