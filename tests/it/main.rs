@@ -17,6 +17,7 @@ mod help;
 mod image;
 mod keeper;
 mod many;
+mod oci;
 mod overlay;
 mod readme;
 mod registry;
