@@ -42,12 +42,15 @@ fn changed(layout: &mut Layout, manifest: impl FnOnce(&mut Value), config: impl 
     layout.source("changed")
 }
 
+/// What is done to a document, given a digest of nothing that is there.
+type Change = fn(&mut Value, &Value);
+
 #[test]
 fn documents_that_are_not_to_be_believed() {
     requires!(userns, subid, fixtures);
     let env = TestEnvironment::new();
     let other = json!(Digest::of(b"something else"));
-    let manifests: [(fn(&mut Value, &Value), &str); 8] = [
+    let manifests: [(Change, &str); 8] = [
         (|own, other| own["layers"][0]["digest"] = other.clone(), "is missing"),
         (|own, _| own["layers"][0]["size"] = json!(7), "has"),
         (|own, _| own["layers"][0]["size"] = json!(-1), "cannot be used"),
@@ -65,7 +68,7 @@ fn documents_that_are_not_to_be_believed() {
         let image = changed(&mut layout, |own| change(own, &other), |_| {});
         refused(&env, &image, why);
     }
-    let configs: [(fn(&mut Value, &Value), &str); 4] = [
+    let configs: [(Change, &str); 4] = [
         (|own, other| own["rootfs"]["diff_ids"][1] = other.clone(), "its content has been altered"),
         (|own, _| own["architecture"] = json!("pdp11"), "the image is for linux/pdp11"),
         (|own, _| own["rootfs"]["type"] = json!("squashfs"), "`rootfs.type` is not `layers`"),

@@ -1,9 +1,12 @@
 //! Images at a registry, and several who want them at once.
 
 use std::process::Stdio;
+use std::thread;
+use std::time::Instant;
 
 use super::{Layer, layers, layout, output};
 use crate::registry::server::Registry;
+use crate::support::boxes::eventually;
 use crate::support::{TestEnvironment, envbox, requires};
 
 #[test]
@@ -65,6 +68,44 @@ fn two_at_once_share_the_work() {
     env.envbox(["create", "c", "--image", &registry.reference("a").to_string()]).succeeds();
     env.envbox(["rm", "--yes", "c"]).succeeds();
     assert_eq!(env.staged().len(), 0);
+}
+
+#[test]
+fn a_pull_is_killed_anywhere_and_repeated() {
+    requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
+    const POINTS: u32 = 10;
+    let registry = Registry::open();
+    let own = (0..6).map(|n| crate::registry::layout::layer(&format!("own{n}"), 2 << 20));
+    registry.fill(&layout(own).source("image"), "x");
+    let name = registry.reference("x").to_string();
+    let pull = |env: &TestEnvironment| {
+        let mut command = env.command(envbox());
+        command.args(["image-pull", &name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let began = Instant::now();
+    assert!(pull(&TestEnvironment::new()).wait().unwrap().success());
+    let whole = began.elapsed();
+    for point in 0..POINTS {
+        let env = TestEnvironment::new();
+        let mut killed = pull(&env);
+        thread::sleep(whole * point / POINTS);
+        let _ = killed.kill();
+        killed.wait().unwrap();
+        let there = std::fs::read_dir(env.path("cache/envbox/blobs/sha256")).into_iter().flatten();
+        let there: Vec<String> = there.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let _ = registry.asked();
+        assert_eq!(output(&env, &name, "ls /own* | wc -l"), "6\n", "point {point}");
+        let asked = registry.asked();
+        let again: Vec<&String> = asked.iter().filter(|line| there.iter().any(|hex| line.contains(&**hex))).collect();
+        assert!(again.is_empty(), "point {point}: {again:?}");
+        // What the killed one has left goes with the next that makes something.
+        eventually("staging is empty", || {
+            env.envbox(["create", "z", "--image", &name]).succeeds();
+            env.envbox(["rm", "--yes", "z"]).succeeds();
+            env.staged().is_empty()
+        });
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The process in the namespace that has the layers unpacked.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::num::NonZeroUsize;
@@ -25,7 +25,9 @@ pub(super) struct Supervisor<'a> {
     requests: Option<OwnedFd>,
     waiting: VecDeque<(Handed, Vec<OwnedFd>)>,
     running: Vec<Worker>,
-    done: Vec<Option<Result<Report, Failure>>>,
+    done: Vec<Option<Report>>,
+    /// Layers that could not be unpacked. While there are downloads, such a layer may yet come anew.
+    failed: BTreeMap<usize, Failure>,
     /// Bytes of the layers that are done.
     finished: u64,
 }
@@ -44,7 +46,7 @@ impl<'a> Supervisor<'a> {
     pub(super) fn new(proof: &'a SingleThread, tasks: &'a [Task], requests: OwnedFd) -> Self {
         let done = tasks.iter().map(|_| None).collect();
         let (waiting, running) = (VecDeque::new(), Vec::new());
-        Self { proof, tasks, requests: Some(requests), waiting, running, done, finished: 0 }
+        Self { proof, tasks, requests: Some(requests), waiting, running, done, failed: BTreeMap::new(), finished: 0 }
     }
 
     pub(super) fn run(mut self, ui: &Ui) -> Result<Vec<Report>, Failure> {
@@ -54,8 +56,8 @@ impl<'a> Supervisor<'a> {
             let _ = signal::kill(worker.pid, Signal::SIGKILL).and_then(|()| process::wait(worker.pid));
         }
         outcome?;
-        let done = self.done.into_iter().map(|done| done.unwrap_or(Err(Failure::Missing)));
-        let reports = done.collect::<Result<Vec<Report>, Failure>>()?;
+        let reports: Option<Vec<Report>> = self.done.into_iter().collect();
+        let reports = reports.ok_or(Failure::Missing)?;
         // From the lowest up: what is taken over from below must be complete there.
         self.tasks.iter().zip(&reports).try_for_each(|(task, report)| child::adopt(task, report))?;
         Ok(reports)
@@ -71,8 +73,12 @@ impl<'a> Supervisor<'a> {
             {
                 self.start(&what, fds)?;
             }
-            if self.requests.is_none() && (self.running.is_empty() || self.failed()) {
-                return Ok(());
+            if self.requests.is_none() {
+                match self.failed.pop_first() {
+                    Some((_, failure)) => return Err(failure),
+                    None if self.running.is_empty() => return Ok(()),
+                    None => {}
+                }
             }
             // While there is something to download, that has the user's screen.
             if self.requests.is_none() && bar.is_none() {
@@ -127,7 +133,8 @@ impl<'a> Supervisor<'a> {
             signal::kill(worker.pid, Signal::SIGKILL).and_then(|()| process::wait(worker.pid)).map_err(failed)?;
         }
         let target = &self.tasks.get(task).ok_or(Failure::Missing)?.target;
-        if let Some(Ok(_)) = self.done[task].take() {
+        self.failed.remove(&task);
+        if self.done[task].take().is_some() {
             self.finished -= self.tasks[task].size;
         }
         match (target.parent(), target.file_name()) {
@@ -136,11 +143,6 @@ impl<'a> Supervisor<'a> {
                 .map_err(failed),
             _ => Ok(()),
         }
-    }
-
-    /// Whether a layer has failed for good: while it is being downloaded, it may yet come anew.
-    fn failed(&self) -> bool {
-        self.done.iter().any(|done| matches!(done, Some(Err(_))))
     }
 
     fn start(&mut self, what: &Handed, fds: Vec<OwnedFd>) -> Result<(), Failure> {
@@ -182,10 +184,16 @@ impl<'a> Supervisor<'a> {
                 process::wait(worker.pid).map_err(|error| Failure::Kernel("wait for an unpacker", error))?;
                 let outcome: Result<Report, Vec<String>> =
                     serde_json::from_slice(&worker.told).unwrap_or_else(|_| Err(Vec::new()));
-                let failed = |texts| Failure::Layer { layer: task.diff_id, source: Told::from_texts(texts) };
-                let done = outcome.map_err(failed);
-                self.finished += if done.is_ok() { task.size } else { 0 };
-                self.done[worker.task] = Some(done);
+                match outcome {
+                    Ok(report) => {
+                        self.done[worker.task] = Some(report);
+                        self.finished += task.size;
+                    }
+                    Err(texts) => {
+                        let (layer, source) = (task.diff_id, Told::from_texts(texts));
+                        self.failed.insert(worker.task, Failure::Layer { layer, source });
+                    }
+                }
                 Ok(())
             }
         }
