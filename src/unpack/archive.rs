@@ -7,6 +7,7 @@ use std::io::{self, BufRead};
 
 use ::tar::{EntryType, GnuExtSparseHeader, Header};
 
+use super::body::Body;
 use super::error::Cap;
 use super::member::{Kind, Member, Prefix};
 use super::pax::{Extended, number};
@@ -59,28 +60,6 @@ impl<'a, S: BufRead> Archive<'a, S> {
                 },
             }
         }
-    }
-
-    /// The next bytes of the present member's content; empty at its end.
-    pub(super) fn content(&mut self) -> Result<&[u8], Error> {
-        if self.content == 0 {
-            return Ok(&[]);
-        }
-        // Twice, for the borrow checker: the second call finds what the first one has read.
-        match self.source.fill_buf().map(<[u8]>::is_empty) {
-            Ok(false) => {}
-            Ok(true) => return Err(self.cut_short()),
-            Err(error) => return Err(self.broken(error)),
-        }
-        let format = self.format;
-        let bytes = self.source.fill_buf().map_err(|source| Error::Stream { format, source })?;
-        Ok(&bytes[..usize::try_from(self.content).map_or(bytes.len(), |left| left.min(bytes.len()))])
-    }
-
-    /// Says how many of those bytes are done with.
-    pub(super) fn consume(&mut self, count: usize) {
-        self.source.consume(count);
-        self.content -= u64::try_from(count).unwrap_or(0);
     }
 
     /// Reads to the end of the stream, whose checksums come last.
@@ -297,6 +276,28 @@ impl<'a, S: BufRead> Archive<'a, S> {
             Some(&Exceeded(cap)) => Error::Limit { cap },
             None => Error::Stream { format: self.format, source },
         }
+    }
+}
+
+impl<S: BufRead> Body for Archive<'_, S> {
+    fn content(&mut self) -> Result<&[u8], Error> {
+        if self.content == 0 {
+            return Ok(&[]);
+        }
+        // Twice, for the borrow checker: the second call finds what the first one has read.
+        match self.source.fill_buf().map(<[u8]>::is_empty) {
+            Ok(false) => {}
+            Ok(true) => return Err(self.cut_short()),
+            Err(error) => return Err(self.broken(error)),
+        }
+        let format = self.format;
+        let bytes = self.source.fill_buf().map_err(|source| Error::Stream { format, source })?;
+        Ok(&bytes[..usize::try_from(self.content).map_or(bytes.len(), |left| left.min(bytes.len()))])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.source.consume(count);
+        self.content -= u64::try_from(count).unwrap_or(0);
     }
 }
 

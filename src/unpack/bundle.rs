@@ -6,6 +6,7 @@
 use std::io::{BufReader, Read};
 
 use super::archive::Archive;
+use super::body::Body as _;
 use super::error::Cap;
 use super::member::{Kind, Member};
 use super::name::{clean, split};

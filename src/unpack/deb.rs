@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 
 use super::archive::Archive;
+use super::body::Body as _;
 use super::error::Cap;
 use super::member::{Kind, Member};
 use super::merged_usr::MergedUsr;

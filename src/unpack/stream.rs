@@ -30,6 +30,8 @@ pub enum Format {
     Bzip2,
     /// ar(5), of a Debian package; never found by the first bytes.
     Ar,
+    /// squashfs, which is read by [`super::squashfs`]; never found by the first bytes here.
+    Squashfs,
 }
 
 impl Format {
@@ -57,6 +59,7 @@ impl fmt::Display for Format {
             Self::Zstd => "zstd",
             Self::Bzip2 => "bzip2",
             Self::Ar => "ar",
+            Self::Squashfs => "squashfs",
         })
     }
 }
@@ -159,7 +162,7 @@ enum Member<R: Read> {
 impl<R: Read> Member<R> {
     fn start(format: Format, tap: Tap<R>) -> io::Result<Self> {
         Ok(match format {
-            Format::Tar | Format::Ar => Self::Plain(tap),
+            Format::Tar | Format::Ar | Format::Squashfs => Self::Plain(tap),
             Format::Gzip => Self::Gzip(GzDecoder::new(tap)),
             Format::Xz => {
                 Self::Xz(XzDecoder::new_stream(tap, liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)?))

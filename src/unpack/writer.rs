@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 
-use super::archive::Archive;
+use super::body::Body;
 use super::dirs::{Dir, Dirs};
 use super::error::Cap;
 use super::index::{Content, Known};
@@ -104,7 +104,7 @@ impl<'a> Writer<'a> {
         mut member: Member,
         path: &[u8],
         link: &[u8],
-        archive: &mut Archive<'_, impl BufRead>,
+        body: &mut impl Body,
     ) -> Result<(), Error> {
         if self.whiteouts == Whiteouts::Oci
             && let Some(mark) = Mark::of(path, member.kind).map_err(|what| Error::malformed(path, what))?
@@ -123,7 +123,7 @@ impl<'a> Writer<'a> {
             Kind::Label => Ok(()),
             Kind::Directory => self.directory(path, member.meta),
             _ if path.is_empty() => Err(Error::RootNotDirectory),
-            Kind::File => self.file(path, &member, archive),
+            Kind::File => self.file(path, &member, body),
             Kind::Symlink => self.symlink(path, &member),
             Kind::HardLink => self.hard_link(path, link),
             Kind::Fifo => self.fifo(path, &member.meta),
@@ -155,15 +155,15 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn file(&mut self, path: &[u8], member: &Member, archive: &mut Archive<'_, impl BufRead>) -> Result<(), Error> {
+    fn file(&mut self, path: &[u8], member: &Member, body: &mut impl Body) -> Result<(), Error> {
         let (parent, meta) = (self.dirs.parent(split(path).0)?, &member.meta);
         let Some(file) = self.make(&parent, path, |dir, name| fs::create_file(dir, name, meta.mode & 0o777))? else {
             return Ok(());
         };
         let mut content = self.known.is_some().then(Content::default);
         match &member.sparse {
-            None => copy(&file, path, archive, content.as_mut())?,
-            Some(map) => copy_pieces(&file, map, path, archive, content.as_mut())?,
+            None => copy(&file, path, body, content.as_mut())?,
+            Some(map) => copy_pieces(&file, map, path, body, content.as_mut())?,
         }
         if parent.setgid || (meta.uid, meta.gid) != (0, 0) {
             fs::set_owner(&file, meta.uid, meta.gid).map_err(|error| owner_error(path, meta, error))?;
@@ -347,14 +347,9 @@ fn set_xattrs(fd: impl AsFd, path: &[u8], meta: &Meta) -> Result<(), Error> {
     Ok(())
 }
 
-fn copy(
-    mut file: &File,
-    path: &[u8],
-    archive: &mut Archive<'_, impl BufRead>,
-    mut content: Option<&mut Content>,
-) -> Result<(), Error> {
+fn copy(mut file: &File, path: &[u8], body: &mut impl Body, mut content: Option<&mut Content>) -> Result<(), Error> {
     loop {
-        let bytes = archive.content()?;
+        let bytes = body.content()?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -363,7 +358,7 @@ fn copy(
             content.update(bytes);
         }
         let count = bytes.len();
-        archive.consume(count);
+        body.consume(count);
     }
 }
 
@@ -371,7 +366,7 @@ fn copy_pieces(
     file: &File,
     map: &Map,
     path: &[u8],
-    archive: &mut Archive<'_, impl BufRead>,
+    body: &mut impl Body,
     mut content: Option<&mut Content>,
 ) -> Result<(), Error> {
     let failed = |source| Error::write("write", path, source);
@@ -383,7 +378,7 @@ fn copy_pieces(
             hashed = offset + left;
         }
         while left > 0 {
-            let bytes = archive.content()?;
+            let bytes = body.content()?;
             let bytes = &bytes[..usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()))];
             if bytes.is_empty() {
                 return Err(Error::malformed(path, "the pieces of a sparse file are not its content"));
@@ -393,7 +388,7 @@ fn copy_pieces(
                 content.update(bytes);
             }
             let count = bytes.len();
-            archive.consume(count);
+            body.consume(count);
             offset += u64::try_from(count).unwrap_or(0);
             left -= u64::try_from(count).unwrap_or(left);
         }

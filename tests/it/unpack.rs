@@ -14,6 +14,7 @@ mod hostile;
 mod index;
 mod layers;
 mod shapes;
+mod squashfs;
 mod stacks;
 mod trees;
 mod work;

@@ -1,6 +1,7 @@
 //! An image from a tarball, or from a bundle if it turns out to be one.
 
 use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::image::{Digest, Image, Provenance};
 use crate::source::layout::Which;
 use crate::source::tarball::{self, Fetched, Location};
 use crate::unpack::{self, Options, Report, Root};
-use crate::userns;
+use crate::userns::{self, Identity};
 
 /// The image in an archive; `pin` is the digest that the archive must have.
 pub(super) fn image(
@@ -50,39 +51,57 @@ fn make(context: &Context<'_>, fetched: Fetched) -> Result<Image> {
     let Fetched { file, digest, origin, trust } = fetched;
     let layer = match digest.filter(|digest| context.store.has_layer(digest)) {
         Some(layer) => layer,
-        None => {
-            let staging = context.store.stage()?;
-            let tree = staging.layer()?;
-            let index = File::create(staging.layer_index()).map_err(Error::new)?;
-            let size = file.metadata().map_err(Error::new)?.len();
-            let report: Report = userns::run(&proof()?, &identity, |_| {
-                let bar = context.ui.progress("unpacking", Some(size));
-                fs::create_dir(&tree).map_err(Failure::Target)?;
-                let mut before = 0;
-                let options = Options { index: true, ..Options::default() };
-                let report = unpack::tar(&Root::confine(&tree)?, file, &options, &mut |read| {
-                    bar.advance(read.saturating_sub(before));
-                    before = read;
-                })?;
-                bar.finish();
-                if let Some(files) = &report.files {
-                    write_index(&index, files).map_err(Failure::Index)?;
-                }
-                Ok::<_, Failure>(report)
-            })?;
-            if report.devices_skipped > 0 {
-                let count = report.devices_skipped;
-                context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
-            }
-            let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
-            context.store.commit_layer(&staging, &digest, &report)?;
-            digest
-        }
+        None => layer(context, &identity, file)?,
     };
     drop(janitor);
     let title = Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let provenance = Provenance { origin, trust: trust.to_string(), title };
     Ok(Image::new(vec![layer], provenance))
+}
+
+/// Makes a layer of a tarball, or of a squashfs image.
+fn layer(context: &Context<'_>, identity: &Identity, mut file: File) -> Result<Digest> {
+    let staging = context.store.stage()?;
+    let tree = staging.layer()?;
+    let index = File::create(staging.layer_index()).map_err(Error::new)?;
+    let size = file.metadata().map_err(Error::new)?.len();
+    let squashed = begins_with(&mut file, &unpack::SQUASHFS_MAGIC).map_err(Error::new)?;
+    let report: Report = userns::run(&proof()?, identity, |_| {
+        // Of a squashfs image it is known how much has been written, of a tarball how much has been read.
+        let bar = context.ui.progress("unpacking", (!squashed).then_some(size));
+        fs::create_dir(&tree).map_err(Failure::Target)?;
+        let options = Options { index: true, ..Options::default() };
+        let mut before = 0;
+        let mut show = |now: u64| {
+            bar.advance(now.saturating_sub(before));
+            before = now;
+        };
+        let root = Root::confine(&tree)?;
+        let report = match squashed {
+            true => unpack::squashfs(&root, file, &options, &mut show)?,
+            false => unpack::tar(&root, file, &options, &mut show)?,
+        };
+        bar.finish();
+        if let Some(files) = &report.files {
+            write_index(&index, files).map_err(Failure::Index)?;
+        }
+        Ok::<_, Failure>(report)
+    })?;
+    if report.devices_skipped > 0 {
+        let count = report.devices_skipped;
+        context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
+    }
+    let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
+    context.store.commit_layer(&staging, &digest, &report)?;
+    Ok(digest)
+}
+
+/// Whether a file begins with these bytes; leaves it rewound.
+fn begins_with(file: &mut File, magic: &[u8; 4]) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start == magic)
 }
 
 /// What the image is known by: a local file by its place, size and time, so that it is not read again while it is the

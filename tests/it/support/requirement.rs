@@ -61,6 +61,8 @@ requirements! {
     overlay: overlay_works;
     /// FUSE and fuse-overlayfs.
     fuse: || works("fuse-overlayfs", &["--version"]) && opens("/dev/fuse");
+    /// mksquashfs.
+    mksquashfs: || works("mksquashfs", &["-version"]);
     /// A way to the archive.
     net: archive_answers;
     /// The third-party root file systems.

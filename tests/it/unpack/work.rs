@@ -37,6 +37,15 @@ pub(crate) enum Work {
         archive: PathBuf,
         options: Options,
     },
+    /// Makes a squashfs image of the target by mksquashfs(1).
+    MakeSquashfs {
+        image: PathBuf,
+        options: Vec<String>,
+    },
+    /// Unpacks one, with an index, that is compared with the tree's.
+    Squashfs {
+        image: PathBuf,
+    },
     /// Completes the target, a layer, by the layers below, topmost first.
     Adopt {
         lowers: Vec<PathBuf>,
@@ -106,6 +115,19 @@ fn perform(target: &Path, work: Work) -> Result<serde_json::Value, unpack::Error
             let scanned = Index::scan(File::open("/").unwrap())?;
             let differences: Vec<_> = made.diff(&scanned).map(|change| format!("{change:?}")).collect();
             serde_json::to_value((made.iter().map(|entry| line(&entry)).collect::<Vec<_>>(), differences))
+        }
+        Work::MakeSquashfs { image, options } => {
+            let made = Command::new("mksquashfs").arg(target).arg(image).args(options).output().unwrap();
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            serde_json::to_value(())
+        }
+        Work::Squashfs { image } => {
+            let image = File::open(image).unwrap();
+            let root = Root::confine(target)?;
+            let options = Options { index: true, ..Options::default() };
+            let report = unpack::squashfs(&root, image, &options, &mut |_| {})?;
+            assert_eq!(report.files, Some(Index::scan(File::open("/").unwrap())?));
+            serde_json::to_value(report)
         }
         Work::Adopt { lowers, report } => {
             let lowers: Vec<_> = lowers.iter().map(|layer| envbox::sys::fs::open_dir(layer).unwrap()).collect();
