@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::image::Digest;
+use crate::image::{Digest, ParseDigestError};
 use crate::recipe::BoxName;
 
 /// What `envbox create` takes.
@@ -12,12 +12,13 @@ pub struct Create {
     /// Name of the new box
     #[arg(value_hint = ValueHint::Other)]
     pub name: BoxName,
-    /// What it is made of: a recipe (`debian:12`), a tarball or its URL. Without it, the recipe of that name
+    /// What it is made of: a recipe (`debian:12`), an image at a registry, a tarball or its URL, an OCI layout. Without
+    /// it, the recipe of that name
     #[arg(short, long, value_hint = ValueHint::FilePath)]
     pub image: Option<String>,
-    /// The SHA-256 digest that the tarball must have
-    #[arg(long, value_name = "HEX", requires = "image", value_parser = Digest::from_hex)]
-    pub sha256: Option<Digest>,
+    /// The digest that the tarball, or the image's manifest, must have
+    #[arg(long, alias = "sha256", value_name = "DIGEST", requires = "image", value_parser = digest)]
+    pub digest: Option<Digest>,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
@@ -33,6 +34,9 @@ pub struct Source {
     /// Mirror of the distribution's archive; without it the host's own, else the distribution's
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = url)]
     pub mirror: Option<String>,
+    /// Speak plain http to the image's registry: nothing vouches for what it says then
+    #[arg(long)]
+    pub plain_http: bool,
     /// Accept an archive whose signature is good but whose validity has ended
     #[arg(long)]
     pub ignore_valid_until: bool,
@@ -52,6 +56,11 @@ pub enum Overlay {
     Auto,
 }
 
+/// A digest, with or without its algorithm.
+pub(super) fn digest(text: &str) -> Result<Digest, ParseDigestError> {
+    if text.contains(':') { text.parse() } else { Digest::from_hex(text) }
+}
+
 fn url(text: &str) -> Result<String, &'static str> {
     let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match host {
@@ -65,4 +74,6 @@ Examples:
   envbox create debian                                   from the recipe `debian`
   envbox create old --image debian:11
   envbox create alp --image alpine-minirootfs.tar.gz
-  envbox create web --image https://example.org/rootfs.tar.xz --sha256 2cf2…";
+  envbox create py --image python:3.12
+  envbox create fed --image oci-archive:Fedora-Container-Base.oci.tar.xz
+  envbox create web --image https://example.org/rootfs.tar.xz --digest 2cf2…";

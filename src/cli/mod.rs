@@ -18,7 +18,7 @@ pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, Session};
 pub use gc::Gc;
 pub use image::{
-    Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageName, ImagePrune, ImageRemove, ImageTag,
+    Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull, ImageRemove, ImageTag,
     ImageVerify, Save,
 };
 pub use own::{Complete, Completions, Doctor, Manual, Shell};

@@ -58,7 +58,7 @@ pub(super) fn from_image(
     context: &Context<'_>,
     name: &BoxName,
     image: &str,
-    sha256: Option<Digest>,
+    digest: Option<Digest>,
     source: &Source,
 ) -> Result<()> {
     let leased = provision::image(context, image, sha256, source)?;

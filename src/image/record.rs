@@ -89,4 +89,11 @@ impl LayerRecord {
     pub fn oci_name(diff_id: &Digest) -> Digest {
         Digest::of(format!("oci layer {diff_id}").as_bytes())
     }
+
+    /// The same for a layer whose tree is not of its own stream alone: it has hard links to files of the layers `below`, the
+    /// lowest first, or directories with their owners and modes.
+    pub fn oci_name_on(diff_id: &Digest, below: &[Digest]) -> Digest {
+        let below: Vec<String> = below.iter().map(ToString::to_string).collect();
+        Digest::of(format!("oci layer {diff_id} on {}", below.join(" ")).as_bytes())
+    }
 }

@@ -51,14 +51,23 @@ fn adopt(plan: &Overlay) -> io::Result<()> {
     sys::fs::set_mode(&upper, want.mode() & 0o7777)
 }
 
+/// The layers, topmost first, each once. An image may have a layer twice, which the kernel refuses and which is the same as
+/// having it at its upper place alone: whatever it does there, it does to all below.
+fn topmost_first(plan: &Overlay) -> Vec<&HostPath> {
+    let mut seen = std::collections::HashSet::new();
+    plan.layers.iter().rev().filter(|layer| seen.insert(&layer.0)).collect()
+}
+
 fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
     let overlay = Context::open("overlay")?;
     // In a user namespace the marks of whiteouts and opaque directories are `user.overlay.*` attributes; without this
     // every rename of a directory fails, new ones included (Documentation/filesystems/overlayfs.rst).
     overlay.flag("userxattr")?;
-    let topmost_first: Vec<Named> = plan.layers.iter().rev().map(Named::new).collect::<io::Result<_>>()?;
+    let layers: Vec<Named> = topmost_first(plan).into_iter().map(Named::new).collect::<io::Result<_>>()?;
     let (upper, work) = (Named::new(&plan.upper)?, Named::new(&plan.work)?);
-    lower_dirs(&overlay, &topmost_first)?;
+    if !lower_dirs(&overlay, &layers)? {
+        return old_mount(plan, &layers, &upper, &work);
+    }
     overlay.set("upperdir", &upper.name)?;
     overlay.set("workdir", &work.name)?;
     overlay.mount(Attributes::MOUNT_ATTR_NODEV)
@@ -79,13 +88,31 @@ impl Named {
     }
 }
 
-/// One parameter a layer, topmost first (Linux 6.8); all in one, joined by colons, before that.
-fn lower_dirs(overlay: &Context, topmost_first: &[Named]) -> io::Result<()> {
+/// Bytes of a parameter's value (fsconfig(2)).
+const LONGEST_VALUE: usize = 255;
+
+/// One parameter a layer, topmost first (Linux 6.8); all in one, joined by colons, before that. `false` where they are too
+/// many for that.
+fn lower_dirs(overlay: &Context, topmost_first: &[Named]) -> io::Result<bool> {
     let (first, rest) = topmost_first.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     if overlay.set("lowerdir+", &first.name).is_ok() {
-        return rest.iter().try_for_each(|layer| overlay.set("lowerdir+", &layer.name));
+        return rest.iter().try_for_each(|layer| overlay.set("lowerdir+", &layer.name)).map(|()| true);
     }
-    overlay.set("lowerdir", joined(topmost_first.iter().map(|layer| layer.name.as_path())))
+    let names = joined(topmost_first.iter().map(|layer| layer.name.as_path()));
+    let fits = names.len() <= LONGEST_VALUE;
+    if fits { overlay.set("lowerdir", names).map(|()| true) } else { Ok(false) }
+}
+
+/// The mount of kernels before 6.8 with many layers. mount(2) takes a page of options, and attaches what it makes; a copy of
+/// that is what is wanted.
+fn old_mount(plan: &Overlay, topmost_first: &[Named], upper: &Named, work: &Named) -> io::Result<OwnedFd> {
+    let mut options = std::ffi::OsString::from("userxattr,lowerdir=");
+    options.push(joined(topmost_first.iter().map(|layer| layer.name.as_path())));
+    for (key, dir) in [(",upperdir=", upper), (",workdir=", work)] {
+        options.push(key);
+        options.push(&dir.name);
+    }
+    mount::mount_at(&plan.root.0, "overlay", &options, Attributes::MOUNT_ATTR_NODEV)
 }
 
 /// Paths joined by colons, with the characters escaped that would end one.
@@ -125,7 +152,7 @@ fn fuse_mount(device: &OwnedFd) -> io::Result<OwnedFd> {
 pub(super) fn serve(program: &Path, plan: &Overlay, device: OwnedFd, log: &OwnedFd) -> io::Error {
     let options = {
         let mut options = std::ffi::OsString::from("lowerdir=");
-        options.push(joined(plan.layers.iter().rev().map(|layer| layer.0.as_path())));
+        options.push(joined(topmost_first(plan).into_iter().map(|layer| layer.0.as_path())));
         options.push(",upperdir=");
         options.push(joined(std::iter::once(plan.upper.0.as_path())));
         options.push(",workdir=");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::debian::{Suite, UNTIL_FLAG};
 use super::http::Fault;
+use super::layout;
 use super::oci;
 use crate::image::Digest;
 use crate::store::blobs;
@@ -145,10 +146,13 @@ pub enum Error {
         /// How it says so.
         relation: String,
     },
-    /// A finished package could not be handed on.
-    #[error("cannot hand on package {package}")]
+    /// An image on this machine cannot be used.
+    #[error(transparent)]
+    Layout(#[from] layout::Error),
+    /// A finished package, or a layer, could not be handed on.
+    #[error("cannot hand on {package}")]
     HandOn {
-        /// The package.
+        /// What it is.
         package: String,
         /// Why.
         source: io::Error,
@@ -217,6 +221,7 @@ impl Error {
                 "the mirror may be broken or amid an update: try again later, or another one (--mirror)".to_owned()
             }
             Self::NoPackage { .. } => "check the spelling; only section `main` is searched".to_owned(),
+            Self::Layout(error) => return error.hint(),
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ mod date;
 pub mod debian;
 mod error;
 pub mod http;
+pub mod layout;
 pub mod oci;
 mod progress;
 pub mod tarball;

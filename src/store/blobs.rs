@@ -75,11 +75,7 @@ impl Blobs {
     /// [`Error::Io`] if there is one that cannot be read.
     pub fn open(&self, digest: &Digest) -> Result<Option<File>, Error> {
         let path = self.blobs.join(digest.hex());
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("open", &path)(error)),
-        };
+        let Some(mut file) = self.open_own(digest)? else { return Ok(None) };
         if hash(&mut file).map_err(Error::io("read", &path))? == *digest {
             // It is worth its room; that this cannot be noted is no reason not to use it.
             let _ = file.set_modified(SystemTime::now());
@@ -87,6 +83,18 @@ impl Blobs {
         }
         fs::remove_file(&path).or_else(if_present).map_err(Error::io("remove", &path))?;
         Ok(None)
+    }
+
+    /// The file with this digest, unread: for who has put it there in this process.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is one that cannot be opened.
+    pub fn open_own(&self, digest: &Digest) -> Result<Option<File>, Error> {
+        let path = self.blobs.join(digest.hex());
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(Some).map_err(Error::io("open", &path)),
+        }
     }
 
     /// Begins a new file. It has no name in the cache until [`Staged::commit`].

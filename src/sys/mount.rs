@@ -84,6 +84,20 @@ impl fmt::Display for KernelSays {
 
 impl std::error::Error for KernelSays {}
 
+/// Makes a file system as mount(2) does, with up to a page of options, and takes the mount off its directory again.
+///
+/// # Errors
+/// mount(2)'s, open_tree(2)'s; `EINVAL` for options longer than a page.
+pub fn mount_at(target: &Path, kind: &str, options: &std::ffi::OsStr, attributes: Attributes) -> io::Result<OwnedFd> {
+    let options = std::ffi::CString::new(std::os::unix::ffi::OsStrExt::as_bytes(options))?;
+    rustix::mount::mount(kind, target, kind, rustix::mount::MountFlags::empty(), &*options)?;
+    let mount = copy_tree(target);
+    rustix::mount::unmount(target, UnmountFlags::DETACH)?;
+    let mount = mount?;
+    set_attributes(&mount, attributes, None)?;
+    Ok(mount)
+}
+
 /// A detached copy of the mount tree at a path, with all that is mounted below it (open_tree(2)). Recursive always: a
 /// copy without its locked children is refused in a user namespace (mount_namespaces(7)).
 ///

@@ -18,6 +18,7 @@ mod help;
 mod image;
 mod keeper;
 mod many;
+mod oci;
 mod overlay;
 mod pack;
 mod readme;

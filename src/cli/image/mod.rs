@@ -1,5 +1,7 @@
 //! `envbox image`: what is done with images in the store.
 
+mod load;
+mod pull;
 mod save;
 
 use std::convert::Infallible;
@@ -10,6 +12,8 @@ use clap::{Args, Subcommand};
 
 use super::gc::age;
 
+pub use load::ImageLoad;
+pub use pull::ImagePull;
 pub use save::{Compression, Format, Save};
 
 /// The verbs of `envbox image`.
@@ -26,6 +30,12 @@ pub enum Image {
     Rm(ImageRemove),
     /// Give an image another name
     Tag(ImageTag),
+    /// Fetch images, even if the store has them: what their names mean now
+    ///
+    /// Whatever is there already is not fetched again. Boxes keep the image that they were made of.
+    Pull(ImagePull),
+    /// Put the images of an archive or a layout into the store
+    Load(ImageLoad),
     /// Write an image to a file or a directory, for other programs to load
     Save(Save),
     /// Read layers again, and name what is damaged, missing or added

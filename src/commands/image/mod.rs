@@ -5,7 +5,9 @@ mod destination;
 mod df;
 mod inspect;
 mod list;
+mod load;
 mod prune;
+mod pull;
 mod remove;
 mod repair;
 mod save;
@@ -27,6 +29,8 @@ pub(super) fn run(verb: &cli::Image, host: &Host, ui: &Ui) -> Result {
         cli::Image::Inspect(args) => inspect::run(args, context),
         cli::Image::Rm(args) => remove::run(args, context),
         cli::Image::Tag(args) => tag::run(args, context),
+        cli::Image::Pull(args) => pull::run(args, context),
+        cli::Image::Load(args) => load::run(args, context),
         cli::Image::Save(args) => save::run(args, context),
         cli::Image::Verify(args) => verify::run(args, context),
         cli::Image::Df(args) => df::run(args, context),

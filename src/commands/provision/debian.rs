@@ -9,19 +9,18 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::progress::Shown;
-use super::{Made, blobs, client, known_or};
+use super::{Known, blobs, client, known_or};
 use crate::cli::Source;
 use crate::commands::live::proof;
-use crate::commands::{identity, layer, sweep};
+use crate::commands::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::AptMirror;
-use crate::image::{Image, LayerRecord, Provenance};
+use crate::image::{Digest, Image, Provenance};
 use crate::launch;
 use crate::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Setup, Suite};
 use crate::source::http::Client;
 use crate::source::{self, Trust};
-use crate::store::{ImageLease, Lease};
 use crate::sys::root::{self, Open};
 use crate::sys::socket;
 use crate::unpack::{self, Deb, Root, dpkg};
@@ -31,11 +30,11 @@ use crate::{plan, userns};
 /// Besides what Debian requires of every system, and apt: what https needs.
 const INCLUDE: [&str; 1] = ["ca-certificates"];
 
-pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<ImageLease> {
-    known_or(context, &format!("debian:{suite}"), || make(context, suite, options))
+pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source, known: Known) -> Result<Digest> {
+    known_or(context, &format!("debian:{suite}"), known, || make(context, suite, options))
 }
 
-fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Made> {
+fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     context.ui.note(&format!("building Debian {suite} from its package archive"));
@@ -43,12 +42,11 @@ fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Made> 
     let shown = Shown::on(context.ui);
     let client = client(context);
     let bootstrap = debian::resolve(&request, &client, &blobs(context), &shown)?;
-    let layer = match context.store.lease(&bootstrap.key)? {
-        Some(layer) => layer,
-        None => build(context, &identity, &bootstrap, (&client, &shown), options)?,
-    };
+    if !context.store.has_layer(&bootstrap.key) {
+        build(context, &identity, &bootstrap, &client, &shown)?;
+    }
     drop(janitor);
-    Ok((Image::new(vec![bootstrap.key], provenance(&bootstrap)), vec![layer]))
+    Ok(Image::new(vec![bootstrap.key], provenance(&bootstrap)))
 }
 
 fn request(suite: &Suite, options: &Source) -> Result<Request> {
@@ -96,9 +94,9 @@ fn build(
     context: &Context<'_>,
     identity: &Identity,
     bootstrap: &Bootstrap,
-    (client, shown): (&Client, &Shown<'_>),
-    options: &Source,
-) -> Result<Lease> {
+    client: &Client,
+    shown: &Shown<'_>,
+) -> Result<()> {
     let setup = debian::setup(bootstrap);
     let staging = context.store.stage()?;
     let tree = staging.layer()?;
@@ -115,9 +113,7 @@ fn build(
         Err(error) => return Err(error.into()),
     }
     configure(context, identity, &tree, &setup)?;
-    let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
-    let size = layer::seal(context, identity, &staging, options)?;
-    let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
+    let record = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
     Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
 }
 

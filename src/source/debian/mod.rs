@@ -148,7 +148,8 @@ impl Bootstrap {
         on_deb: &mut dyn FnMut(&Package, File) -> io::Result<()>,
     ) -> Result<(), Error> {
         let mut hand_on = |package: &Package, file| {
-            on_deb(package, file).map_err(|source| Error::HandOn { package: package.name.clone(), source })
+            on_deb(package, file)
+                .map_err(|source| Error::HandOn { package: format!("package {}", package.name), source })
         };
         let mut missing = Vec::new();
         for package in &self.packages {
