@@ -5,14 +5,17 @@
 
 mod date;
 pub mod debian;
+pub mod distro;
 mod error;
 pub mod http;
+mod mirrors;
 mod progress;
 pub mod tarball;
+pub mod verify;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::Error;
+pub use error::{Error, UNVERIFIED_FLAG};
 pub use progress::{Progress, Silent};
 
 /// Why what was fetched is believed to be what its author made. Best first.
