@@ -1,7 +1,29 @@
 //! Values that describe boxes and how to get them. Pure: nothing here opens a file.
 
 mod box_config;
+mod catalogue;
+mod check;
+mod distro;
+mod embedded;
+mod fault;
+mod fill;
+mod form;
+pub mod keyrings;
+mod machine;
 mod name;
+mod resolve;
+mod source;
+mod suggest;
+mod text;
+mod variables;
 
 pub use box_config::{BoxConfig, Overlay, ParseConfigError};
+pub use catalogue::{Catalogue, Entry, Match, NoMatch};
+pub use distro::{Architecture, Change, Packages, Recipe, Setup, Version};
+pub use fault::Fault;
+pub use machine::{MACHINES, Machine};
 pub use name::{BoxName, ParseNameError};
+pub use resolve::{ResolveError, Resolved, with_file};
+pub use source::{Also, Archive, Lxc, Oci, Only, Signature, Signed, Source, Tarball};
+pub use suggest::Suggestion;
+pub use text::{Place, Text};
