@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::image::Digest;
+use crate::image::{Digest, ParseDigestError};
 use crate::recipe::BoxName;
 
 /// What `envbox create` takes.
@@ -15,9 +15,6 @@ pub struct Create {
     /// What it is made of: a recipe (`debian:12`), a tarball or its URL. Without it, the recipe of that name
     #[arg(short, long, value_hint = ValueHint::FilePath)]
     pub image: Option<String>,
-    /// The SHA-256 digest that the tarball must have
-    #[arg(long, value_name = "HEX", requires = "image", value_parser = Digest::from_hex)]
-    pub sha256: Option<Digest>,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
@@ -33,6 +30,12 @@ pub struct Source {
     /// Mirror of the distribution's archive; without it the host's own, else the distribution's
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = url)]
     pub mirror: Option<String>,
+    /// The digest that the image must have: of the tarball, or of the manifest at a registry
+    #[arg(long, alias = "sha256", value_name = "sha256:HEX", value_parser = digest)]
+    pub digest: Option<Digest>,
+    /// Accept what nothing vouches for: neither a digest nor a signature nor TLS
+    #[arg(long)]
+    pub allow_unverified: bool,
     /// Accept an archive whose signature is good but whose validity has ended
     #[arg(long)]
     pub ignore_valid_until: bool,
@@ -49,6 +52,10 @@ pub enum Overlay {
     Auto,
 }
 
+fn digest(text: &str) -> Result<Digest, ParseDigestError> {
+    if text.contains(':') { text.parse() } else { Digest::from_hex(text) }
+}
+
 fn url(text: &str) -> Result<String, &'static str> {
     let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match host {
@@ -62,4 +69,4 @@ Examples:
   envbox create debian                                   from the recipe `debian`
   envbox create old --image debian:11
   envbox create alp --image alpine-minirootfs.tar.gz
-  envbox create web --image https://example.org/rootfs.tar.xz --sha256 2cf2…";
+  envbox create web --image https://example.org/rootfs.tar.xz --digest sha256:2cf2…";

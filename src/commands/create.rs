@@ -5,7 +5,6 @@ use crate::cli::{self, Create, Source};
 use crate::context::Context;
 use crate::error::Result;
 use crate::host::Host;
-use crate::image::Digest;
 use crate::recipe::{BoxConfig, BoxName, Overlay};
 use crate::store;
 use crate::ui::Ui;
@@ -17,7 +16,7 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
         return Err(store::Error::BoxExists(args.name.clone()).into());
     }
     let image = args.image.as_deref().unwrap_or(args.name.as_str());
-    from_image(&context, &args.name, image, args.sha256, &args.source)?;
+    from_image(&context, &args.name, image, &args.source)?;
     ui.note(&format!("created box `{}`", args.name));
     Ok(0)
 }
@@ -26,14 +25,8 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
 ///
 /// # Errors
 /// Whatever keeps the image or the box from being made.
-pub(super) fn from_image(
-    context: &Context<'_>,
-    name: &BoxName,
-    image: &str,
-    sha256: Option<Digest>,
-    source: &Source,
-) -> Result<()> {
-    let digest = provision::image(context, image, sha256, source)?;
+pub(super) fn from_image(context: &Context<'_>, name: &BoxName, image: &str, source: &Source) -> Result<()> {
+    let digest = provision::image(context, image, source)?;
     let mut config = BoxConfig::new(image.to_owned());
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
     // Room that rubbish takes may be wanted.

@@ -17,7 +17,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
             ui.line(&format!("create    box `{}` of the image `{}`, then enter it", args.name, args.name))?;
             return Ok(0);
         }
-        create::from_image(&context, &args.name, args.name.as_str(), None, &args.source)?;
+        create::from_image(&context, &args.name, args.name.as_str(), &args.source)?;
     }
     let mut stored = context.store.open_box(&args.name)?;
     if let Some(overlay) = args.source.overlay {

@@ -28,7 +28,7 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
         None => {
             let name = name_for(target)?;
             if !context.store.has_box(&name) {
-                create::from_image(&context, &name, target, None, &args.source)?;
+                create::from_image(&context, &name, target, &args.source)?;
             }
             name
         }
@@ -48,7 +48,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
             (model.config, model.digest)
         }
         None => {
-            let image = provision::image(context, &args.target.0, None, &args.source)?;
+            let image = provision::image(context, &args.target.0, &args.source)?;
             (BoxConfig::new(args.target.0.clone()), image)
         }
     };

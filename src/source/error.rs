@@ -78,9 +78,9 @@ pub enum Error {
         /// The file or URL.
         what: String,
         /// What was promised.
-        expected: Sum,
+        expected: Box<Sum>,
         /// What it is.
-        actual: Sum,
+        actual: Box<Sum>,
     },
     /// A list of digests says nothing of a file.
     #[error("{url} has no digest of {name}")]
@@ -105,6 +105,14 @@ pub enum Error {
         server: String,
         /// The product.
         product: String,
+    },
+    /// A file that was fetched could not be read again.
+    #[error("cannot read what was fetched from {url}")]
+    Reread {
+        /// From where.
+        url: String,
+        /// The kernel's answer.
+        source: io::Error,
     },
     /// Nowhere to look.
     #[error("no server is named")]
@@ -217,7 +225,11 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self,
-            Self::Fetch { .. } | Self::NoSuite { .. } | Self::NoArch { .. } | Self::NoFile { .. } | Self::NoProduct { .. }
+            Self::Fetch { .. }
+                | Self::NoSuite { .. }
+                | Self::NoArch { .. }
+                | Self::NoFile { .. }
+                | Self::NoProduct { .. }
         )
     }
 
@@ -239,7 +251,9 @@ impl Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk".to_owned(),
                 _ => "set XDG_CACHE_HOME to a directory that can be written to".to_owned(),
             },
-            Self::Digest { .. } | Self::Sum { .. } => "fetch it again, or from another server; do not use it as it is".to_owned(),
+            Self::Digest { .. } | Self::Sum { .. } => {
+                "fetch it again, or from another server; do not use it as it is".to_owned()
+            }
             Self::Signature { .. } => {
                 "try another mirror (--mirror), and check this machine's clock; a newer envbox may know newer keys"
                     .to_owned()

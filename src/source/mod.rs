@@ -10,6 +10,7 @@ mod error;
 pub mod http;
 mod mirrors;
 mod progress;
+mod simplestreams;
 pub mod tarball;
 pub mod verify;
 

@@ -134,7 +134,10 @@ fn item(texts: &Texts<'_>, version: &str, kind: Kind, file: &File) -> Result<Ite
 fn parse<T: for<'de> Deserialize<'de>>(texts: &Texts<'_>, path: &str) -> Result<T, Error> {
     let malformed = |what: String| Error::Malformed { url: texts.url(path), what };
     if !paths::is_relative(path) {
-        return Err(Error::Malformed { url: texts.base().to_owned(), what: format!("`{}` is no path", path.escape_debug()) });
+        return Err(Error::Malformed {
+            url: texts.base().to_owned(),
+            what: format!("`{}` is no path", path.escape_debug()),
+        });
     }
     serde_json::from_slice(&texts.get(path, LARGEST)?).map_err(|error| malformed(error.to_string()))
 }

@@ -12,7 +12,7 @@ use super::{blobs, client};
 use crate::commands::live::proof;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{Image, Provenance};
 use crate::launch;
 use crate::source;

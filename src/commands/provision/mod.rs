@@ -1,8 +1,10 @@
 //! From what a user calls an image to an image in the store.
 
 mod debian;
+mod distro;
 mod progress;
 mod tarball;
+mod tree;
 
 use std::path::Path;
 
@@ -10,23 +12,24 @@ use crate::cli::Source;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image};
-use crate::source::debian::Suite;
+use crate::recipe::{Catalogue, Match, NoMatch};
 use crate::source::http::{Client, Proxies};
 use crate::source::tarball::Location;
 use crate::store::blobs::Blobs;
 
 /// What kind of image a user means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Wanted {
-    Debian(Suite),
+enum Wanted<'a> {
+    Distro(Match<'a>),
     Tarball(Location),
 }
 
-impl Wanted {
-    fn parse(text: &str) -> Result<Self> {
-        let (recipe, version) = text.split_once(':').unwrap_or((text, ""));
-        if recipe == "debian" {
-            return Ok(Self::Debian(Suite::parse(version)?));
+impl<'a> Wanted<'a> {
+    fn parse(text: &str, recipes: &'a Catalogue) -> Result<Self> {
+        match recipes.find(text) {
+            Ok(found) => return Ok(Self::Distro(found)),
+            Err(NoMatch::Recipe { .. }) => {}
+            Err(error) => return Err(Error::new(error)),
         }
         let location = Location::parse(text);
         match &location {
@@ -47,13 +50,10 @@ fn is_archive_name(path: &Path) -> bool {
 ///
 /// # Errors
 /// Whatever keeps it from being made. The store is then as it was.
-pub(super) fn image(context: &Context<'_>, text: &str, sha256: Option<Digest>, source: &Source) -> Result<Digest> {
-    match Wanted::parse(text)? {
-        Wanted::Debian(_) if sha256.is_some() => {
-            Err(Error::new("a sha256 belongs to a tarball; Debian's packages have their own, which are signed"))
-        }
-        Wanted::Debian(suite) => debian::image(context, &suite, source),
-        Wanted::Tarball(location) => tarball::image(context, &location, sha256),
+pub(super) fn image(context: &Context<'_>, text: &str, source: &Source) -> Result<Digest> {
+    match Wanted::parse(text, &distro::catalogue(context)?)? {
+        Wanted::Distro(found) => distro::image(context, &found, source),
+        Wanted::Tarball(location) => tarball::image(context, &location, source),
     }
 }
 
@@ -85,14 +85,16 @@ mod tests {
 
     #[test]
     fn what_users_mean() {
-        let debian = |name: &str| Wanted::Debian(Suite::parse(name).unwrap());
-        assert_eq!(Wanted::parse("debian").unwrap(), debian("stable"));
-        assert_eq!(Wanted::parse("debian:12").unwrap(), debian("bookworm"));
-        for tarball in ["./x", "/x/y.tar.xz", "rootfs.tar.zst", "https://example.org/x"] {
-            assert!(matches!(Wanted::parse(tarball), Ok(Wanted::Tarball(_))), "{tarball}");
+        let recipes = Catalogue::new([]);
+        for (text, name) in [("debian", "debian:13"), ("debian:bookworm", "debian:12"), ("noble", "ubuntu:24.04")] {
+            let Ok(Wanted::Distro(found)) = Wanted::parse(text, &recipes) else { panic!("{text}") };
+            assert_eq!(found.name(), name);
         }
-        for unknown in ["debain", "alpine"] {
-            assert!(Wanted::parse(unknown).is_err(), "{unknown}");
+        for tarball in ["./x", "/x/y.tar.xz", "rootfs.tar.zst", "https://example.org/x"] {
+            assert!(matches!(Wanted::parse(tarball, &recipes), Ok(Wanted::Tarball(_))), "{tarball}");
+        }
+        for unknown in ["debain", "debian:99"] {
+            assert!(Wanted::parse(unknown, &recipes).is_err(), "{unknown}");
         }
     }
 }

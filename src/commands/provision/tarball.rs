@@ -5,46 +5,32 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::progress::Shown;
-use super::{blobs, client, known_or};
-use crate::commands::live::proof;
+use super::{blobs, client, known_or, tree};
+use crate::cli::Source;
 use crate::commands::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image, Provenance};
+use crate::source::distro::Form;
 use crate::source::tarball::{self, Fetched, Location};
-use crate::unpack::{self, Options, Report, Root};
-use crate::userns;
 
-pub(super) fn image(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Digest> {
-    known_or(context, &name(location, sha256)?, || make(context, location, sha256))
+pub(super) fn image(context: &Context<'_>, location: &Location, options: &Source) -> Result<Digest> {
+    known_or(context, &name(location, options.digest)?, || make(context, location, options))
 }
 
-fn make(context: &Context<'_>, location: &Location, sha256: Option<Digest>) -> Result<Image> {
+fn make(context: &Context<'_>, location: &Location, options: &Source) -> Result<Image> {
+    let shown = Shown::on(context.ui);
+    location.demand(options.digest.as_ref(), options.allow_unverified, &shown)?;
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
-    let fetched = tarball::fetch(location, sha256, &client(context), &blobs(context), &Shown::on(context.ui))?;
+    let fetched = tarball::fetch(location, options.digest, &client(context), &blobs(context), &shown)?;
     let Fetched { file, digest, origin, trust } = fetched;
     let layer = match digest.filter(|digest| context.store.has_layer(digest)) {
         Some(layer) => layer,
         None => {
             let staging = context.store.stage()?;
             let tree = staging.layer()?;
-            let size = file.metadata().map_err(Error::new)?.len();
-            let report: Report = userns::run(&proof()?, &identity, |_| {
-                let bar = context.ui.progress("unpacking", Some(size));
-                fs::create_dir(&tree).map_err(Failure::Target)?;
-                let mut before = 0;
-                let report = unpack::tar(&Root::confine(&tree)?, file, &Options::default(), &mut |read| {
-                    bar.advance(read.saturating_sub(before));
-                    before = read;
-                })?;
-                bar.finish();
-                Ok::<_, Failure>(report)
-            })?;
-            if report.devices_skipped > 0 {
-                let count = report.devices_skipped;
-                context.ui.step(&format!("left out {count} device nodes: boxes have a /dev of their own"));
-            }
+            let report = tree::unpack(context, &identity, &tree, file, Form::Tarball { strip: None }, &[])?;
             context.store.commit_layer(&staging, &report.digest, &report)?;
             report.digest
         }
@@ -69,12 +55,4 @@ fn name(location: &Location, sha256: Option<Digest>) -> Result<String> {
             Ok(format!("{} {inode} {size} {seconds}.{nanoseconds:09}{pin}", real.display()))
         }
     }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("cannot make the directory to unpack into")]
-    Target(#[source] std::io::Error),
-    #[error(transparent)]
-    Unpack(#[from] unpack::Error),
 }

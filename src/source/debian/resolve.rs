@@ -126,7 +126,8 @@ fn companions(request: &Request, followed: &str) -> Result<Vec<Companion>, Error
 
 /// The lists of some suites, all at once, each from the first of its servers.
 fn fetch_firsts(places: &[(&Suite, &[String])], session: &Session) -> Vec<Result<Vec<u8>, Error>> {
-    let first = |(suite, bases): &(&Suite, &[String])| Place::new(bases.first().map_or("", String::as_str), suite.as_str());
+    let first =
+        |(suite, bases): &(&Suite, &[String])| Place::new(bases.first().map_or("", String::as_str), suite.as_str());
     archive::fetch_lists(session, &places.iter().map(first).collect::<Vec<_>>())
 }
 
@@ -143,7 +144,8 @@ fn open_first(
     let mut first = Some(fetched);
     first_that_answers(bases, progress, |base| {
         let place = Place::new(base, suite.as_str());
-        let fetched = first.take().unwrap_or_else(|| archive::fetch_lists(session, std::slice::from_ref(&place)).remove(0));
+        let fetched =
+            first.take().unwrap_or_else(|| archive::fetch_lists(session, std::slice::from_ref(&place)).remove(0));
         Archive::open(request, place, fetched, blobs, progress)
     })
 }

@@ -53,7 +53,9 @@ mod tests {
         for name in ["stable", "trixie", "noble-updates", "kali-rolling", "excalibur", "rc-buggy"] {
             assert_eq!(Suite::parse(name).unwrap().as_str(), name);
         }
-        for text in ["", "Bookworm", "../etc", "trixie/", "/trixie", "buster/updates", "a b", "é", "x\u{1b}", "-x", "a?b"] {
+        for text in
+            ["", "Bookworm", "../etc", "trixie/", "/trixie", "buster/updates", "a b", "é", "x\u{1b}", "-x", "a?b"]
+        {
             assert!(matches!(Suite::parse(text), Err(Error::UnknownSuite { .. })), "{text}");
         }
     }

@@ -22,8 +22,8 @@ pub(super) fn is_glob(text: &str) -> bool {
 /// # Errors
 /// [`Error::NoFile`]; [`Error::Malformed`] if the glob is none.
 pub(super) fn highest(pattern: &str, url: &str, list: &str) -> Result<String, Error> {
-    let glob = Pattern::new(pattern)
-        .map_err(|error| Error::Malformed { url: pattern.to_owned(), what: error.to_string() })?;
+    let glob =
+        Pattern::new(pattern).map_err(|error| Error::Malformed { url: pattern.to_owned(), what: error.to_string() })?;
     // A component of a path is not to match several of them.
     let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
     let words = list.split(|c: char| c.is_whitespace() || ENDS.contains(&c));
@@ -58,7 +58,8 @@ mod tests {
         let html = r#"<a href="../">..</a><a href="a-9.tar.gz">a-9.tar.gz</a> 2026-01-01 <a href='a-10.tar.gz'>a-..&gt;</a>
             <a href="http://evil/a-99.tar.gz">x</a> <a href="/a-98.tar.gz">x</a> <a href="a-97.tar.gz?x">"#;
         assert_eq!(chosen("a-*.tar.gz", html), "a-10.tar.gz");
-        let yaml = "-\n  flavor: alpine-minirootfs\n  file: alpine-minirootfs-3.23.3-x86_64.tar.gz\n  file: other.tar.gz\n";
+        let yaml =
+            "-\n  flavor: alpine-minirootfs\n  file: alpine-minirootfs-3.23.3-x86_64.tar.gz\n  file: other.tar.gz\n";
         assert_eq!(chosen("alpine-minirootfs-*-x86_64.tar.gz", yaml), "alpine-minirootfs-3.23.3-x86_64.tar.gz");
         let gentoo = "# Latest\n20260802T170000Z/stage3-amd64-openrc-20260802T170000Z.tar.xz 288000000\n";
         assert_eq!(

@@ -39,6 +39,10 @@ pub struct Fetch<'a> {
     pub pin: Option<Digest>,
     /// Whether that for which nothing vouches will do.
     pub allow_unverified: bool,
+    /// Whose system it is, for people: `Ubuntu`.
+    pub title: &'a str,
+    /// What the distribution calls the machine.
+    pub arch: &'a str,
     /// What to ask of a package archive.
     pub archive: &'a ArchiveOptions,
 }
@@ -128,7 +132,7 @@ impl Fetch<'_> {
             Some(_) => Vouched::by(Trust::PinnedDigest),
             None => texts.vouch(),
         };
-        self.demand(&vouched, &item.url)?;
+        vouched.demand(&item.url, self.allow_unverified, self.progress)?;
         let (digest, file) = self.download(&session, &item.want())?;
         let form = match item.kind {
             Kind::Tarball => Form::Tarball { strip: Some(0) },
@@ -148,15 +152,6 @@ impl Fetch<'_> {
         let fetched = session.file(self.blobs, want, self.progress);
         self.progress.finish();
         fetched
-    }
-
-    /// Refuses what nothing vouches for, or says every time that it was taken all the same.
-    fn demand(&self, vouched: &Vouched, url: &str) -> Result<(), Error> {
-        vouched.demand(url, self.allow_unverified)?;
-        if vouched.trust == Trust::None {
-            self.progress.note(&format!("nothing vouches for {}: anybody may have altered it", super::error::without_password(url)));
-        }
-        Ok(())
     }
 }
 

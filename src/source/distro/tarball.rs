@@ -2,6 +2,7 @@
 //! signature is of the sums or of the file.
 
 use std::fs::File;
+use std::io::Seek as _;
 
 use super::{Fetch, FetchedFile, Form, Texts, keyring, listing};
 use crate::image::Digest;
@@ -20,11 +21,10 @@ impl Fetch<'_> {
     pub(super) fn tarball(&self, tarball: &Tarball) -> Result<FetchedFile, Error> {
         self.blobs.sweep()?;
         let session = self.client.session()?;
-        let fetched = first_that_answers(&tarball.at, self.progress, |base| {
+        first_that_answers(&tarball.at, self.progress, |base| {
             let texts = Texts::below(base, &session, self.blobs, self.progress);
             Chain { fetch: self, tarball, texts: &texts, session: &session }.follow()
-        });
-        fetched
+        })
     }
 }
 
@@ -51,13 +51,16 @@ impl Chain<'_> {
         let known = self.known()?;
         let url = self.texts.url(&known.path);
         let signature = self.signature_of(Signed::Tarball).filter(|_| known.vouched.is_none());
+        if self.tarball.signature.is_some() && signature.is_none() && known.vouched.is_none() {
+            return Err(self.malformed("its recipe has a signature of nothing that is fetched"));
+        }
         let expected = known.vouched.clone().unwrap_or_else(|| match (&signature, &known.sum) {
             // Checked below, once there is something to check.
             (Some(_), _) => Vouched::signed(Vec::new()),
             (None, Some(_)) => self.texts.vouch(),
             (None, None) => Vouched::by(channel(&url)),
         });
-        self.fetch.demand(&expected, &url)?;
+        expected.demand(&url, self.fetch.allow_unverified, self.fetch.progress)?;
         // A signature that is missing is found out before a download, not after it.
         let signature = signature.map(|signature| self.fetch_signature(signature, &known.path)).transpose()?;
         let (digest, mut file) = self.file(&url, known.sum)?;
@@ -65,6 +68,7 @@ impl Chain<'_> {
             Some(signature) => signature.verify(&mut file, self.fetch)?,
             None => expected,
         };
+        file.rewind().map_err(|source| Error::Reread { url: url.clone(), source })?;
         let form = Form::Tarball { strip: self.tarball.strip };
         Ok(FetchedFile { file, digest, form, origin: url, vouched })
     }
@@ -168,8 +172,10 @@ impl Chain<'_> {
                 let kept = fetch.blobs.index(&key).and_then(|kept| String::from_utf8(kept).ok()?.parse().ok());
                 let (digest, mut file) = self.cached(kept, other.is_some(), &by_digest(None))?;
                 if let Some(expected) = other {
-                    let actual = expected.of_file(&mut file).map_err(|source| Error::Reread { url: url.to_owned(), source })?;
+                    let actual =
+                        expected.of_file(&mut file).map_err(|source| Error::Reread { url: url.to_owned(), source })?;
                     if actual != expected {
+                        let (expected, actual) = (Box::new(expected), Box::new(actual));
                         return Err(Error::Sum { what: url.to_owned(), expected, actual });
                     }
                 }

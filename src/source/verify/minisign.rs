@@ -101,7 +101,8 @@ wLMDjy9FLAuxZ3q4NlEvkgtyhrr0gtTu6KC4KBJdITbbOeAi1zBIYo0v4iTgt8jJpIidRJnp94ABQkJA
             assert!(matches!(error, Error::Signature { .. }), "{error}");
         }
         let other = KEY.replace("RWQf", "RWQe");
-        let error = MinisignKeys::parse(&[other]).unwrap().detached("x", SIGNATURE.as_bytes(), &b"test"[..]).unwrap_err();
+        let error =
+            MinisignKeys::parse(&[other]).unwrap().detached("x", SIGNATURE.as_bytes(), &b"test"[..]).unwrap_err();
         assert!(error.to_string().contains("another key"), "{error}");
     }
 

@@ -14,7 +14,8 @@ pub use minisign::MinisignKeys;
 pub use openpgp::{Keyring, Signed};
 pub use sums::{Algorithm, Sum, Sums};
 
-use super::{Error, Trust};
+use super::error::without_password;
+use super::{Error, Progress, Trust};
 
 /// What vouches for something, and by which keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,16 +37,21 @@ impl Vouched {
         Self { trust: Trust::DistroSignature, keys }
     }
 
-    /// Refuses what nothing vouches for, unless that is `allowed`: with a digest or signature missing, all that came from
-    /// `url` without TLS may be anybody's. The machine itself is trusted.
+    /// Refuses what nothing vouches for, unless that is `allowed`, and then says so every time: without a digest or a
+    /// signature, what comes from `url` without TLS may be anybody's. The machine itself is trusted.
     ///
     /// # Errors
     /// [`Error::Unverified`].
-    pub fn demand(&self, url: &str, allowed: bool) -> Result<(), Error> {
-        match self.trust {
-            Trust::None if !allowed && !is_loopback(url) => Err(Error::Unverified { url: url.to_owned() }),
-            _ => Ok(()),
+    pub fn demand(&self, url: &str, allowed: bool, progress: &dyn Progress) -> Result<(), Error> {
+        if self.trust != Trust::None {
+            return Ok(());
         }
+        let url = without_password(url);
+        if !allowed && !is_loopback(&url) {
+            return Err(Error::Unverified { url });
+        }
+        progress.note(&format!("nothing vouches for {url}: it comes over plain http, unsigned"));
+        Ok(())
     }
 }
 
@@ -92,6 +98,7 @@ fn is_loopback(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Silent;
 
     #[test]
     fn what_is_shown() {
@@ -105,12 +112,12 @@ mod tests {
     fn what_nothing_vouches_for_is_refused() {
         let nothing = Vouched::by(Trust::None);
         for url in ["http://example.org/x", "http://127.0.0.1.example.org/x", "http://localhost@example.org/", "x"] {
-            assert!(matches!(nothing.demand(url, false), Err(Error::Unverified { .. })), "{url}");
-            nothing.demand(url, true).unwrap();
-            Vouched::by(Trust::TlsOnly).demand(url, false).unwrap();
+            assert!(matches!(nothing.demand(url, false, &Silent), Err(Error::Unverified { .. })), "{url}");
+            nothing.demand(url, true, &Silent).unwrap();
+            Vouched::by(Trust::TlsOnly).demand(url, false, &Silent).unwrap();
         }
         for url in ["http://127.0.0.1:80/x", "http://[::1]/x", "http://localhost:8080/x"] {
-            nothing.demand(url, false).unwrap();
+            nothing.demand(url, false, &Silent).unwrap();
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use envbox::image::Digest;
-use envbox::source::debian::Keyring;
+use envbox::source::verify::Keyring;
 use sequoia_openpgp as openpgp;
 
 use openpgp::cert::{Cert, CertBuilder};

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use envbox::host::AptMirror;
-use envbox::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Suite};
+use envbox::recipe::{Machine, keyrings};
+use envbox::source::debian::{self, Bootstrap, Companion, Request, Suite};
+use envbox::source::verify::Keyring;
 use envbox::source::{Error, Silent};
 use envbox::store::blobs::Blobs;
 
@@ -12,13 +14,18 @@ use super::server::Server;
 use super::{Told, cache, client, held};
 
 fn request(server: &Server, keyring: Keyring) -> Request {
+    let companion = |name: &str, archives| Companion { suite: Suite::parse(name).unwrap(), archives };
     Request {
+        title: "Test".to_owned(),
+        archives: vec![server.url("/debian")],
         suite: Suite::parse("test").unwrap(),
+        companions: vec![companion("test-updates", vec![]), companion("test-security", vec![server.url("/debian")])],
+        components: vec!["main".to_owned()],
         arch: "amd64".to_owned(),
-        mirror: Mirror { archive: server.url("/debian"), security: Some(server.url("/debian")) },
         ignore_valid_until: false,
         include: vec![],
         keyring,
+        keyring_package: "test-keyring".to_owned(),
         now: now(),
     }
 }
@@ -159,7 +166,7 @@ fn the_list_of_another_suite() {
 fn no_such_suite_and_no_such_architecture() {
     let key = Key::new();
     let error = resolve(&Archive::default(), &key).unwrap_err();
-    assert!(matches!(error, Error::NoSuite { .. }) && error.hint().unwrap().contains("trixie (13)"));
+    assert!(matches!(error, Error::NoSuite { .. }) && error.hint().unwrap().contains("--mirror"));
     let server = Server::of_files(Archive::new(&key, "test", "", &MINIMAL).files);
     let (_dir, blobs) = cache();
     let request = Request { arch: "arm64".to_owned(), ..request(&server, key.ring()) };
@@ -240,29 +247,41 @@ fn an_older_list_does_not_replace_a_newer_one() {
     assert!(told.notes.borrow()[0].contains("older"));
 }
 
-/// The mirror that this machine's apt uses, whose trixie (or newer stable) is genuine.
+/// The archives of this machine's apt, whose suites are genuine.
 #[test]
 fn the_real_archive() {
     let mirror = AptMirror::configured().unwrap();
     let Some(archive) = mirror.archive else { return eprintln!("skipped: apt has no Debian mirror here") };
-    let request = Request {
-        suite: Suite::parse("trixie").unwrap(),
-        arch: debian::arch(std::env::consts::ARCH).unwrap().to_owned(),
-        mirror: Mirror { archive, security: mirror.security },
-        ignore_valid_until: true,
-        include: vec!["sudo".to_owned()],
-        keyring: Keyring::debian().unwrap(),
-        now: SystemTime::now(),
-    };
-    let (_dir, blobs) = cache();
-    let found = match debian::resolve(&request, &client(), &blobs, &Silent) {
-        Err(error) if error.is_offline() => return eprintln!("skipped: the mirror cannot be reached"),
-        found => found.unwrap(),
-    };
-    let names: Vec<&str> = found.packages.iter().map(|package| package.name.as_str()).collect();
-    for name in ["apt", "base-files", "ca-certificates", "debian-archive-keyring", "dpkg", "libc6", "sudo"] {
-        assert!(names.contains(&name), "{name} is missing from {names:?}");
+    let keyring = || Keyring::from_bytes(keyrings::bytes("debian").unwrap()).unwrap();
+    for (suite, version) in
+        [("bullseye", Some("11.")), ("bookworm", Some("12.")), ("trixie", Some("13.")), ("sid", None)]
+    {
+        let request = Request {
+            title: "Debian".to_owned(),
+            archives: vec![archive.clone()],
+            suite: Suite::parse(suite).unwrap(),
+            companions: vec![],
+            components: vec!["main".to_owned()],
+            arch: Machine::named(Machine::here()).unwrap().debian.to_owned(),
+            ignore_valid_until: true,
+            include: vec!["sudo".to_owned()],
+            keyring: keyring(),
+            keyring_package: "debian-archive-keyring".to_owned(),
+            now: SystemTime::now(),
+        };
+        let (_dir, blobs) = cache();
+        let found = match debian::resolve(&request, &client(), &blobs, &Silent) {
+            Err(error) if error.is_offline() => return eprintln!("skipped: the mirror cannot be reached"),
+            found => found.unwrap(),
+        };
+        let names: Vec<&str> = found.packages.iter().map(|package| package.name.as_str()).collect();
+        for name in ["apt", "base-files", "ca-certificates", "debian-archive-keyring", "dpkg", "libc6", "sudo"] {
+            assert!(names.contains(&name), "{suite}: {name} is missing from {names:?}");
+        }
+        assert!(names.len() < 130 && found.codename == suite, "{suite}: {} packages", names.len());
+        assert_eq!(found.version.as_deref().map(|found| &found[..3]), version, "{suite}");
+        if suite == "trixie" {
+            assert_eq!(download(&found, &blobs).unwrap(), names);
+        }
     }
-    assert!(names.len() < 120 && found.codename == "trixie" && found.version.as_deref().unwrap().starts_with("13."));
-    assert_eq!(download(&found, &blobs).unwrap(), names);
 }
