@@ -9,7 +9,8 @@ macro_rules! recipes {
 
 /// Recipes by name: the files of `recipes/`.
 pub(super) const EMBEDDED: &[(&str, &str)] = recipes! {
-    "alpine" "debian" "ubuntu"
+    "almalinux" "alpine" "amazonlinux" "arch" "centos" "chimera" "debian" "devuan" "fedora" "gentoo" "kali"
+    "nixos" "opensuse" "rocky" "ubuntu" "void" "wolfi"
 };
 
 #[cfg(test)]

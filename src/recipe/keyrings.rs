@@ -2,7 +2,9 @@
 
 /// Keyrings by name: OpenPGP certificates, binary or armored.
 const KEYRINGS: &[(&str, &[u8])] = &[
+    ("archlinux", include_bytes!("../../keyrings/archlinux.pgp")),
     ("debian", include_bytes!("../../keyrings/debian-archive.pgp")),
+    ("fedora", include_bytes!("../../keyrings/fedora.pgp")),
     ("ubuntu", include_bytes!("../../keyrings/ubuntu-archive.pgp")),
 ];
 

@@ -11,8 +11,8 @@ const DEEPEST: usize = 8;
 
 /// What variables stand for, in one version on one machine.
 ///
-/// There are always `version`, `codename` where the version has one, `machine`, and the machine's names elsewhere:
-/// `oci_arch` and `deb_arch`. What the recipe defines under the same name goes before.
+/// There are always `version`, `codename` (the version's name where it has no other), `machine`, and the machine's names
+/// elsewhere: `oci_arch` and `deb_arch`. What the recipe defines under the same name goes before.
 #[derive(Debug)]
 pub(super) struct Variables<'a> {
     pub(super) version: &'a str,
@@ -24,15 +24,13 @@ pub(super) struct Variables<'a> {
 
 impl<'a> Variables<'a> {
     pub(super) fn new(recipe: &'a Recipe, version: &'a Version, machine: &'a Machine, arch: &'a Architecture) -> Self {
-        let mut builtin = BTreeMap::from([
+        let builtin = BTreeMap::from([
             ("version", version.name.as_str()),
+            ("codename", version.codename.as_ref().unwrap_or(&version.name).as_str()),
             ("machine", machine.name),
             ("oci_arch", machine.oci),
             ("deb_arch", machine.debian),
         ]);
-        if let Some(codename) = &version.codename {
-            builtin.insert("codename", codename.as_str());
-        }
         Self {
             version: version.name.as_str(),
             machine: machine.name,
@@ -58,11 +56,7 @@ impl<'a> Variables<'a> {
             }
             let (name, after) = after.split_once('}').ok_or("a `${` has no `}`")?;
             filled += before;
-            if name == "file" {
-                filled += FILE
-            } else {
-                filled += &self.value(name, depth)?
-            }
+            filled += &if name == "file" { FILE.to_owned() } else { self.value(name, depth)? };
             rest = after;
         }
         Ok(filled + rest)
