@@ -19,22 +19,22 @@ const MOST_LISTS: usize = 16;
 
 /// An image's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub(super) struct Item {
     /// The version: the time when it was built.
-    pub version: String,
+    pub(super) version: String,
     /// What kind of file it is.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// Its URL.
-    pub url: String,
+    pub(super) url: String,
     /// Its digest.
-    pub digest: Digest,
+    pub(super) digest: Digest,
     /// Its size in bytes.
-    pub size: u64,
+    pub(super) size: u64,
 }
 
 /// Kinds of files that have a whole tree in them, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// `root.tar.xz`: a tarball of the tree.
     Tarball,
     /// `squashfs`: a file system image of the tree.
@@ -54,7 +54,7 @@ impl Kind {
 
 impl Item {
     /// What is to be fetched.
-    pub fn want(&self) -> Want {
+    pub(super) fn want(&self) -> Want {
         Want { url: self.url.clone(), digest: Some(self.digest), size: Some(self.size) }
     }
 }
