@@ -3,10 +3,13 @@
 
 mod archive;
 mod debian;
+mod distro;
 mod http;
 mod process;
 pub(crate) mod server;
+mod simplestreams;
 mod tarball;
+mod verify;
 
 use std::cell::RefCell;
 use std::fs;

@@ -8,11 +8,12 @@ use envbox::image::Digest;
 use envbox::source::verify::Keyring;
 use sequoia_openpgp as openpgp;
 
-use openpgp::cert::{Cert, CertBuilder};
+use openpgp::cert::{Cert, CertBuilder, CertRevocationBuilder};
 use openpgp::crypto::KeyPair;
 use openpgp::policy::StandardPolicy;
 use openpgp::serialize::SerializeInto as _;
-use openpgp::serialize::stream::{Message, Signer};
+use openpgp::serialize::stream::{LiteralWriter, Message, Signer};
+use openpgp::types::ReasonForRevocation;
 
 /// When the archives of these tests are made: `DATE`.
 pub(crate) fn now() -> SystemTime {
@@ -40,7 +41,50 @@ impl Key {
     }
 
     pub(crate) fn ring(&self) -> Keyring {
-        Keyring::from_bytes(&self.0.clone().strip_secret_key_material().to_vec().unwrap()).unwrap()
+        Keyring::from_bytes(&self.bytes()).unwrap()
+    }
+
+    /// The public key.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.clone().strip_secret_key_material().to_vec().unwrap()
+    }
+
+    pub(crate) fn fingerprint(&self) -> String {
+        self.0.fingerprint().to_hex()
+    }
+
+    /// The key, which its owner has revoked since it signed.
+    pub(crate) fn revoked_ring(&self) -> Keyring {
+        let mut signer = self.0.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let revocation = CertRevocationBuilder::new()
+            .set_signature_creation_time(now() - Duration::from_secs(60))
+            .unwrap()
+            .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"stolen")
+            .unwrap()
+            .build(&mut signer, &self.0, None)
+            .unwrap();
+        let (revoked, _) = self.0.clone().strip_secret_key_material().insert_packets(revocation).unwrap();
+        Keyring::from_bytes(&revoked.to_vec().unwrap()).unwrap()
+    }
+
+    /// A signature that is kept apart from its content.
+    pub(crate) fn detach(&self, content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at());
+        let mut signer = signer.detached().build().unwrap();
+        signer.write_all(content).unwrap();
+        signer.finalize().unwrap();
+        out
+    }
+
+    /// A signed message in OpenPGP's own packets.
+    pub(crate) fn sign_inline(&self, text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at());
+        let mut literal = LiteralWriter::new(signer.build().unwrap()).build().unwrap();
+        literal.write_all(text.as_bytes()).unwrap();
+        literal.finalize().unwrap();
+        out
     }
 
     /// Clear-signs a text as of half an hour before [`now`].
