@@ -1,6 +1,7 @@
 //! A package archive of Debian's family, from a recipe's words for it.
 
-use super::{Fetch, keyring};
+use super::keys::keyring;
+use super::{Fetch, Texts};
 use crate::recipe::{Also, Archive};
 use crate::source::Error;
 use crate::source::debian::{Companion, Request, Suite};
@@ -9,6 +10,8 @@ impl Fetch<'_> {
     /// What to ask of the archive: a request that the user's own mirrors are filled in to.
     pub(super) fn debian(&self, archive: &Archive) -> Result<Request, Error> {
         let own = self.archive;
+        let session = self.client.session()?;
+        let texts = Texts::below("", &session, self.blobs, self.progress);
         let companion = |also: &Also| {
             let elsewhere = own.security.as_ref().filter(|_| !also.at.is_empty());
             Ok(Companion {
@@ -25,7 +28,7 @@ impl Fetch<'_> {
             arch: self.arch.to_owned(),
             ignore_valid_until: own.ignore_valid_until,
             include: archive.include.clone(),
-            keyring: keyring(&archive.keyring, &archive.keys)?,
+            keyring: keyring(&texts, &archive.keyring, &archive.keys)?,
             keyring_package: archive.keyring_package.clone(),
             now: self.now,
         })

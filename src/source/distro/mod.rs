@@ -5,6 +5,7 @@
 //! source would be served by the worst.
 
 mod archive;
+mod keys;
 mod listing;
 pub(in crate::source) mod paths;
 mod tarball;
@@ -18,7 +19,7 @@ pub(in crate::source) use texts::Texts;
 use super::debian;
 use super::http::{Client, Session};
 use super::simplestreams::{self, Kind};
-use super::verify::{self, Vouched};
+use super::verify::Vouched;
 use super::{Error, Progress, Trust};
 use crate::image::{Digest, Reference};
 use crate::recipe::{Lxc, Source};
@@ -153,16 +154,4 @@ impl Fetch<'_> {
         self.progress.finish();
         fetched
     }
-}
-
-/// A keyring that this program carries, or one in a file, and of it the keys with these fingerprints.
-fn keyring(name: &str, keys: &[String]) -> Result<verify::Keyring, Error> {
-    let ring = match crate::recipe::keyrings::bytes(name) {
-        Some(bytes) => verify::Keyring::from_bytes(bytes)?,
-        None => {
-            let path = std::path::PathBuf::from(name);
-            verify::Keyring::from_bytes(&std::fs::read(&path).map_err(|source| Error::File { path, source })?)?
-        }
-    };
-    ring.only(keys)
 }

@@ -2,9 +2,11 @@
 //! signature is of the sums or of the file.
 
 use std::fs::File;
-use std::io::Seek as _;
+use std::io::{Read, Seek as _};
+use std::time::SystemTime;
 
-use super::{Fetch, FetchedFile, Form, Texts, keyring, listing};
+use super::keys::keyring;
+use super::{Fetch, FetchedFile, Form, Texts, listing};
 use crate::image::Digest;
 use crate::recipe::{Signature, Signed, Tarball, with_file};
 use crate::source::http::{Session, Want};
@@ -65,7 +67,7 @@ impl Chain<'_> {
         let signature = signature.map(|signature| self.fetch_signature(signature, &known.path)).transpose()?;
         let (digest, mut file) = self.file(&url, known.sum)?;
         let vouched = match signature {
-            Some(signature) => signature.verify(&mut file, self.fetch)?,
+            Some(signature) => signature.verify(&mut file, self.texts, self.fetch.now)?,
             None => expected,
         };
         file.rewind().map_err(|source| Error::Reread { url: url.clone(), source })?;
@@ -128,10 +130,10 @@ impl Chain<'_> {
         let text = || String::from_utf8_lossy(&content).into_owned();
         let Some(signature) = self.signature_of(Signed::Sums).filter(|_| !pinned) else { return Ok((text(), None)) };
         if let Signature::Clearsigned { keyring: ring, keys, .. } = signature {
-            let signed = keyring(ring, keys)?.clear_signed(&url, &content, self.fetch.now)?;
+            let signed = keyring(self.texts, ring, keys)?.clear_signed(&url, &content, self.fetch.now)?;
             return Ok((signed.content, Some(Vouched::signed(signed.keys))));
         }
-        let vouched = self.fetch_signature(signature, file)?.verify(content.as_slice(), self.fetch)?;
+        let vouched = self.fetch_signature(signature, file)?.verify(content.as_slice(), self.texts, self.fetch.now)?;
         Ok((text(), Some(vouched)))
     }
 
@@ -213,10 +215,10 @@ struct Apart<'s> {
 }
 
 impl Apart<'_> {
-    fn verify(&self, content: impl std::io::Read + Send + Sync, fetch: &Fetch<'_>) -> Result<Vouched, Error> {
+    fn verify(&self, content: impl Read + Send + Sync, texts: &Texts<'_>, now: SystemTime) -> Result<Vouched, Error> {
         let signed = match self.signature {
             Signature::Openpgp { keyring: ring, keys, .. } | Signature::Clearsigned { keyring: ring, keys, .. } => {
-                keyring(ring, keys)?.detached(&self.url, &self.content, content, fetch.now)?
+                keyring(texts, ring, keys)?.detached(&self.url, &self.content, content, now)?
             }
             Signature::Minisign { keys, .. } => {
                 MinisignKeys::parse(keys)?.detached(&self.url, &self.content, content)?

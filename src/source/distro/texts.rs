@@ -35,16 +35,20 @@ impl<'a> Texts<'a> {
         format!("{}{}", self.base, path.strip_prefix("./").unwrap_or(path))
     }
 
-    /// A text of at most `largest` bytes.
+    /// The text at a path, of at most `largest` bytes.
     pub(in crate::source) fn get(&self, path: &str, largest: u64) -> Result<Vec<u8>, Error> {
-        let url = self.url(path);
-        let fetched = self.session.small(std::slice::from_ref(&url), largest).pop();
+        self.text(&self.url(path), largest)
+    }
+
+    /// The text at a URL, wherever that is.
+    pub(super) fn text(&self, url: &str, largest: u64) -> Result<Vec<u8>, Error> {
+        let fetched = self.session.small(&[url.to_owned()], largest).pop();
         match fetched.unwrap_or(Err(Error::NoServer)) {
             Ok(content) => {
-                self.blobs.keep_index(&url, &content)?;
+                self.blobs.keep_index(url, &content)?;
                 Ok(content)
             }
-            Err(error) if error.is_offline() => match self.blobs.index(&url) {
+            Err(error) if error.is_offline() => match self.blobs.index(url) {
                 Some(kept) => {
                     self.progress.note(&format!("{url} cannot be reached: the one fetched before is used"));
                     Ok(kept)

@@ -1,4 +1,4 @@
-//! Signatures by minisign (<https://jedisct1.github.io/minisign/>): one Ed25519 key, no expiry, no revocation. Some
+//! Signatures by minisign(1): one Ed25519 key, no expiry, no revocation. Some
 //! distributions make a key for each release.
 
 use std::io::Read;

@@ -50,25 +50,24 @@ impl Keyring {
         }
     }
 
-    /// Only the certificates with these fingerprints, of which each must be there; all of them if none is named.
+    /// Only the certificates with these fingerprints, or all of them if none is named. The fingerprint is that of the
+    /// primary key: a certificate can be given anybody's subkeys, but what they sign counts only if it owns them.
     ///
     /// # Errors
-    /// [`Error::Keyring`] names one that is not in the ring.
+    /// [`Error::Keyring`] if what is named is no fingerprint, or none of them is in the ring.
     pub fn only<T: AsRef<str>>(self, fingerprints: &[T]) -> Result<Self, Error> {
-        let wanted: Vec<KeyHandle> = fingerprints
-            .iter()
-            .map(|text| match text.as_ref().parse() {
-                // A key id of 64 bits can be made to collide with another's.
-                Ok(handle @ KeyHandle::Fingerprint(Fingerprint::V4(_) | Fingerprint::V6(_))) => Ok(handle),
-                _ => Err(Error::Keyring(format!("`{}` is no fingerprint", text.as_ref()))),
-            })
-            .collect::<Result<_, _>>()?;
-        let has = |cert: &Cert, handle: &KeyHandle| cert.keys().any(|key| key.key().key_handle() == *handle);
-        if let Some(missing) = wanted.iter().find(|handle| !self.0.iter().any(|cert| has(cert, handle))) {
-            return Err(Error::Keyring(format!("key {missing} is not in it")));
+        let parse = |text: &T| match text.as_ref().parse() {
+            // A key id of 64 bits can be made to collide with another's.
+            Ok(fingerprint @ (Fingerprint::V4(_) | Fingerprint::V6(_))) => Ok(fingerprint),
+            _ => Err(Error::Keyring(format!("`{}` is no fingerprint", text.as_ref().escape_debug()))),
+        };
+        let wanted: Vec<Fingerprint> = fingerprints.iter().map(parse).collect::<Result<_, _>>()?;
+        let named = |cert: &Cert| wanted.is_empty() || wanted.contains(&cert.fingerprint());
+        let certs: Vec<Cert> = self.0.into_iter().filter(named).collect();
+        match (certs.is_empty(), wanted.first()) {
+            (true, Some(missing)) => Err(Error::Keyring(format!("key {missing} is not in it"))),
+            _ => Ok(Self(certs)),
         }
-        let named = |cert: &Cert| wanted.is_empty() || wanted.iter().any(|handle| has(cert, handle));
-        Ok(Self(self.0.into_iter().filter(named).collect()))
     }
 
     /// The text of a clear-signed message, if at least one of its signatures is a good one by a key of this ring that is
