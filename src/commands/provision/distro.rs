@@ -42,7 +42,7 @@ pub(super) fn catalogue(context: &Context<'_>) -> Result<Catalogue> {
 
 pub(super) fn image(context: &Context<'_>, found: &Match<'_>, options: &cli::Source) -> Result<Digest> {
     let resolved = found.recipe.resolve(&found.version, Machine::here()).map_err(Error::new)?;
-    known_or(context, &name(found, &resolved, options), || make(context, &resolved, options))
+    known_or(context, &name(found, &resolved, options), || make(context, found, &resolved, options))
 }
 
 /// What the image is known by: the recipe's name and version, what a user's own recipe says, and the digest asked for.
@@ -57,11 +57,11 @@ fn name(found: &Match<'_>, resolved: &Resolved, options: &cli::Source) -> String
 
 /// Asks one source after the other. One that has nothing to give is passed over, with a note; one that gives what cannot
 /// be believed ends it all. If none has anything, the best one's reason is told.
-fn make(context: &Context<'_>, resolved: &Resolved, options: &cli::Source) -> Result<Image> {
+fn make(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, options: &cli::Source) -> Result<Image> {
     let mut sources = resolved.sources.iter().filter(|source| fits(source, options)).peekable();
     let mut first = None;
     while let Some(source) = sources.next() {
-        match from(context, resolved, source, options) {
+        match from(context, found, resolved, source, options) {
             Err(error) if is_unavailable(&error) => {
                 if sources.peek().is_some() {
                     context.ui.warning(&format!("{}: trying the recipe's next source", texts(&error)));
@@ -91,7 +91,13 @@ fn is_unavailable(error: &Error) -> bool {
     error.of::<source::Error>().is_some_and(source::Error::is_unavailable)
 }
 
-fn from(context: &Context<'_>, resolved: &Resolved, source: &Source, options: &cli::Source) -> Result<Image> {
+fn from(
+    context: &Context<'_>,
+    found: &Match<'_>,
+    resolved: &Resolved,
+    source: &Source,
+    options: &cli::Source,
+) -> Result<Image> {
     let shown = Shown::on(context.ui);
     let (client, blobs) = (client(context), blobs(context));
     let fetch = Fetch {
@@ -101,7 +107,7 @@ fn from(context: &Context<'_>, resolved: &Resolved, source: &Source, options: &c
         now: SystemTime::now(),
         pin: options.digest,
         allow_unverified: options.allow_unverified,
-        title: &resolved.title,
+        title: &found.recipe.title,
         arch: &resolved.arch,
         archive: &archive_options(source, options)?,
     };

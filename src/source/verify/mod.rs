@@ -61,7 +61,7 @@ impl fmt::Display for Vouched {
         match self.keys.as_slice() {
             [] => Ok(()),
             [key] => write!(f, " (key {key})"),
-            keys => write!(f, " (keys {})", keys.join(", ")),
+            [key, others @ ..] => write!(f, " (key {key} and {} more)", others.len()),
         }
     }
 }
@@ -104,8 +104,8 @@ mod tests {
     fn what_is_shown() {
         assert_eq!(Vouched::by(Trust::TlsOnly).to_string(), "TLS only");
         assert_eq!(Vouched::signed(vec!["AB".into()]).to_string(), "distribution's signature (key AB)");
-        let two = Vouched::signed(vec!["AB".into(), "CD".into()]);
-        assert_eq!(two.to_string(), "distribution's signature (keys AB, CD)");
+        let several = Vouched::signed(vec!["AB".into(), "CD".into(), "EF".into()]);
+        assert_eq!(several.to_string(), "distribution's signature (key AB and 2 more)");
     }
 
     #[test]
