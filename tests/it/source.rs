@@ -6,6 +6,7 @@ mod debian;
 mod distro;
 mod http;
 mod process;
+mod recipes;
 pub(crate) mod server;
 mod simplestreams;
 mod tarball;

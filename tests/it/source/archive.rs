@@ -140,29 +140,53 @@ impl Archive {
 
     /// Adds a suite, whose packages have version 2.0.
     pub(crate) fn suite(&mut self, key: &Key, suite: &str, date: &str, more: &str, debs: &[Deb<'_>]) {
+        self.suite_of(key, suite, date, more, "amd64", &[("main", debs)]);
+    }
+
+    /// Adds a suite of some components, for an architecture.
+    pub(crate) fn suite_of(
+        &mut self,
+        key: &Key,
+        suite: &str,
+        date: &str,
+        more: &str,
+        arch: &str,
+        components: &[(&str, &[Deb<'_>])],
+    ) {
+        let directory = format!("/debian/dists/{suite}");
+        let mut release = format!(
+            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\nAcquire-By-Hash: yes\n{more}SHA256:\n"
+        );
+        for (component, debs) in components {
+            let packages = self.packages(suite, arch, debs);
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+            encoder.write_all(packages.as_bytes()).unwrap();
+            let compressed = encoder.finish().unwrap();
+            let (hex, size) = (Digest::of(&compressed).hex(), compressed.len());
+            let binary = format!("{component}/binary-{arch}");
+            release += &format!(
+                " {} {} {binary}/Packages\n {hex} {size} {binary}/Packages.xz\n",
+                Digest::of(packages.as_bytes()).hex(),
+                packages.len(),
+            );
+            self.files.insert(format!("{directory}/{binary}/by-hash/SHA256/{hex}"), compressed);
+        }
+        self.files.insert(format!("{directory}/InRelease"), key.sign(&release));
+    }
+
+    /// Adds packages, and gives the index of them.
+    fn packages(&mut self, suite: &str, arch: &str, debs: &[Deb<'_>]) -> String {
         let mut packages = String::new();
         for (name, fields, size) in debs {
             let content: Vec<u8> = name.bytes().chain(suite.bytes()).cycle().take(*size).collect();
-            let path = format!("pool/{suite}/{name}_2.0_amd64.deb");
+            let path = format!("pool/{suite}/{name}_2.0_{arch}.deb");
             packages += &format!(
-                "Package: {name}\nVersion: 2.0\nArchitecture: amd64\n{fields}\nFilename: {path}\nSize: {size}\nSHA256: {}\n\n",
+                "Package: {name}\nVersion: 2.0\nArchitecture: {arch}\n{fields}\nFilename: {path}\nSize: {size}\nSHA256: {}\n\n",
                 Digest::of(&content).hex()
             );
             self.files.insert(format!("/debian/{path}"), content);
         }
-        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
-        encoder.write_all(packages.as_bytes()).unwrap();
-        let compressed = encoder.finish().unwrap();
-        let (hex, size) = (Digest::of(&compressed).hex(), compressed.len());
-        let directory = format!("/debian/dists/{suite}");
-        let release = format!(
-            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\nAcquire-By-Hash: yes\n{more}SHA256:\n \
-             {} {} main/binary-amd64/Packages\n {hex} {size} main/binary-amd64/Packages.xz\n",
-            Digest::of(packages.as_bytes()).hex(),
-            packages.len(),
-        );
-        self.files.insert(format!("{directory}/main/binary-amd64/by-hash/SHA256/{hex}"), compressed);
-        self.files.insert(format!("{directory}/InRelease"), key.sign(&release));
+        packages
     }
 
     /// The content at the first path that contains `part`.

@@ -9,7 +9,7 @@ use envbox::source::verify::Keyring;
 use envbox::source::{Error, Silent};
 use envbox::store::blobs::Blobs;
 
-use super::archive::{Archive, Key, MINIMAL, now};
+use super::archive::{Archive, DATE, Key, MINIMAL, now};
 use super::server::Server;
 use super::{Told, cache, client, held};
 
@@ -284,4 +284,74 @@ fn the_real_archive() {
             assert_eq!(download(&found, &blobs).unwrap(), names);
         }
     }
+}
+
+#[test]
+fn components_and_what_goes_with_a_suite() {
+    let key = Key::new();
+    let mut archive = Archive::default();
+    let universe: [super::archive::Deb<'_>; 1] = [("extra", "Depends: libc6", 50)];
+    archive.suite_of(&key, "test", DATE, "", "arm64", &[("main", &MINIMAL), ("universe", &universe)]);
+    // Updates have no universe, and are not missed.
+    archive.suite_of(&key, "test-updates", DATE, "", "arm64", &[("main", &[("libc6", "Priority: optional", 60)])]);
+    let server = Server::of_files(archive.files.clone());
+    let (_dir, blobs) = cache();
+    let wanted = Request {
+        components: vec!["main".to_owned(), "universe".to_owned()],
+        arch: "arm64".to_owned(),
+        include: vec!["extra".to_owned()],
+        ..request(&server, key.ring())
+    };
+    let found = debian::resolve(&wanted, &client(), &blobs, &Silent).unwrap();
+    assert!(found.packages.iter().any(|package| package.name == "extra" && package.arch == "arm64"));
+    assert!(found.sources_list.contains("\nComponents: main universe\n"), "{}", found.sources_list);
+    let missing = Request { components: vec!["main".to_owned(), "multiverse".to_owned()], ..wanted };
+    let error = debian::resolve(&missing, &client(), &blobs, &Silent).unwrap_err();
+    assert!(matches!(error, Error::NoArch { .. }) && error.to_string().contains("multiverse arm64"), "{error}");
+}
+
+#[test]
+fn an_alias_and_what_goes_with_it_become_the_release() {
+    let key = Key::new();
+    let mut archive = Archive::new(&key, "nova", "", &MINIMAL);
+    archive.suite(&key, "nova-updates", DATE, "", &[("apt", "Depends: libc6", 10)]);
+    let list = archive.files["/debian/dists/nova/InRelease"].clone();
+    let text = String::from_utf8(list).unwrap().split("\n\n").nth(1).unwrap().replace("Suite: nova", "Suite: stable");
+    let text = text.split("-----BEGIN").next().unwrap().to_owned();
+    for name in ["stable", "nova"] {
+        archive.files.insert(format!("/debian/dists/{name}/InRelease"), key.sign(&text));
+    }
+    let server = Server::of_files(archive.files);
+    let (_dir, blobs) = cache();
+    let stable = Request {
+        suite: Suite::parse("stable").unwrap(),
+        companions: vec![Companion { suite: Suite::parse("stable-updates").unwrap(), archives: vec![] }],
+        ..request(&server, key.ring())
+    };
+    let found = debian::resolve(&stable, &client(), &blobs, &Silent).unwrap();
+    assert!(found.sources_list.contains("Suites: nova nova-updates\n"), "{}", found.sources_list);
+}
+
+#[test]
+fn mirrors_are_asked_in_order_and_a_forger_ends_it() {
+    let key = Key::new();
+    let archive = Archive::new(&key, "test", "", &MINIMAL);
+    let (empty, whole) = (Server::of_files(Archive::default().files), Server::of_files(archive.files.clone()));
+    let mut forged = archive;
+    let list = forged.find("InRelease");
+    *list = String::from_utf8(list.clone()).unwrap().replace("Origin: Test", "Origin: Best").into_bytes();
+    let forged = Server::of_files(forged.files);
+    let attempt = |servers: &[&Server]| {
+        let archives = servers.iter().map(|server| server.url("/debian")).collect();
+        let (_dir, blobs) = cache();
+        let told = Told::default();
+        let wanted = Request { archives, companions: vec![], ..request(&whole, key.ring()) };
+        let found = debian::resolve(&wanted, &client(), &blobs, &told);
+        (found, told.notes.into_inner())
+    };
+    let (found, notes) = attempt(&[&empty, &whole]);
+    assert!(found.unwrap().packages[0].url.starts_with(&whole.url("")));
+    assert!(notes[0].contains("trying another server"), "{notes:?}");
+    assert!(matches!(attempt(&[&forged, &whole]).0, Err(Error::Signature { .. })));
+    assert!(attempt(&[&empty, &empty]).0.unwrap_err().is_unavailable());
 }
