@@ -12,6 +12,7 @@ mod completions;
 mod crash;
 mod debian;
 mod disk;
+mod distro;
 mod doctor;
 mod help;
 mod image;

@@ -1,7 +1,7 @@
 //! Sources against a server that misbehaves, a small archive, and the real one.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests, and what they share")]
 
-mod archive;
+pub(crate) mod archive;
 mod debian;
 mod distro;
 mod http;

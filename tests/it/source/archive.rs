@@ -23,7 +23,11 @@ pub(crate) const DATE: &str = "Sat, 12 Sep 2026 07:55:41 UTC";
 
 /// A signing key.
 #[derive(Debug)]
-pub(crate) struct Key(Cert);
+pub(crate) struct Key {
+    cert: Cert,
+    /// When it signs.
+    at: SystemTime,
+}
 
 impl Key {
     /// Valid for a year from a day before [`now`].
@@ -32,12 +36,21 @@ impl Key {
     }
 
     pub(crate) fn valid_for(time: Duration) -> Self {
+        Self::made(now(), time)
+    }
+
+    /// Valid by the clock of the machine, for who cannot be told another time.
+    pub(crate) fn today() -> Self {
+        Self::made(SystemTime::now(), Duration::from_secs(365 * 86400))
+    }
+
+    fn made(now: SystemTime, validity: Duration) -> Self {
         let builder = CertBuilder::new()
             .add_userid("archive@example.org")
             .add_signing_subkey()
-            .set_creation_time(now() - Duration::from_secs(86400))
-            .set_validity_period(time);
-        Self(builder.generate().unwrap().0)
+            .set_creation_time(now - Duration::from_secs(86400))
+            .set_validity_period(validity);
+        Self { cert: builder.generate().unwrap().0, at: now - Duration::from_secs(1800) }
     }
 
     pub(crate) fn ring(&self) -> Keyring {
@@ -46,31 +59,31 @@ impl Key {
 
     /// The public key.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.0.clone().strip_secret_key_material().to_vec().unwrap()
+        self.cert.clone().strip_secret_key_material().to_vec().unwrap()
     }
 
     pub(crate) fn fingerprint(&self) -> String {
-        self.0.fingerprint().to_hex()
+        self.cert.fingerprint().to_hex()
     }
 
     /// The key, which its owner has revoked since it signed.
     pub(crate) fn revoked_ring(&self) -> Keyring {
-        let mut signer = self.0.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let mut signer = self.cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
         let revocation = CertRevocationBuilder::new()
             .set_signature_creation_time(now() - Duration::from_secs(60))
             .unwrap()
             .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"stolen")
             .unwrap()
-            .build(&mut signer, &self.0, None)
+            .build(&mut signer, &self.cert, None)
             .unwrap();
-        let (revoked, _) = self.0.clone().strip_secret_key_material().insert_packets(revocation).unwrap();
+        let (revoked, _) = self.cert.clone().strip_secret_key_material().insert_packets(revocation).unwrap();
         Keyring::from_bytes(&revoked.to_vec().unwrap()).unwrap()
     }
 
     /// A signature that is kept apart from its content.
     pub(crate) fn detach(&self, content: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at());
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(self.at);
         let mut signer = signer.detached().build().unwrap();
         signer.write_all(content).unwrap();
         signer.finalize().unwrap();
@@ -80,14 +93,14 @@ impl Key {
     /// A signed message in OpenPGP's own packets.
     pub(crate) fn sign_inline(&self, text: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at());
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(self.at);
         let mut literal = LiteralWriter::new(signer.build().unwrap()).build().unwrap();
         literal.write_all(text.as_bytes()).unwrap();
         literal.finalize().unwrap();
         out
     }
 
-    /// Clear-signs a text as of half an hour before [`now`].
+    /// Clear-signs a text as of half an hour ago.
     pub(crate) fn sign(&self, text: &str) -> Vec<u8> {
         self.sign_with(None, text)
     }
@@ -95,7 +108,7 @@ impl Key {
     /// The same, with another key's signature besides.
     pub(crate) fn sign_with(&self, other: Option<&Self>, text: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at()).cleartext();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(self.at).cleartext();
         let signer = other.iter().fold(signer, |signer, other| signer.add_signer(other.pair()).unwrap());
         let mut signer = signer.build().unwrap();
         signer.write_all(text.as_bytes()).unwrap();
@@ -105,13 +118,9 @@ impl Key {
 
     fn pair(&self) -> KeyPair {
         let policy = StandardPolicy::new();
-        let keys = self.0.keys().unencrypted_secret().with_policy(&policy, signed_at()).for_signing();
+        let keys = self.cert.keys().unencrypted_secret().with_policy(&policy, self.at).for_signing();
         keys.last().unwrap().key().clone().into_keypair().unwrap()
     }
-}
-
-fn signed_at() -> SystemTime {
-    now() - Duration::from_secs(1800)
 }
 
 /// An archive, by path. What a test wants broken, it breaks in here.
