@@ -83,26 +83,23 @@ fn open_all(
     progress: &dyn Progress,
 ) -> Result<Vec<Archive>, Error> {
     let fetched = fetch_firsts(&[(&request.suite, &request.archives)], session).remove(0);
-    let mut main = open_first(request, &request.suite, &request.archives, fetched, session, blobs, progress)?;
+    let main = open_first(request, &request.suite, &request.archives, fetched, session, blobs, progress)?;
     let codename = main.release.field("Codename").unwrap_or(request.suite.as_str()).to_owned();
-    let suite = request.suite.followed(&codename);
-    if suite != main.place.suite {
-        // So that the box and the cache have the release's own name, and an alias shares what it fetches with it.
-        let alias = main.place.url("InRelease");
-        main.place.suite.clone_from(&suite);
-        if let Some(content) = blobs.index(&alias) {
-            blobs.keep_index(&main.place.url("InRelease"), &content)?;
-        }
-    }
+    let followed = Suite::parse(&request.suite.followed(&codename))?;
     let beside = [main.place.base.clone()];
-    let mut archives = vec![main];
-    let companions = companions(request, &suite)?;
-    let places: Vec<(&Suite, &[String])> = companions
+    let companions = companions(request, &followed)?;
+    let mut places: Vec<(&Suite, &[String])> = companions
         .iter()
         .map(|Companion { suite, archives }| (suite, if archives.is_empty() { &beside[..] } else { archives }))
         .collect();
+    if followed != request.suite {
+        // The release by its own name, as the box will ask for it: what a mirror has by an alias may be a day behind.
+        places.insert(0, (&followed, &beside[..]));
+    }
+    let mut archives = vec![main];
     for ((suite, bases), fetched) in places.iter().zip(fetch_firsts(&places, session)) {
         match open_first(request, suite, bases, fetched, session, blobs, progress) {
+            Ok(release) if **suite == followed => archives[0] = release,
             Ok(archive) => archives.push(archive),
             // A release that has left the archive has none, nor has a young one.
             Err(Error::NoSuite { mirror, suite }) => progress.note(&format!("{mirror} has no suite `{suite}`")),
@@ -113,7 +110,7 @@ fn open_all(
 }
 
 /// The companions of the suite that is followed: `stable-updates` are `trixie-updates` where `stable` is `trixie`.
-fn companions(request: &Request, followed: &str) -> Result<Vec<Companion>, Error> {
+fn companions(request: &Request, followed: &Suite) -> Result<Vec<Companion>, Error> {
     let named = |companion: &Companion| {
         let suite = match companion.suite.as_str().strip_prefix(request.suite.as_str()) {
             Some(rest) => Suite::parse(&format!("{followed}{rest}"))?,

@@ -318,7 +318,9 @@ fn an_alias_and_what_goes_with_it_become_the_release() {
     let list = archive.files["/debian/dists/nova/InRelease"].clone();
     let text = String::from_utf8(list).unwrap().split("\n\n").nth(1).unwrap().replace("Suite: nova", "Suite: stable");
     let text = text.split("-----BEGIN").next().unwrap().to_owned();
-    for name in ["stable", "nova"] {
+    // The mirror's copy of the alias is behind.
+    for (name, version) in [("stable", "Version: 7.1"), ("nova", "Version: 7.2")] {
+        let text = text.replacen("Codename:", &format!("{version}\nCodename:"), 1);
         archive.files.insert(format!("/debian/dists/{name}/InRelease"), key.sign(&text));
     }
     let server = Server::of_files(archive.files);
@@ -330,6 +332,7 @@ fn an_alias_and_what_goes_with_it_become_the_release() {
     };
     let found = debian::resolve(&stable, &client(), &blobs, &Silent).unwrap();
     assert!(found.sources_list.contains("Suites: nova nova-updates\n"), "{}", found.sources_list);
+    assert_eq!(found.version.as_deref(), Some("7.2"));
 }
 
 #[test]
