@@ -104,6 +104,11 @@ impl Error {
         std::iter::successors(Some(&*self.source), |&error| error.source())
     }
 
+    /// The error of a layer's that this was made of, if it is of that type.
+    pub fn of<E: StdError + 'static>(&self) -> Option<&E> {
+        self.source.downcast_ref()
+    }
+
     /// What the user can do.
     pub fn hints(&self) -> &[String] {
         &self.hints

@@ -16,9 +16,6 @@ pub struct Create {
     /// it, the recipe of that name
     #[arg(short, long, value_hint = ValueHint::FilePath)]
     pub image: Option<String>,
-    /// The digest that the tarball, or the image's manifest, must have
-    #[arg(long, alias = "sha256", value_name = "DIGEST", requires = "image", value_parser = digest)]
-    pub digest: Option<Digest>,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
@@ -37,6 +34,12 @@ pub struct Source {
     /// Speak plain http to the image's registry: nothing vouches for what it says then
     #[arg(long)]
     pub plain_http: bool,
+    /// The digest that the image must have: of the tarball, or of the manifest at a registry
+    #[arg(long, alias = "sha256", value_name = "sha256:HEX", value_parser = digest)]
+    pub digest: Option<Digest>,
+    /// Accept what nothing vouches for: neither a digest nor a signature nor TLS
+    #[arg(long)]
+    pub allow_unverified: bool,
     /// Accept an archive whose signature is good but whose validity has ended
     #[arg(long)]
     pub ignore_valid_until: bool,
@@ -56,8 +59,7 @@ pub enum Overlay {
     Auto,
 }
 
-/// A digest, with or without its algorithm.
-pub(super) fn digest(text: &str) -> Result<Digest, ParseDigestError> {
+fn digest(text: &str) -> Result<Digest, ParseDigestError> {
     if text.contains(':') { text.parse() } else { Digest::from_hex(text) }
 }
 
@@ -76,4 +78,4 @@ Examples:
   envbox create alp --image alpine-minirootfs.tar.gz
   envbox create py --image python:3.12
   envbox create fed --image oci-archive:Fedora-Container-Base.oci.tar.xz
-  envbox create web --image https://example.org/rootfs.tar.xz --digest 2cf2…";
+  envbox create web --image https://example.org/rootfs.tar.xz --digest sha256:2cf2…";

@@ -5,7 +5,6 @@ use crate::cli::{self, Create, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::image::Digest;
 use crate::recipe::{BoxConfig, BoxName, Overlay};
 use crate::store;
 use crate::ui::Ui;
@@ -20,7 +19,7 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
         Some(image) => (args.name.clone(), recipes::meant(&context, image)?),
         None => meant(&context, &args.name)?,
     };
-    from_image(&context, &name, &image, args.sha256, &args.source)?;
+    from_image(&context, &name, &image, &args.source)?;
     ui.note(&format!("created box `{name}`"));
     Ok(0)
 }
@@ -54,14 +53,8 @@ pub(super) fn name_for(image: &str) -> Result<BoxName> {
 ///
 /// # Errors
 /// Whatever keeps the image or the box from being made.
-pub(super) fn from_image(
-    context: &Context<'_>,
-    name: &BoxName,
-    image: &str,
-    digest: Option<Digest>,
-    source: &Source,
-) -> Result<()> {
-    let leased = provision::image(context, image, sha256, source)?;
+pub(super) fn from_image(context: &Context<'_>, name: &BoxName, image: &str, source: &Source) -> Result<()> {
+    let leased = provision::image(context, image, source)?;
     let mut config = BoxConfig::new(image.to_owned());
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
     // Room that rubbish takes may be wanted.

@@ -19,7 +19,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
             ui.line(&format!("create    box `{name}` of the image `{image}`, then enter it"))?;
             return Ok(0);
         }
-        create::from_image(&context, &name, &image, None, &args.source)?;
+        create::from_image(&context, &name, &image, &args.source)?;
     }
     let mut stored = context.store.open_box(&name)?;
     if let Some(overlay) = args.source.overlay {

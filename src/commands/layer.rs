@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::live::proof;
-use crate::cli::Source;
 use crate::context::Context;
 use crate::error::Result;
 use crate::store::Staging;
@@ -46,22 +45,28 @@ pub(super) enum Failure {
 ///
 /// # Errors
 /// Where it cannot be read, or its index not be written.
-pub(super) fn seal(context: &Context<'_>, identity: &Identity, staging: &Staging, options: &Source) -> Result<u64> {
-    let (layer, others) = (staging.path().join("layer"), others(context, options)?);
+pub(super) fn seal(context: &Context<'_>, identity: &Identity, staging: &Staging, no_share: bool) -> Result<u64> {
+    let (layer, others) = (staging.path().join("layer"), others(context, no_share)?);
     let sealed = userns::run(&proof()?, identity, |_| prepare(&layer, &others))?;
-    if sealed.shared.files > 0 {
-        let Shared { files, bytes } = sealed.shared;
+    tell(context, &[sealed.shared]);
+    Ok(sealed.size)
+}
+
+/// Says what layers have in common with those that were there before.
+pub(super) fn tell(context: &Context<'_>, shared: &[Shared]) {
+    let files: u64 = shared.iter().map(|shared| shared.files).sum();
+    let bytes = shared.iter().map(|shared| shared.bytes).sum();
+    if files > 0 {
         context.ui.step(&format!("{files} files, {}, are shared with other layers", ui::size(bytes)));
     }
-    Ok(sealed.size)
 }
 
 /// The trees that new ones may share files with: none, if the user does not want that.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(super) fn others(context: &Context<'_>, options: &Source) -> Result<Vec<PathBuf>> {
-    if options.no_share || context.host.var("ENVBOX_NO_SHARE").is_some_and(|set| !set.is_empty()) {
+pub(super) fn others(context: &Context<'_>, no_share: bool) -> Result<Vec<PathBuf>> {
+    if no_share || context.host.var("ENVBOX_NO_SHARE").is_some_and(|set| !set.is_empty()) {
         return Ok(Vec::new());
     }
     Ok(context.store.newest_layers(MOST)?.iter().map(|layer| context.store.layer_fs(layer)).collect())

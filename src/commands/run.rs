@@ -30,7 +30,7 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
             let image = recipes::meant(&context, target)?;
             let name = create::name_for(&image)?;
             if !context.store.has_box(&name) {
-                create::from_image(&context, &name, &image, None, &args.source)?;
+                create::from_image(&context, &name, &image, &args.source)?;
             }
             name
         }
@@ -52,7 +52,7 @@ fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish
         }
         None => {
             let name = recipes::meant(context, &args.target.0)?;
-            let image = provision::image(context, &name, None, &args.source)?;
+            let image = provision::image(context, &name, &args.source)?;
             (BoxConfig::new(name), image)
         }
     };

@@ -49,6 +49,11 @@ impl Digest {
         })
     }
 
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first twelve digits, for people.
     pub fn short(&self) -> String {
         self.hex()[..12].to_owned()

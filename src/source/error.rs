@@ -3,12 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::debian::{Suite, UNTIL_FLAG};
+use super::debian::UNTIL_FLAG;
 use super::http::Fault;
 use super::layout;
 use super::oci;
+use super::verify::Sum;
 use crate::image::Digest;
 use crate::store::blobs;
+
+/// The flag that lets [`Error::Unverified`] pass, for hints.
+pub const UNVERIFIED_FLAG: &str = "--allow-unverified";
 
 /// A root filesystem, or a part of one, could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +84,59 @@ pub enum Error {
         /// What is missing or wrong.
         what: String,
     },
-    /// The text names no Debian suite.
-    #[error("`{name}` is not a Debian suite")]
+    /// Something has not the content that was promised, by an algorithm that the cache does not use.
+    #[error("{what} has been altered: it is {actual}, not {expected}")]
+    Sum {
+        /// The file or URL.
+        what: String,
+        /// What was promised.
+        expected: Box<Sum>,
+        /// What it is.
+        actual: Box<Sum>,
+    },
+    /// A list of digests says nothing of a file.
+    #[error("{url} has no digest of {name}")]
+    NoSum {
+        /// The list.
+        url: String,
+        /// The file.
+        name: String,
+    },
+    /// A list names no file like the one that is wanted.
+    #[error("{url} names nothing like {pattern}")]
+    NoFile {
+        /// The list.
+        url: String,
+        /// The glob.
+        pattern: String,
+    },
+    /// An LXC image server has no such image.
+    #[error("{server} has no image `{product}` that can be used")]
+    NoProduct {
+        /// The server.
+        server: String,
+        /// The product.
+        product: String,
+    },
+    /// A file that was fetched could not be read again.
+    #[error("cannot read what was fetched from {url}")]
+    Reread {
+        /// From where.
+        url: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Nowhere to look.
+    #[error("no server is named")]
+    NoServer,
+    /// Neither a digest nor a signature, and no TLS either.
+    #[error("nothing vouches for {url}: it came over plain http, unsigned")]
+    Unverified {
+        /// Where it came from.
+        url: String,
+    },
+    /// The text can be no suite's name.
+    #[error("`{name}` can be no suite of a package archive")]
     UnknownSuite {
         /// The text.
         name: String,
@@ -180,6 +235,19 @@ impl Error {
         }
     }
 
+    /// Whether there is merely nothing to be had: no server, or no such thing there. Everything else was refused for what
+    /// it is.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(
+            self,
+            Self::Fetch { .. }
+                | Self::NoSuite { .. }
+                | Self::NoArch { .. }
+                | Self::NoFile { .. }
+                | Self::NoProduct { .. }
+        )
+    }
+
     /// Whether there was no way to the server at all.
     pub fn is_offline(&self) -> bool {
         match self {
@@ -209,19 +277,26 @@ impl Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk".to_owned(),
                 _ => "set XDG_CACHE_HOME to a directory that can be written to".to_owned(),
             },
-            Self::Digest { .. } => "fetch it again, or from another server; do not use it as it is".to_owned(),
+            Self::Digest { .. } | Self::Sum { .. } => {
+                "fetch it again, or from another server; do not use it as it is".to_owned()
+            }
             Self::Signature { .. } => {
                 "try another mirror (--mirror), and check this machine's clock; a newer envbox may know newer keys"
                     .to_owned()
             }
+            Self::Unverified { .. } => {
+                format!("{UNVERIFIED_FLAG} takes it nevertheless; --digest sha256:… takes it if it is what you know")
+            }
             Self::Expired { .. } => format!("try another mirror (--mirror), or accept the old list with {UNTIL_FLAG}"),
-            Self::UnknownSuite { .. } => format!("the suites are {}", Suite::known()),
-            Self::NoSuite { .. } => format!("try another mirror (--mirror); the suites are {}", Suite::known()),
+            Self::UnknownSuite { .. } => {
+                "suites have names such as `trixie`, `stable`, `noble` or `kali-rolling`".to_owned()
+            }
+            Self::NoSuite { .. } => "check the spelling, or try another mirror (--mirror)".to_owned(),
             Self::WrongSuite { .. } | Self::Unsatisfied { .. } | Self::Conflict { .. } => {
                 "the mirror may be broken or amid an update: try again later, or another one (--mirror)".to_owned()
             }
-            Self::NoPackage { .. } => "check the spelling; only section `main` is searched".to_owned(),
             Self::Layout(error) => return error.hint(),
+            Self::NoPackage { .. } => "check the spelling; only some sections of the archive are searched".to_owned(),
             _ => return None,
         })
     }

@@ -5,16 +5,20 @@
 
 mod date;
 pub mod debian;
+pub mod distro;
 mod error;
 pub mod http;
 pub mod layout;
+mod mirrors;
 pub mod oci;
 mod progress;
+mod simplestreams;
 pub mod tarball;
+pub mod verify;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::Error;
+pub use error::{Error, UNVERIFIED_FLAG};
 pub use progress::{Progress, Silent};
 
 /// Why what was fetched is believed to be what its author made. Best first.

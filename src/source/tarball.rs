@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::http::{Client, Want};
+use super::verify::{Vouched, channel};
 use super::{Error, Progress, Trust};
 use crate::image::Digest;
 use crate::store::blobs::{self, Blobs};
@@ -28,13 +29,23 @@ impl Location {
         }
     }
 
+    /// Refuses what nothing vouches for, unless that is `allowed`, and then says so. A file of this machine is the user's
+    /// own affair.
+    ///
+    /// # Errors
+    /// [`Error::Unverified`].
+    pub fn demand(&self, expected: Option<&Digest>, allowed: bool, progress: &dyn Progress) -> Result<(), Error> {
+        match self {
+            Self::Url(url) => Vouched::by(self.trust(expected)).demand(url, allowed, progress),
+            Self::Path(_) => Ok(()),
+        }
+    }
+
     fn trust(&self, expected: Option<&Digest>) -> Trust {
         match self {
             _ if expected.is_some() => Trust::PinnedDigest,
-            Self::Url(url) if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) => {
-                Trust::TlsOnly
-            }
-            Self::Url(_) | Self::Path(_) => Trust::None,
+            Self::Url(url) => channel(url),
+            Self::Path(_) => Trust::None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod config;
 mod crash;
 mod debian;
 mod disk;
+mod distro;
 mod doctor;
 mod help;
 mod image;

@@ -1,12 +1,16 @@
 //! Sources against a server that misbehaves, a small archive, and the real one.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests, and what they share")]
 
-mod archive;
+pub(crate) mod archive;
 mod debian;
+mod distro;
 mod http;
 mod process;
+mod recipes;
 pub(crate) mod server;
+mod simplestreams;
 mod tarball;
+mod verify;
 
 use std::cell::RefCell;
 use std::fs;

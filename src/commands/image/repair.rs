@@ -53,7 +53,7 @@ fn fetch(context: &Context<'_>, catalogue: &Catalogue, digest: &Digest) -> Resul
             _ => None,
         };
         let wanted = pinned.as_deref().unwrap_or_else(|| place(name));
-        match provision::image(context, wanted, None, &Source::default()) {
+        match provision::image(context, wanted, &Source::default()) {
             Ok(leased) if leased.image().layers == image.layers => {
                 if let Some(pinned) = pinned.filter(|pinned| pinned != name) {
                     context.store.untag(&pinned)?;

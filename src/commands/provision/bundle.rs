@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::io::Seek as _;
 
+use super::Made;
 use super::layout::{here, of_place};
 use super::wanted::Form;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::image::Image;
 use crate::source;
 use crate::source::layout::{Bundle, DockerArchive, Documents, Layout, Place, Which};
-use crate::source::tarball::Fetched;
 use crate::store::blobs::Blobs;
 use crate::ui::Ui;
 use crate::unpack;
@@ -30,11 +29,17 @@ pub(super) fn is_one(file: &mut File) -> Result<bool> {
 ///
 /// # Errors
 /// Whatever is wrong with the bundle, or keeps a layer from being unpacked.
-pub(super) fn image(context: &Context<'_>, fetched: Fetched, form: Form, which: &Which) -> Result<Image> {
-    let Fetched { file, origin, trust, .. } = fetched;
+pub(super) fn image(
+    context: &Context<'_>,
+    file: File,
+    (origin, trust): (String, String),
+    form: Form,
+    which: &Which,
+    no_share: bool,
+) -> Result<Made> {
     let place = Place::Bundle(Box::new(read(context.ui, file, &origin, &super::blobs(context))?));
     let documents = Contents::open(&place, form)?.image(which)?;
-    of_place(context, &place, &documents, origin, trust)
+    of_place(context, &place, &documents, origin, trust, no_share)
 }
 
 /// What a bundle says of itself.

@@ -1,4 +1,4 @@
-//! An image from Debian's archive.
+//! An image from a package archive in Debian's format.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -6,86 +6,52 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::progress::Shown;
-use super::{Known, blobs, client, known_or};
-use crate::cli::Source;
+use super::{Made, blobs, client};
 use crate::commands::live::proof;
-use crate::commands::{identity, sweep};
+use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::host::AptMirror;
-use crate::image::{Digest, Image, Provenance};
+use crate::image::{Image, LayerRecord, Provenance};
 use crate::launch;
-use crate::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Setup, Suite};
+use crate::source;
+use crate::source::debian::{self, Bootstrap, Request, Setup};
 use crate::source::http::Client;
-use crate::source::{self, Trust};
+use crate::source::verify::Vouched;
+use crate::store::Lease;
 use crate::sys::root::{self, Open};
 use crate::sys::socket;
 use crate::unpack::{self, Deb, Root, dpkg};
 use crate::userns::Identity;
 use crate::{plan, userns};
 
-/// Besides what Debian requires of every system, and apt: what https needs.
-const INCLUDE: [&str; 1] = ["ca-certificates"];
-
-pub(super) fn image(context: &Context<'_>, suite: &Suite, options: &Source, known: Known) -> Result<Digest> {
-    known_or(context, &format!("debian:{suite}"), known, || make(context, suite, options))
-}
-
-fn make(context: &Context<'_>, suite: &Suite, options: &Source) -> Result<Image> {
+/// Builds a system from a package archive.
+pub(super) fn make(context: &Context<'_>, request: &Request, no_share: bool) -> Result<Made> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
-    context.ui.note(&format!("building Debian {suite} from its package archive"));
-    let request = request(suite, options)?;
+    context.ui.note(&format!("building {} {} from its package archive", request.title, request.suite));
     let shown = Shown::on(context.ui);
     let client = client(context);
-    let bootstrap = debian::resolve(&request, &client, &blobs(context), &shown)?;
-    if !context.store.has_layer(&bootstrap.key) {
-        build(context, &identity, &bootstrap, &client, &shown)?;
-    }
+    let bootstrap = debian::resolve(request, &client, &blobs(context), &shown)?;
+    let vouched = bootstrap.provenance.vouched();
+    context.ui.note(&format!("verified: {vouched}"));
+    let layer = match context.store.lease(&bootstrap.key)? {
+        Some(layer) => layer,
+        None => build(context, &identity, &bootstrap, (&client, &shown), no_share)?,
+    };
     drop(janitor);
-    Ok(Image::new(vec![bootstrap.key], provenance(&bootstrap)))
+    Ok((Image::new(vec![bootstrap.key], provenance(&bootstrap, &vouched)), vec![layer]))
 }
 
-fn request(suite: &Suite, options: &Source) -> Result<Request> {
-    let machine = std::env::consts::ARCH;
-    let arch = debian::arch(machine).ok_or_else(|| Error::new(format!("Debian has no port to {machine}")))?;
-    Ok(Request {
-        suite: suite.clone(),
-        arch: arch.to_owned(),
-        mirror: mirror(options)?,
-        ignore_valid_until: options.ignore_valid_until,
-        include: INCLUDE.map(str::to_owned).to_vec(),
-        keyring: Keyring::debian()?,
-        now: SystemTime::now(),
-    })
-}
-
-/// The one that was named, or the one that the host's apt uses, or the default.
-fn mirror(options: &Source) -> Result<Mirror> {
-    let default = Mirror::default();
-    if let Some(archive) = &options.mirror {
-        return Ok(Mirror { archive: archive.trim_end_matches('/').to_owned(), ..default });
-    }
-    Ok(match AptMirror::configured()? {
-        AptMirror { archive: Some(archive), security } => Mirror { archive, security: security.or(default.security) },
-        AptMirror { archive: None, .. } => default,
-    })
-}
-
-fn provenance(bootstrap: &Bootstrap) -> Provenance {
-    let lists = &bootstrap.provenance.lists;
+fn provenance(bootstrap: &Bootstrap, vouched: &Vouched) -> Provenance {
+    let lists = bootstrap.provenance.lists.iter();
+    let lists: Vec<String> = lists.map(|list| format!("{} {} {}", list.archive, list.suite, list.date)).collect();
     let version = bootstrap.version.as_deref().map(|version| format!("{version} ")).unwrap_or_default();
     Provenance {
-        origin: lists
-            .iter()
-            .map(|list| format!("{} {} {}", list.archive, list.suite, list.date))
-            .collect::<Vec<_>>()
-            .join("; "),
-        trust: Trust::DistroSignature.to_string(),
-        title: format!("Debian {version}({})", bootstrap.codename),
+        origin: lists.join("; "),
+        trust: vouched.to_string(),
+        title: format!("{} {version}({})", bootstrap.title, bootstrap.codename),
     }
 }
 
@@ -94,9 +60,9 @@ fn build(
     context: &Context<'_>,
     identity: &Identity,
     bootstrap: &Bootstrap,
-    client: &Client,
-    shown: &Shown<'_>,
-) -> Result<()> {
+    (client, shown): (&Client, &Shown<'_>),
+    no_share: bool,
+) -> Result<Lease> {
     let setup = debian::setup(bootstrap);
     let staging = context.store.stage()?;
     let tree = staging.layer()?;
@@ -113,7 +79,9 @@ fn build(
         Err(error) => return Err(error.into()),
     }
     configure(context, identity, &tree, &setup)?;
-    let record = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
+    let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
+    let size = layer::seal(context, identity, &staging, no_share)?;
+    let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
     Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
 }
 

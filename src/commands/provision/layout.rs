@@ -6,26 +6,22 @@ use std::path::Path;
 
 use super::oci::{self, Supply};
 use super::unpacker::Unpacking;
-use super::{Known, known_or};
+use super::{How, Made, known_or};
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::oci::{Descriptor, Platform};
-use crate::image::{Digest, Image, Provenance};
+use crate::image::{Digest, Provenance};
 use crate::source::layout::{self, Documents, Layout, Place, Which};
 use crate::source::{self, Trust};
+use crate::store::ImageLease;
 
 /// The image of a layout's directory.
-pub(super) fn image(
-    context: &Context<'_>,
-    dir: &Path,
-    which: &Which,
-    pin: Option<Digest>,
-    known: Known,
-) -> Result<Digest> {
-    known_or(context, &name(dir, which, pin)?, known, || make(context, dir, which, pin))
+pub(super) fn image(context: &Context<'_>, dir: &Path, which: &Which, how: How<'_>) -> Result<ImageLease> {
+    known_or(context, &name(dir, which, how.options.digest)?, how.known, || make(context, dir, which, how))
 }
 
-fn make(context: &Context<'_>, dir: &Path, which: &Which, pin: Option<Digest>) -> Result<Image> {
+fn make(context: &Context<'_>, dir: &Path, which: &Which, how: How<'_>) -> Result<Made> {
+    let pin = how.options.digest;
     let place = Place::Directory(dir.to_owned());
     let documents =
         Layout::open(&place).and_then(|layout| layout.image(which, &here())).map_err(source::Error::from)?;
@@ -35,7 +31,7 @@ fn make(context: &Context<'_>, dir: &Path, which: &Which, pin: Option<Digest>) -
         return Err(source::Error::Digest { what: origin, expected, actual }.into());
     }
     let trust = if pin.is_some() { Trust::PinnedDigest } else { Trust::None };
-    of_place(context, &place, &documents, origin, trust)
+    of_place(context, &place, &documents, origin, trust.to_string(), how.options.no_share)
 }
 
 /// The image that these documents describe, whose blobs are in a place on this machine.
@@ -44,12 +40,13 @@ pub(super) fn of_place(
     place: &Place,
     documents: &Documents,
     origin: String,
-    trust: Trust,
-) -> Result<Image> {
+    trust: String,
+    no_share: bool,
+) -> Result<Made> {
     let file = || Path::new(&origin).file_name().map_or(origin.clone(), |name| name.to_string_lossy().into_owned());
     let title = documents.names.first().cloned().unwrap_or_else(file);
-    let provenance = Provenance { origin, trust: trust.to_string(), title };
-    oci::make(context, documents, provenance, &mut FromPlace(place))
+    let provenance = Provenance { origin, trust, title };
+    oci::make(context, documents, provenance, &mut FromPlace(place), no_share)
 }
 
 /// What images must be made for to run here.

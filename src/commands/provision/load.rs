@@ -9,12 +9,13 @@ use super::wanted::Form;
 use super::{Known, blobs, known_or};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::image::{Digest, Reference};
+use crate::image::Reference;
 use crate::source::Trust;
 use crate::source::layout::{Documents, Place, Which};
+use crate::store::ImageLease;
 
 /// Puts the images of an archive, or of a layout's directory, into the store; `only` the one of that name, and under the
-/// name `called` if there is just one. Names and digests.
+/// name `called` if there is just one. Names and images.
 ///
 /// # Errors
 /// What is wrong with any of them; those before it are in the store.
@@ -23,7 +24,7 @@ pub(crate) fn load(
     from: &Path,
     only: Option<&str>,
     called: Option<&Reference>,
-) -> Result<Vec<(String, Digest)>> {
+) -> Result<Vec<(String, ImageLease)>> {
     let shown = from.display().to_string();
     let (scheme, place) = if from.is_dir() {
         ("oci", Place::Directory(from.to_owned()))
@@ -46,9 +47,10 @@ pub(crate) fn load(
     for image in &images {
         for name in names(image, called)? {
             let origin = format!("{scheme}:{shown}");
-            let digest =
-                known_or(context, &name, Known::WillNot, || of_place(context, &place, image, origin, Trust::None))?;
-            loaded.push((name, digest));
+            let trust = Trust::None.to_string();
+            let made = || of_place(context, &place, image, origin, trust, false);
+            let image = known_or(context, &name, Known::WillNot, made)?;
+            loaded.push((name, image));
         }
     }
     Ok(loaded)

@@ -2,21 +2,25 @@
 
 mod bundle;
 mod debian;
+mod distro;
 mod layout;
 mod load;
 mod oci;
 mod progress;
 mod registry;
 mod tarball;
+mod tree;
 mod unpacker;
 mod wanted;
 
+use super::recipes;
 use crate::cli::Source;
 use crate::context::Context;
-use crate::error::{Error, Result};
-use crate::image::{Digest, Image};
+use crate::error::Result;
+use crate::image::Image;
 use crate::source::http::{Client, Proxies};
 use crate::store::blobs::Blobs;
+use crate::store::{ImageLease, Lease};
 pub(super) use load::load;
 use wanted::Wanted;
 
@@ -29,50 +33,64 @@ enum Known {
     WillNot,
 }
 
-/// The digest of an image; it is fetched and unpacked if the store does not have it. `pin` is the digest that the tarball,
-/// or the image's manifest, must have.
+/// How an image is to be had.
+#[derive(Debug, Clone, Copy)]
+struct How<'a> {
+    /// What the user has said of it.
+    options: &'a Source,
+    known: Known,
+}
+
+/// An image, which stays in the store while what is returned is held; it is fetched and unpacked if the store does not
+/// have it.
 ///
 /// # Errors
 /// Whatever keeps it from being made. The store is then as it was.
-pub(super) fn image(context: &Context<'_>, text: &str, pin: Option<Digest>, source: &Source) -> Result<Digest> {
-    find(context, text, pin, source, Known::Will)
+pub(super) fn image(context: &Context<'_>, text: &str, options: &Source) -> Result<ImageLease> {
+    find(context, text, How { options, known: Known::Will })
 }
 
-/// The digest of an image as it is now at where it comes from.
+/// An image as it is now at where it comes from.
 ///
 /// # Errors
 /// As [`image`].
-pub(super) fn pull(context: &Context<'_>, text: &str, pin: Option<Digest>, source: &Source) -> Result<Digest> {
-    find(context, text, pin, source, Known::WillNot)
+pub(super) fn pull(context: &Context<'_>, text: &str, options: &Source) -> Result<ImageLease> {
+    find(context, text, How { options, known: Known::WillNot })
 }
 
-fn find(context: &Context<'_>, text: &str, pin: Option<Digest>, source: &Source, known: Known) -> Result<Digest> {
-    match Wanted::parse(text)? {
-        Wanted::Debian(_) if pin.is_some() => Err(Error::new(
-            "a digest belongs to a file or an image; Debian's packages have their own, which are signed",
-        )),
-        Wanted::Debian(suite) => debian::image(context, &suite, source, known),
-        Wanted::Registry(reference) => registry::image(context, &reference, pin, source, known),
-        Wanted::Layout { dir, which } => layout::image(context, &dir, &which, pin, known),
-        Wanted::Archive { location, form, which } => tarball::image(context, &location, form, &which, pin, known),
+fn find(context: &Context<'_>, text: &str, how: How<'_>) -> Result<ImageLease> {
+    match Wanted::parse(text, &recipes::catalogue(context.host, context.ui))? {
+        Wanted::Distro(found) => distro::image(context, &found, how),
+        Wanted::Registry(reference) => registry::image(context, text, &reference, how),
+        Wanted::Layout { dir, which } => layout::image(context, &dir, &which, how),
+        Wanted::Archive { location, form, which } => tarball::image(context, &location, form, &which, how),
     }
 }
 
-/// What the store has under a name, or what `make` makes of it. Of two who want it at once, one makes it.
-fn known_or(context: &Context<'_>, name: &str, known: Known, make: impl FnOnce() -> Result<Image>) -> Result<Digest> {
-    let find = || -> Result<Option<Digest>> {
-        let found = context.store.resolve(name)?.map(|(digest, _)| digest);
-        Ok(found.filter(|_| known == Known::Will))
+/// An image that is to be put into the store, and the leases of its layers.
+type Made = (Image, Vec<Lease>);
+
+/// What the store has under a name, or what `make` makes of it, its layers leased. Of two who want it at once, one makes it.
+fn known_or(
+    context: &Context<'_>,
+    name: &str,
+    known: Known,
+    make: impl FnOnce() -> Result<Made>,
+) -> Result<ImageLease> {
+    let find = || match known {
+        Known::Will => context.store.resolve(name),
+        Known::WillNot => Ok(None),
     };
-    if let Some(digest) = find()? {
-        return Ok(digest);
+    if let Some(found) = find()? {
+        return Ok(found);
     }
-    let _lock =
+    let lock =
         context.store.lock_name(name, || context.ui.note("waiting for another envbox that is making this image"))?;
-    if let Some(digest) = find()? {
-        return Ok(digest);
+    if let Some(found) = find()? {
+        return Ok(found);
     }
-    Ok(context.store.commit_image(name, &make()?)?)
+    let (image, layers) = make()?;
+    Ok(context.store.commit_image(&lock, &image, &layers)?)
 }
 
 fn client(context: &Context<'_>) -> Client {

@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::fs::File;
 
-use super::unpacker::{Task, Unpacking};
+use super::Made;
+use super::unpacker::{Task, Unpacked, Unpacking};
 use crate::commands::live::proof;
-use crate::commands::{identity, sweep};
+use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::oci::Descriptor;
 use crate::image::{Digest, Image, LayerRecord, Provenance};
 use crate::source::layout::Documents;
-use crate::store::Staging;
+use crate::store::{Lease, NameLock, Staging};
 use crate::unpack::Report;
 
 /// A layer of an image.
@@ -38,8 +39,12 @@ impl Layer {
             .collect()
     }
 
-    fn in_store(&self, context: &Context<'_>) -> Option<Digest> {
-        [self.alone, self.stacked].into_iter().find(|name| context.store.has_layer(name))
+    /// The layer as the store has it, if it does.
+    fn lease(&self, context: &Context<'_>) -> Result<Option<Lease>> {
+        Ok(match context.store.lease(&self.alone)? {
+            None => context.store.lease(&self.stacked)?,
+            found => found,
+        })
     }
 }
 
@@ -61,37 +66,39 @@ pub(super) fn make(
     image: &Documents,
     provenance: Provenance,
     supply: &mut dyn Supply,
-) -> Result<Image> {
+    no_share: bool,
+) -> Result<Made> {
     let layers = Layer::all(image);
     let locks = lock(context, &layers)?;
-    if layers.iter().any(|layer| layer.in_store(context).is_none()) {
+    let mut leases: Vec<Option<Lease>> = layers.iter().map(|layer| layer.lease(context)).collect::<Result<_>>()?;
+    if leases.iter().any(Option::is_none) {
         let identity = identity::of(context)?;
         let janitor = sweep::afterwards(context, &identity)?;
-        let (tasks, staged) = stage(context, &layers)?;
-        let unpacking = Unpacking::start(&proof()?, &identity, context.ui, &tasks)?;
-        let missing: Vec<Descriptor> = staged.iter().map(|(layer, _)| layer.descriptor.clone()).collect();
+        let (tasks, staged) = stage(context, &layers, &leases)?;
+        let others = layer::others(context, no_share)?;
+        let unpacking = Unpacking::start(&proof()?, &identity, context.ui, &tasks, &others)?;
+        let missing: Vec<Descriptor> = staged.iter().map(|(index, _)| layers[*index].descriptor.clone()).collect();
         supply.supply(&missing, &unpacking)?;
-        commit(context, &staged, &unpacking.finish()?)?;
+        commit(context, &layers, &staged, &unpacking.finish()?, &mut leases)?;
         drop(janitor);
     }
     drop(locks);
-    let names: Option<Vec<Digest>> = layers.iter().map(|layer| layer.in_store(context)).collect();
-    let layers = names.ok_or_else(|| Error::new("a layer has been removed from the store meanwhile"))?;
-    let config = image.config.config.clone();
-    Ok(Image { layers, provenance, config, published: Some(image.published.clone()) })
+    let leases: Vec<Lease> = leases.into_iter().flatten().collect();
+    let (layers, config) = (leases.iter().map(Lease::layer).collect(), image.config.config.clone());
+    Ok((Image { layers, provenance, config, published: Some(image.published.clone()) }, leases))
 }
 
-/// A layer, and where its tree comes to be.
-type Staged<'a> = (&'a Layer, Staging);
+/// A layer by its place in the image, and where its tree comes to be.
+type Staged = (usize, Staging);
 
 /// Makes room for the layers that are not there.
-fn stage<'a>(context: &Context<'_>, layers: &'a [Layer]) -> Result<(Vec<Task>, Vec<Staged<'a>>)> {
+fn stage(context: &Context<'_>, layers: &[Layer], leases: &[Option<Lease>]) -> Result<(Vec<Task>, Vec<Staged>)> {
     let (mut tasks, mut staged) = (Vec::new(), Vec::new());
     // The topmost first.
     let mut below = VecDeque::new();
-    for layer in layers {
-        if let Some(name) = layer.in_store(context) {
-            below.push_front(context.store.layer_fs(&name));
+    for (number, (layer, lease)) in layers.iter().zip(leases).enumerate() {
+        if let Some(lease) = lease {
+            below.push_front(context.store.layer_fs(&lease.layer()));
             continue;
         }
         let staging = context.store.stage()?;
@@ -100,28 +107,36 @@ fn stage<'a>(context: &Context<'_>, layers: &'a [Layer]) -> Result<(Vec<Task>, V
         let (diff_id, size) = (layer.diff_id, layer.descriptor.size);
         tasks.push(Task { target: target.clone(), index, below: below.clone().into(), diff_id, size });
         below.push_front(target);
-        staged.push((layer, staging));
+        staged.push((number, staging));
     }
     Ok((tasks, staged))
 }
 
 /// Takes the locks of all layers that are not there, in one order for everybody, so that nobody waits for who waits for
 /// them.
-fn lock(context: &Context<'_>, layers: &[Layer]) -> Result<Vec<File>> {
-    let mut missing: Vec<Digest> =
-        layers.iter().filter(|layer| layer.in_store(context).is_none()).map(|layer| layer.alone).collect();
+fn lock(context: &Context<'_>, layers: &[Layer]) -> Result<Vec<NameLock>> {
+    let there = |layer: &Layer| [layer.alone, layer.stacked].iter().any(|name| context.store.has_layer(name));
+    let mut missing: Vec<Digest> = layers.iter().filter(|layer| !there(layer)).map(|layer| layer.alone).collect();
     missing.sort_unstable();
     missing.dedup();
     let waiting = || context.ui.note("waiting for another envbox that is unpacking the same layers");
     missing.iter().map(|layer| Ok(context.store.lock_name(&format!("layer {layer}"), waiting)?)).collect()
 }
 
-fn commit(context: &Context<'_>, staged: &[Staged<'_>], reports: &[Report]) -> Result<()> {
-    let devices: u64 = reports.iter().map(|report| report.devices_skipped).sum();
+fn commit(
+    context: &Context<'_>,
+    layers: &[Layer],
+    staged: &[Staged],
+    unpacked: &[Unpacked],
+    leases: &mut [Option<Lease>],
+) -> Result<()> {
+    let devices: u64 = unpacked.iter().map(|unpacked| unpacked.report.devices_skipped).sum();
     if devices > 0 {
         context.ui.step(&format!("left out {devices} device nodes: boxes have a /dev of their own"));
     }
-    for ((layer, staging), report) in staged.iter().zip(reports) {
+    layer::tell(context, &unpacked.iter().map(|unpacked| unpacked.sealed.shared).collect::<Vec<_>>());
+    for ((number, staging), Unpacked { report, sealed }) in staged.iter().zip(unpacked) {
+        let layer = &layers[*number];
         let name = if stands_alone(report) { layer.alone } else { layer.stacked };
         let made = serde_json::json!({
             "entries": report.entries,
@@ -129,8 +144,9 @@ fn commit(context: &Context<'_>, staged: &[Staged<'_>], reports: &[Report]) -> R
             "devices_skipped": report.devices_skipped,
             "xattrs_dropped": report.xattrs_dropped,
         });
-        let record = LayerRecord { diff_id: Some(layer.diff_id), blob: Some(layer.descriptor.digest), made };
-        context.store.commit_layer(staging, &name, &record)?;
+        let (diff_id, blob) = (Some(layer.diff_id), Some(layer.descriptor.digest));
+        let record = LayerRecord { diff_id, blob, size: Some(sealed.size), made };
+        leases[*number] = Some(context.store.commit_layer(staging, &name, &record)?);
     }
     Ok(())
 }

@@ -6,41 +6,38 @@ use super::layout::here;
 use super::oci::{self, Supply};
 use super::progress::Shown;
 use super::unpacker::{Growth, Unpacking};
-use super::{Known, blobs, client, known_or};
-use crate::cli::Source;
+use super::{How, Made, blobs, client, known_or};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::oci::Descriptor;
-use crate::image::{Digest, Image, Provenance, Reference};
+use crate::image::{Provenance, Reference};
 use crate::source;
 use crate::source::layout::Documents;
 use crate::source::oci::{Event, Registries, Repository, Resolved, Settings};
+use crate::store::ImageLease;
 use crate::store::blobs::Blobs;
 
-/// The image that a reference names. A reference that the store knows is not asked for again.
-pub(super) fn image(
-    context: &Context<'_>,
-    reference: &Reference,
-    pin: Option<Digest>,
-    source: &Source,
-    known: Known,
-) -> Result<Digest> {
-    let reference = pin.map_or_else(|| reference.clone(), |digest| reference.at(digest));
-    known_or(context, &reference.to_string(), known, || make(context, &reference, source))
+/// The image that a reference names; `typed` is what the user has typed for it, which may be a short name of the user's
+/// own. A reference that the store knows is not asked for again.
+pub(super) fn image(context: &Context<'_>, typed: &str, reference: &Reference, how: How<'_>) -> Result<ImageLease> {
+    let alias = registries(context, how).alias(typed)?.transpose().map_err(Error::new)?;
+    let reference = alias.as_ref().unwrap_or(reference);
+    let reference = how.options.digest.map_or_else(|| reference.clone(), |digest| reference.at(digest));
+    known_or(context, &reference.to_string(), how.known, || make(context, &reference, how))
 }
 
 /// The registries, as this user's files have it.
-fn registries(context: &Context<'_>, source: &Source) -> Registries {
+fn registries(context: &Context<'_>, how: How<'_>) -> Registries {
     let (home, uid) = (&context.host.user.home, context.host.user.uid);
     let settings = Settings::customary(|name| context.host.var(name).map(PathBuf::from), home, uid);
-    Registries::new(client(context), settings).with_plain_http(source.plain_http)
+    Registries::new(client(context), settings).with_plain_http(how.options.plain_http)
 }
 
 /// The image that a reference names now.
-fn make(context: &Context<'_>, reference: &Reference, source: &Source) -> Result<Image> {
+pub(super) fn make(context: &Context<'_>, reference: &Reference, how: How<'_>) -> Result<Made> {
     let shown = Shown::on(context.ui);
     let blobs = blobs(context);
-    let registries = registries(context, source);
+    let registries = registries(context, how);
     let resolved = registries.open(reference)?.resolve(&here(), &blobs, &shown)?;
     let provenance = Provenance {
         origin: format!("docker://{}", resolved.reference),
@@ -55,7 +52,7 @@ fn make(context: &Context<'_>, reference: &Reference, source: &Source) -> Result
     };
     let open = || registries.open(&resolved.reference);
     let mut supply = FromRegistry { open: &open, resolved: &resolved, blobs: &blobs, shown: &shown };
-    oci::make(context, &documents, provenance, &mut supply)
+    oci::make(context, &documents, provenance, &mut supply, how.options.no_share)
 }
 
 /// Blobs that are downloaded, and unpacked while they are.

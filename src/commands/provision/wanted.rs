@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::image::{Digest, Reference};
-use crate::source::debian::Suite;
+use crate::recipe::{Catalogue, Match, NoMatch};
 use crate::source::layout::Which;
 use crate::source::tarball::Location;
 
 /// What kind of image a user means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// A Debian suite, from the archive.
-    Debian(Suite),
+pub(super) enum Wanted<'a> {
+    /// A distribution, by its recipe.
+    Distro(Match<'a>),
     /// An image at a registry.
     Registry(Reference),
     /// An image in an OCI layout.
@@ -32,23 +32,27 @@ pub(super) enum Form {
     Docker,
 }
 
-const HINT: &str = "recipes: debian, debian:12, debian:sid, …; an image at a registry: docker://alpine, quay.io/x/y:1; \
+const HINT: &str = "recipes: debian, ubuntu:24.04, … (envbox search); an image at a registry: docker://alpine, quay.io/x/y:1; \
     a tarball: a file or a URL; oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE";
 
-impl Wanted {
+impl<'a> Wanted<'a> {
     /// Parses what the user has typed. A bare word is a recipe or a file, and is never asked for at a registry: it would be
     /// anybody's who has taken that name there.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str, recipes: &'a Catalogue) -> Result<Self> {
+        match recipes.find(text) {
+            Ok(found) => return Ok(Self::Distro(found)),
+            Err(NoMatch::Recipe { .. }) => {}
+            Err(error) => return Err(Error::new(error)),
+        }
         let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
         let archive = |form| {
             let (path, which) = split(rest, Path::exists)?;
             Ok(Self::Archive { location: Location::parse(path), form, which })
         };
         match scheme {
-            "debian" => return Ok(Self::Debian(Suite::parse(rest)?)),
             "docker" if rest.starts_with("//") => return reference(&rest[2..]),
             "http" | "https" if rest.starts_with("//") => return Ok(Self::file(text)),
             "oci" => {
@@ -86,7 +90,7 @@ impl Wanted {
     }
 }
 
-fn reference(text: &str) -> Result<Wanted> {
+fn reference(text: &str) -> Result<Wanted<'static>> {
     Ok(Wanted::Registry(text.parse().map_err(|error| Error::new(error).hint(HINT))?))
 }
 
@@ -119,10 +123,10 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> String {
-        Wanted::parse(text).map_or_else(
+        Wanted::parse(text, &Catalogue::new([])).map_or_else(
             |error| format!("error: {}", error.chain().next().unwrap()),
             |wanted| match wanted {
-                Wanted::Debian(suite) => format!("debian {suite}"),
+                Wanted::Distro(found) => format!("distro {}", found.name()),
                 Wanted::Registry(reference) => format!("registry {reference}"),
                 Wanted::Layout { dir, which } => format!("layout {} {which:?}", dir.display()),
                 Wanted::Archive { location, form, which } => format!("{form:?} {location} {which:?}"),
@@ -134,8 +138,9 @@ mod tests {
     fn what_users_mean() {
         let digest = Digest::of(b"");
         for (text, meant) in [
-            ("debian", "debian stable"),
-            ("debian:12", "debian bookworm"),
+            ("debian", "distro debian:stable"),
+            ("debian:bookworm", "distro debian:12"),
+            ("noble", "distro ubuntu:24.04"),
             ("./x", "Any ./x Only"),
             ("/x/y.tar.xz", "Any /x/y.tar.xz Only"),
             ("rootfs.tar.zst", "Any rootfs.tar.zst Only"),
@@ -159,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_nobody_means() {
-        for bad in ["debain", "alpine", "docker://Alpine", "ftp://x/y", "x:y:z/", "oci:x@sha256:00", "user/Thing"] {
+        for bad in ["debain", "debian:99", "docker://Alpine", "ftp://x/y", "x:y:z/", "oci:x@sha256:00", "user/Thing"] {
             assert!(parsed(bad).starts_with("error: "), "{bad}: {}", parsed(bad));
         }
     }

@@ -90,9 +90,14 @@ impl Archive {
         Ok(Self { place, release })
     }
 
-    /// What to fetch for the package index of `main`, and whether it can be had.
-    pub(super) fn packages(&self, arch: &str) -> Result<(Want, Compression), Error> {
-        let directory = format!("main/binary-{arch}");
+    /// Whether the archive lists packages of this component for this architecture.
+    pub(super) fn has(&self, component: &str, arch: &str) -> bool {
+        self.packages(component, arch).is_ok()
+    }
+
+    /// What to fetch for the package index of a component, and how it is compressed.
+    fn packages(&self, component: &str, arch: &str) -> Result<(Want, Compression), Error> {
+        let directory = format!("{component}/binary-{arch}");
         let listed = |compression: &Compression| {
             let file = format!("Packages{}", compression.suffix());
             let listed = self.release.file(&format!("{directory}/{file}"))?;
@@ -101,7 +106,7 @@ impl Archive {
         let (compression, file, Listed { digest, size }) = Compression::ALL
             .iter()
             .find_map(listed)
-            .ok_or_else(|| Error::NoArch { url: self.release.url().to_owned(), arch: arch.to_owned() })?;
+            .ok_or_else(|| Error::NoArch { url: self.release.url().to_owned(), arch: format!("{component} {arch}") })?;
         let path = if self.release.by_hash() { format!("by-hash/SHA256/{}", digest.hex()) } else { file };
         let url = self.place.url(&format!("{directory}/{path}"));
         Ok((Want { url, digest: Some(digest), size: Some(size) }, compression))
@@ -110,22 +115,23 @@ impl Archive {
     /// Fetches the package index, unless it is in the cache, and unpacks it.
     pub(super) fn fetch_packages(
         &self,
+        component: &str,
         arch: &str,
         session: &Session,
         blobs: &Blobs,
         progress: &dyn Progress,
     ) -> Result<String, Error> {
-        let (want, compression) = self.packages(arch)?;
+        let (want, compression) = self.packages(component, arch)?;
         let file = match want.digest.as_ref().map(|digest| blobs.open(digest)).transpose()?.flatten() {
             Some(file) => file,
             None => {
-                progress.start(&format!("fetching the package list of {}", self.place.suite), want.size);
+                progress.start(&format!("fetching the package list of {} {component}", self.place.suite), want.size);
                 let fetched = session.file(blobs, &want, progress);
                 progress.finish();
                 fetched?.1
             }
         };
-        let plain = self.release.file(&format!("main/binary-{arch}/Packages")).map(|listed| listed.size);
+        let plain = self.release.file(&format!("{component}/binary-{arch}/Packages")).map(|listed| listed.size);
         compression
             .read(file, plain.unwrap_or(LARGEST_PACKAGES))
             .map_err(|error| Error::Malformed { url: want.url, what: error.to_string() })
@@ -153,7 +159,7 @@ pub(super) fn fetch_lists(session: &Session, places: &[Place]) -> Vec<Result<Vec
 
 /// How an index is compressed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Compression {
+enum Compression {
     Xz,
     Gzip,
     None,

@@ -15,8 +15,8 @@ pub(super) struct Stanza<'a> {
     pub(super) name: &'a str,
     pub(super) version: &'a str,
     text: &'a str,
-    /// Which of the archives it is from.
-    pub(super) archive: usize,
+    /// Which of the texts it is from.
+    pub(super) from: usize,
     /// `Essential: yes` or `Priority: required`.
     pub(super) required: bool,
     provides: Option<&'a str>,
@@ -42,12 +42,12 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// Takes in the texts of Packages files, each from the archive with that place in the list.
+    /// Takes in the texts of Packages files.
     pub(super) fn build(texts: &'a [String], arch: &str) -> Self {
         let size: usize = texts.iter().map(|text| text.len() / 800).sum();
         let mut index = Self { packages: HashMap::with_capacity(size), providers: HashMap::new() };
-        for (archive, text) in texts.iter().enumerate() {
-            for stanza in stanzas(text, archive, arch) {
+        for (from, text) in texts.iter().enumerate() {
+            for stanza in stanzas(text, from, arch) {
                 match index.packages.entry(stanza.name) {
                     Entry::Vacant(place) => drop(place.insert(stanza)),
                     Entry::Occupied(mut known) if later(stanza.version, known.get().version) => {
@@ -95,10 +95,10 @@ fn later(version: &str, than: &str) -> bool {
 }
 
 /// The stanzas for this architecture, in one pass over the text.
-fn stanzas<'a>(mut rest: &'a str, archive: usize, arch: &str) -> impl Iterator<Item = Stanza<'a>> {
+fn stanzas<'a>(mut rest: &'a str, from: usize, arch: &str) -> impl Iterator<Item = Stanza<'a>> {
     std::iter::from_fn(move || {
         while !rest.is_empty() {
-            let (stanza, after) = scan(rest, archive, arch);
+            let (stanza, after) = scan(rest, from, arch);
             rest = after;
             if stanza.is_some() {
                 return stanza;
@@ -110,8 +110,8 @@ fn stanzas<'a>(mut rest: &'a str, archive: usize, arch: &str) -> impl Iterator<I
 
 /// The first stanza, if it is a package for this architecture, and the text after it. One look at each line's first byte
 /// tells whether it may matter.
-fn scan<'a>(text: &'a str, archive: usize, arch: &str) -> (Option<Stanza<'a>>, &'a str) {
-    let mut stanza = Stanza { name: "", version: "", text: "", archive, required: false, provides: None };
+fn scan<'a>(text: &'a str, from: usize, arch: &str) -> (Option<Stanza<'a>>, &'a str) {
+    let mut stanza = Stanza { name: "", version: "", text: "", from, required: false, provides: None };
     let (mut suits, mut end) = (true, 0);
     for line in text.split_inclusive('\n') {
         end += line.len();
@@ -185,7 +185,7 @@ Provides: v
         let texts = texts();
         let index = Index::build(&texts, "amd64");
         let a = index.get("a").unwrap();
-        assert_eq!((a.version, a.archive), ("1.0+deb1", 1));
+        assert_eq!((a.version, a.from), ("1.0+deb1", 1));
         assert_eq!(index.providers("w").count(), 0);
     }
 }

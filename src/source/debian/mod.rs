@@ -1,11 +1,11 @@
-//! Debian from its archive: what to fetch, verified link by link from the archive's keys to each package.
+//! Debian and its family from their archives: what to fetch, verified link by link from the archive's keys to each
+//! package. Which archive, which suites and whose keys are the caller's to say; nothing here knows a distribution by name.
 //!
 //! [`resolve`] says which packages make the system, and names the layer they would give; [`Bootstrap::download`] fetches
 //! them; [`setup`] says what is to be written and run once they are unpacked. Nothing here unpacks.
 
 mod archive;
 mod index;
-mod keyring;
 mod relation;
 mod release;
 mod resolve;
@@ -19,12 +19,12 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-pub use keyring::Keyring;
 pub use resolve::resolve;
 pub use setup::{Setup, SetupFile, setup};
 pub use suite::Suite;
 
 use super::http::{Client, Want};
+use super::verify::{Keyring, Vouched};
 use super::{Error, Progress};
 use crate::image::Digest;
 use crate::store::blobs::Blobs;
@@ -32,41 +32,40 @@ use crate::store::blobs::Blobs;
 /// The flag that stands for [`Request::ignore_valid_until`], for hints.
 pub const UNTIL_FLAG: &str = "--ignore-valid-until";
 
-/// Where to fetch from: base URLs, as in a `URIs:` field of sources.list(5).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mirror {
-    /// The archive.
-    pub archive: String,
-    /// The security archive, where the releases' security suites are; without one, there are no security updates.
-    pub security: Option<String>,
-}
-
-impl Default for Mirror {
-    fn default() -> Self {
-        Self {
-            archive: "http://ftp.debian.org/debian".to_owned(),
-            security: Some("http://security.debian.org/debian-security".to_owned()),
-        }
-    }
-}
-
 /// What system is wanted.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// Whose system it is, for people: `Debian`.
+    pub title: String,
+    /// Base URLs of the archive at several servers, as in a `URIs:` field of sources.list(5); tried in order.
+    pub archives: Vec<String>,
     /// Which suite.
     pub suite: Suite,
-    /// For which architecture, by Debian's name ([`arch`]).
+    /// Suites besides it, with its updates. One that is not there is none.
+    pub companions: Vec<Companion>,
+    /// The parts of the archive to take packages from: `main`.
+    pub components: Vec<String>,
+    /// For which architecture, by Debian's name: `amd64`.
     pub arch: String,
-    /// From where.
-    pub mirror: Mirror,
     /// Whether lists that are out of date by their own account will do.
     pub ignore_valid_until: bool,
-    /// Packages besides the required ones.
+    /// Packages besides the required ones and apt.
     pub include: Vec<String>,
     /// The keys to believe.
     pub keyring: Keyring,
+    /// The package that has these keys for apt: `debian-archive-keyring`. An archive without it is somebody's own.
+    pub keyring_package: String,
     /// The time, for signatures and validity.
     pub now: SystemTime,
+}
+
+/// A suite that goes with another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion {
+    /// The suite: `trixie-updates`. If its name begins with that of an alias such as `stable`, it moves on with it.
+    pub suite: Suite,
+    /// Base URLs of its archive, tried in order; none if it is in the same archive.
+    pub archives: Vec<String>,
 }
 
 /// A package of a selection.
@@ -93,6 +92,19 @@ pub struct Provenance {
     pub lists: Vec<List>,
 }
 
+impl Provenance {
+    /// What vouches for it: the keys that signed the lists, each once.
+    pub fn vouched(&self) -> Vouched {
+        let mut keys: Vec<String> = Vec::new();
+        for signer in self.lists.iter().flat_map(|list| &list.signers) {
+            if !keys.contains(signer) {
+                keys.push(signer.clone());
+            }
+        }
+        Vouched::signed(keys)
+    }
+}
+
 /// A verified list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List {
@@ -111,13 +123,15 @@ pub struct List {
 pub struct Bootstrap {
     /// Its packages, by name.
     pub packages: Vec<Package>,
+    /// Whose system it is, for people.
+    pub title: String,
     /// The release's codename, such as `trixie`.
     pub codename: String,
     /// The release's version, such as `13.7`; a suite under development has none.
     pub version: Option<String>,
     /// Debian's name of the architecture.
     pub arch: String,
-    /// Content of `/etc/apt/sources.list.d/debian.sources`.
+    /// Content of apt's list of sources (sources.list(5)), in the deb822 style.
     pub sources_list: String,
     /// When the newest of the lists was made, in seconds since 1970: a clock for reproducible builds.
     pub epoch: u64,
@@ -173,26 +187,4 @@ impl Bootstrap {
         progress.finish();
         done
     }
-}
-
-/// Debian's name of a machine, by the name that Rust and uname(2) have for it; `None` if Debian has no port to it. The
-/// argument is [`std::env::consts::ARCH`] for the machine that this program runs on.
-pub fn arch(machine: &str) -> Option<&'static str> {
-    // ARM without an ABI in its name is taken for the hard-float one.
-    const NAMES: [(&str, &str); 13] = [
-        ("x86_64", "amd64"),
-        ("aarch64", "arm64"),
-        ("arm", "armhf"),
-        ("armv7l", "armhf"),
-        ("x86", "i386"),
-        ("i686", "i386"),
-        ("powerpc64", "ppc64el"),
-        ("powerpc64le", "ppc64el"),
-        ("ppc64le", "ppc64el"),
-        ("riscv64", "riscv64"),
-        ("riscv64gc", "riscv64"),
-        ("s390x", "s390x"),
-        ("loongarch64", "loong64"),
-    ];
-    NAMES.iter().find(|(name, _)| *name == machine).map(|(_, debian)| *debian)
 }

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::keyring::Keyring;
 use crate::image::Digest;
+use crate::source::verify::Keyring;
 use crate::source::{Error, date};
 
 /// A verified InRelease.
@@ -32,9 +32,9 @@ impl Release {
         keyring: &Keyring,
         now: SystemTime,
     ) -> Result<Self, Error> {
-        let signed = keyring.verify(url, content, now)?;
-        let signers = signed.signers.iter().map(ToString::to_string).collect();
-        let mut release = Self { url: url.to_owned(), text: signed.text, signers, date: SystemTime::UNIX_EPOCH };
+        let signed = keyring.clear_signed(url, content, now)?;
+        let (text, signers) = (signed.content, signed.keys);
+        let mut release = Self { url: url.to_owned(), text, signers, date: SystemTime::UNIX_EPOCH };
         release.date = release.time("Date")?.ok_or_else(|| release.malformed("it has no date"))?;
         let names = [release.field("Suite"), release.field("Codename")];
         if !names.contains(&Some(suite)) {

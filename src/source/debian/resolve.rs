@@ -4,16 +4,15 @@ use std::fmt::Write as _;
 
 use super::archive::{self, Archive, Place};
 use super::index::{Index, Stanza};
-use super::{Bootstrap, Package, Provenance, Request, select, setup};
+use super::{Bootstrap, Companion, Package, Provenance, Request, Suite, select, setup};
 use crate::image::Digest;
-use crate::source::Error;
-use crate::source::Progress;
 use crate::source::http::{Client, Session};
+use crate::source::mirrors::first_that_answers;
+use crate::source::{Error, Progress};
 use crate::store::blobs::Blobs;
 
-/// Besides what is required. The second makes https usable, the third is what apt verifies the archive with.
-const BASE: [&str; 3] = ["apt", "ca-certificates", KEYRING_PACKAGE];
-const KEYRING_PACKAGE: &str = "debian-archive-keyring";
+/// Besides what is required. The second makes https usable.
+const BASE: [&str; 2] = ["apt", "ca-certificates"];
 
 /// Finds out which packages make the system. Fetches the lists of the suite, its updates and its security updates, or
 /// uses those in the cache if there is no network.
@@ -25,23 +24,23 @@ pub fn resolve(request: &Request, client: &Client, blobs: &Blobs, progress: &dyn
     blobs.sweep()?;
     let session = client.session()?;
     let archives = open_archives(request, &session, blobs, progress)?;
-    let texts = archives
+    let lists = lists(request, &archives);
+    let texts = lists
         .iter()
-        .map(|archive| archive.fetch_packages(&request.arch, &session, blobs, progress))
+        .map(|(archive, component)| archive.fetch_packages(component, &request.arch, &session, blobs, progress))
         .collect::<Result<Vec<_>, _>>()?;
     let index = Index::build(&texts, &request.arch);
-    let mut wanted: Vec<&str> = BASE.to_vec();
-    if index.get(KEYRING_PACKAGE).is_none() {
-        // An archive that is not Debian's has its keys in a package of its own.
-        wanted.retain(|name| *name != KEYRING_PACKAGE);
-    }
-    wanted.extend(request.include.iter().map(String::as_str));
+    let keyring = Some(request.keyring_package.as_str()).filter(|name| index.get(name).is_some());
+    let include = request.include.iter().map(String::as_str);
+    let wanted: Vec<&str> = BASE.into_iter().chain(keyring).chain(include).collect();
     let chosen = select::select(&index, &wanted, request.suite.as_str())?;
-    let packages = chosen.iter().map(|stanza| package(stanza, &archives)).collect::<Result<Vec<_>, _>>()?;
+    let package = |stanza: &Stanza<'_>| package(stanza, &lists[stanza.from].0.place);
+    let packages = chosen.iter().map(package).collect::<Result<Vec<_>, _>>()?;
     let release = &archives[0].release;
     let mut bootstrap = Bootstrap {
-        sources_list: sources_list(&archives, packages.iter().any(|package| package.name == KEYRING_PACKAGE)),
+        sources_list: sources_list(&archives, &request.components, keyring),
         packages,
+        title: request.title.clone(),
         codename: release.field("Codename").unwrap_or(request.suite.as_str()).to_owned(),
         version: release.field("Version").map(str::to_owned),
         arch: request.arch.clone(),
@@ -54,6 +53,16 @@ pub fn resolve(request: &Request, client: &Client, blobs: &Blobs, progress: &dyn
     Ok(bootstrap)
 }
 
+/// Which package indices to fetch. The suite itself must have all of the components, what goes with it need not.
+fn lists<'a>(request: &'a Request, archives: &'a [Archive]) -> Vec<(&'a Archive, &'a str)> {
+    let of = |(place, archive): (usize, &'a Archive)| {
+        let components = request.components.iter().map(String::as_str);
+        let wanted = components.filter(move |component| place == 0 || archive.has(component, &request.arch));
+        wanted.map(move |component| (archive, component))
+    };
+    archives.iter().enumerate().flat_map(of).collect()
+}
+
 /// The suite itself, then its updates and security updates where there are such.
 fn open_archives(
     request: &Request,
@@ -61,7 +70,7 @@ fn open_archives(
     blobs: &Blobs,
     progress: &dyn Progress,
 ) -> Result<Vec<Archive>, Error> {
-    progress.start(&format!("looking up Debian {}", request.suite), None);
+    progress.start(&format!("looking up {} {}", request.title, request.suite), None);
     let archives = open_all(request, session, blobs, progress);
     progress.finish();
     archives
@@ -73,23 +82,24 @@ fn open_all(
     blobs: &Blobs,
     progress: &dyn Progress,
 ) -> Result<Vec<Archive>, Error> {
-    let place = Place::new(&request.mirror.archive, request.suite.as_str());
-    let fetched = archive::fetch_lists(session, std::slice::from_ref(&place)).remove(0);
-    let mut main = Archive::open(request, place, fetched, blobs, progress)?;
+    let fetched = fetch_firsts(&[(&request.suite, &request.archives)], session).remove(0);
+    let main = open_first(request, &request.suite, &request.archives, fetched, session, blobs, progress)?;
     let codename = main.release.field("Codename").unwrap_or(request.suite.as_str()).to_owned();
-    let suite = request.suite.followed(&codename);
-    if suite != main.place.suite {
-        // So that the box and the cache have the release's own name, and `debian` and `debian:13` share what they fetch.
-        let alias = main.place.url("InRelease");
-        main.place.suite.clone_from(&suite);
-        if let Some(content) = blobs.index(&alias) {
-            blobs.keep_index(&main.place.url("InRelease"), &content)?;
-        }
+    let followed = Suite::parse(&request.suite.followed(&codename))?;
+    let beside = [main.place.base.clone()];
+    let companions = companions(request, &followed)?;
+    let mut places: Vec<(&Suite, &[String])> = companions
+        .iter()
+        .map(|Companion { suite, archives }| (suite, if archives.is_empty() { &beside[..] } else { archives }))
+        .collect();
+    if followed != request.suite {
+        // The release by its own name, as the box will ask for it: what a mirror has by an alias may be a day behind.
+        places.insert(0, (&followed, &beside[..]));
     }
-    let places = companions(request, &suite, &codename);
     let mut archives = vec![main];
-    for (place, fetched) in places.iter().zip(archive::fetch_lists(session, &places)) {
-        match Archive::open(request, place.clone(), fetched, blobs, progress) {
+    for ((suite, bases), fetched) in places.iter().zip(fetch_firsts(&places, session)) {
+        match open_first(request, suite, bases, fetched, session, blobs, progress) {
+            Ok(release) if **suite == followed => archives[0] = release,
             Ok(archive) => archives.push(archive),
             // A release that has left the archive has none, nor has a young one.
             Err(Error::NoSuite { mirror, suite }) => progress.note(&format!("{mirror} has no suite `{suite}`")),
@@ -99,19 +109,45 @@ fn open_all(
     Ok(archives)
 }
 
-/// Where a suite's updates are. Unstable has none, and testing only those for security.
-fn companions(request: &Request, suite: &str, codename: &str) -> Vec<Place> {
-    let updates = Place::new(&request.mirror.archive, format!("{suite}-updates"));
-    let security = request.mirror.security.iter().map(|base| Place::new(base, format!("{suite}-security")));
-    match (suite, codename) {
-        (_, "sid") => Vec::new(),
-        ("testing", _) => security.collect(),
-        _ => std::iter::once(updates).chain(security).collect(),
-    }
+/// The companions of the suite that is followed: `stable-updates` are `trixie-updates` where `stable` is `trixie`.
+fn companions(request: &Request, followed: &Suite) -> Result<Vec<Companion>, Error> {
+    let named = |companion: &Companion| {
+        let suite = match companion.suite.as_str().strip_prefix(request.suite.as_str()) {
+            Some(rest) => Suite::parse(&format!("{followed}{rest}"))?,
+            None => companion.suite.clone(),
+        };
+        Ok(Companion { suite, archives: companion.archives.clone() })
+    };
+    request.companions.iter().map(named).collect()
 }
 
-fn package(stanza: &Stanza<'_>, archives: &[Archive]) -> Result<Package, Error> {
-    let place = &archives[stanza.archive].place;
+/// The lists of some suites, all at once, each from the first of its servers.
+fn fetch_firsts(places: &[(&Suite, &[String])], session: &Session) -> Vec<Result<Vec<u8>, Error>> {
+    let first =
+        |(suite, bases): &(&Suite, &[String])| Place::new(bases.first().map_or("", String::as_str), suite.as_str());
+    archive::fetch_lists(session, &places.iter().map(first).collect::<Vec<_>>())
+}
+
+/// A suite at the first of some servers that answers, where `fetched` is what the first one said.
+fn open_first(
+    request: &Request,
+    suite: &Suite,
+    bases: &[String],
+    fetched: Result<Vec<u8>, Error>,
+    session: &Session,
+    blobs: &Blobs,
+    progress: &dyn Progress,
+) -> Result<Archive, Error> {
+    let mut first = Some(fetched);
+    first_that_answers(bases, progress, |base| {
+        let place = Place::new(base, suite.as_str());
+        let fetched =
+            first.take().unwrap_or_else(|| archive::fetch_lists(session, std::slice::from_ref(&place)).remove(0));
+        Archive::open(request, place, fetched, blobs, progress)
+    })
+}
+
+fn package(stanza: &Stanza<'_>, place: &Place) -> Result<Package, Error> {
     let malformed = |what: &str| Error::Malformed {
         url: place.url("Packages"),
         what: format!("{what} of package {}", stanza.name.escape_debug()),
@@ -138,7 +174,8 @@ fn package(stanza: &Stanza<'_>, archives: &[Archive]) -> Result<Package, Error> 
 }
 
 /// sources.list(5), in the deb822 style: a stanza for each archive.
-fn sources_list(archives: &[Archive], signed_by: bool) -> String {
+fn sources_list(archives: &[Archive], components: &[String], keyring_package: Option<&str>) -> String {
+    let components = components.join(" ");
     let mut bases: Vec<(&str, Vec<&str>)> = Vec::new();
     for Archive { place, .. } in archives {
         match bases.iter_mut().find(|(base, _)| *base == place.base) {
@@ -149,12 +186,19 @@ fn sources_list(archives: &[Archive], signed_by: bool) -> String {
     let mut text = String::new();
     for (base, suites) in bases {
         let separator = if text.is_empty() { "" } else { "\n" };
-        let _ = write!(text, "{separator}Types: deb\nURIs: {base}\nSuites: {}\nComponents: main\n", suites.join(" "));
-        if signed_by {
-            let _ = writeln!(text, "Signed-By: /usr/share/keyrings/{KEYRING_PACKAGE}.gpg");
+        let suites = suites.join(" ");
+        let _ = write!(text, "{separator}Types: deb\nURIs: {base}\nSuites: {suites}\nComponents: {components}\n");
+        if let Some(package) = keyring_package {
+            let _ = writeln!(text, "Signed-By: {}", keyring_file(package));
         }
     }
     text
+}
+
+/// Where a package has its keys: `ubuntu-keyring`, like `debian-archive-keyring`, in a file named after the archive.
+fn keyring_file(package: &str) -> String {
+    let owner = package.strip_suffix("-keyring").unwrap_or(package);
+    format!("/usr/share/keyrings/{}-archive-keyring.gpg", owner.strip_suffix("-archive").unwrap_or(owner))
 }
 
 /// Names the layer by all that goes into it: the packages, and whatever [`setup`] writes and runs.
@@ -169,4 +213,21 @@ fn key(bootstrap: &Bootstrap) -> Digest {
     }
     let _ = writeln!(text, "script {}", Digest::of(setup.script.as_bytes()).hex());
     Digest::of(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_a_file_named_after_the_archive() {
+        for (package, file) in [
+            ("debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"),
+            ("ubuntu-keyring", "/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
+            ("devuan-keyring", "/usr/share/keyrings/devuan-archive-keyring.gpg"),
+            ("kali-archive-keyring", "/usr/share/keyrings/kali-archive-keyring.gpg"),
+        ] {
+            assert_eq!(keyring_file(package), file);
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use super::Bootstrap;
 
+/// Where Debian has its own list of sources; apt reads it whatever the distribution.
+const SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
+
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupFile {
@@ -29,7 +32,7 @@ pub struct Setup {
 pub fn setup(bootstrap: &Bootstrap) -> Setup {
     let file = |path, mode, content: &str| SetupFile { path, mode, content: content.as_bytes().to_vec() };
     let mut files = vec![
-        file("/etc/apt/sources.list.d/debian.sources", 0o644, &bootstrap.sources_list),
+        file(SOURCES, 0o644, &bootstrap.sources_list),
         // A box that is lost in a power cut is made anew; syncing each file costs more than all the rest.
         file("/etc/dpkg/dpkg.cfg.d/envbox", 0o644, "force-unsafe-io\n"),
     ];

@@ -1,35 +1,27 @@
-//! The names of Debian's suites.
+//! The names of suites.
 
 use std::fmt;
 
 use crate::source::Error;
 
-/// Releases by number; those whose numbers are not yet used in URLs are here too.
-const RELEASES: [(&str, &str); 5] =
-    [("11", "bullseye"), ("12", "bookworm"), ("13", "trixie"), ("14", "forky"), ("15", "duke")];
-/// Names that move on from release to release.
-const ALIASES: [&str; 4] = ["stable", "oldstable", "oldoldstable", "testing"];
+/// Names that move on from release to release. Who asks for `testing` wants just that.
+const ALIASES: [&str; 3] = ["stable", "oldstable", "oldoldstable"];
 
-/// A suite of Debian's archive, by a name that the archive uses: a codename (`trixie`, `sid`) or an alias (`stable`).
+/// A suite of a package archive, by a name that the archive uses: a codename (`trixie`, `noble`), an alias (`stable`), or
+/// that of what goes with one (`trixie-security`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Suite(String);
 
 impl Suite {
-    /// From what a user writes: nothing or `stable`, a number (`12`), a codename, `testing`, `sid` or `unstable`. A
-    /// codename that this program does not know is taken as it is: the archive knows best, and will say so.
+    /// From a name. Whether there is such a suite, the archive knows best.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] if it can be no suite's name.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let numbered = RELEASES.iter().find(|(number, _)| *number == text).map(|(_, codename)| *codename);
-        let name = match text {
-            "" => "stable",
-            "unstable" => "sid",
-            _ => numbered.unwrap_or(text),
-        };
-        let plausible = name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_lowercase());
-        if !plausible {
-            return Err(Error::UnknownSuite { name: text.to_owned() });
+    /// [`Error::UnknownSuite`] if it can be no suite's name, or would lead out of the archive's directory of suites.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-+.".contains(&byte);
+        let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if name.len() > 100 || !begins || !name.bytes().all(allowed) {
+            return Err(Error::UnknownSuite { name: name.escape_debug().to_string() });
         }
         Ok(Self(name.to_owned()))
     }
@@ -39,16 +31,10 @@ impl Suite {
         &self.0
     }
 
-    /// All that [`Suite::parse`] knows, for people.
-    pub fn known() -> String {
-        let releases = RELEASES.iter().take(4).map(|(number, codename)| format!("{codename} ({number})"));
-        releases.chain(ALIASES.iter().chain(&["sid"]).map(ToString::to_string)).collect::<Vec<_>>().join(", ")
-    }
-
-    /// The name to follow in a box: an alias for a release becomes that release's codename, so that the box does not turn
-    /// into the next release by itself. Who asks for `testing` wants just that.
+    /// The suite to follow in a box: an alias for a release becomes that release's codename, so that the box does not turn
+    /// into the next release by itself.
     pub(super) fn followed(&self, codename: &str) -> String {
-        if self.0 == "testing" || !ALIASES.contains(&self.0.as_str()) { self.0.clone() } else { codename.to_owned() }
+        if ALIASES.contains(&self.0.as_str()) { codename.to_owned() } else { self.0.clone() }
     }
 }
 
@@ -63,28 +49,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_users_write() {
-        for (text, name) in [
-            ("", "stable"),
-            ("stable", "stable"),
-            ("11", "bullseye"),
-            ("12", "bookworm"),
-            ("bookworm", "bookworm"),
-            ("13", "trixie"),
-            ("sid", "sid"),
-            ("unstable", "sid"),
-            ("testing", "testing"),
-            ("notyetnamed", "notyetnamed"),
-        ] {
-            assert_eq!(Suite::parse(text).unwrap().as_str(), name);
+    fn names_of_suites() {
+        for name in ["stable", "trixie", "noble-updates", "kali-rolling", "excalibur", "rc-buggy"] {
+            assert_eq!(Suite::parse(name).unwrap().as_str(), name);
         }
-    }
-
-    #[test]
-    fn what_can_be_no_suite() {
-        for text in ["99", "12.5", "Bookworm", "../etc", "trixie/", "a b", "é"] {
-            let error = Suite::parse(text).unwrap_err();
-            assert!(error.hint().unwrap().contains("bookworm (12)"), "{text}");
+        for text in
+            ["", "Bookworm", "../etc", "trixie/", "/trixie", "buster/updates", "a b", "é", "x\u{1b}", "-x", "a?b"]
+        {
+            assert!(matches!(Suite::parse(text), Err(Error::UnknownSuite { .. })), "{text}");
         }
     }
 
@@ -94,6 +66,5 @@ mod tests {
         assert_eq!(followed("stable"), "code");
         assert_eq!(followed("testing"), "testing");
         assert_eq!(followed("sid"), "sid");
-        assert_eq!(followed("13"), "trixie");
     }
 }

@@ -162,7 +162,7 @@ fn loaded_images_are_known_by_their_names() {
     layout.name(&other, "example.org/two:2");
     layout.name(&other, "example.org/two:latest");
     let file = write(&env, "both.tar", &archive(&members(&layout)));
-    let loaded = env.envbox(["image-load"]).arg(&file).succeeds().stdout;
+    let loaded = env.envbox(["image", "load"]).arg(&file).succeeds().stdout;
     let names: Vec<&str> = loaded.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
     assert_eq!(names, ["example.org/two:2", "example.org/two:latest", "localhost/image:latest"]);
     fs::remove_file(&file).unwrap();
@@ -170,10 +170,10 @@ fn loaded_images_are_known_by_their_names() {
     for (name, content) in [("example.org/two", "two"), ("localhost/image", "one")] {
         assert_eq!(output(&env, name, "cat /opt"), content);
     }
-    env.envbox(["image-load", "--only", "image", "--name", "mine:1"]).arg(layout.path()).succeeds();
+    env.envbox(["image", "load", "--only", "image", "--name", "mine:1"]).arg(layout.path()).succeeds();
     assert_eq!(output(&env, "docker.io/library/mine:1", "cat /opt"), "one");
     for wrong in [&["--only", "none"][..], &["--name", "mine:2"]] {
-        env.envbox(["image-load"].iter().chain(wrong)).arg(layout.path()).exits(125);
+        env.envbox(["image", "load"].iter().chain(wrong)).arg(layout.path()).exits(125);
     }
-    assert!(env.envbox(["image-load", "/etc/passwd"]).exits(125).stderr.contains("neither"));
+    assert!(env.envbox(["image", "load", "/etc/passwd"]).exits(125).stderr.contains("neither"));
 }

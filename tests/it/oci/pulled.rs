@@ -13,7 +13,7 @@ use crate::support::{TestEnvironment, envbox, requires};
 fn a_reference_is_fetched_once_and_anew_when_pulled() {
     requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
     let env = TestEnvironment::new();
-    let registry = Registry::open();
+    let mut registry = Registry::open();
     let image = |content: &str| layout([Layer::new().file("opt", content).tar()]);
     registry.fill(&image("one").source("image"), "x:1");
     let name = registry.reference("x:1").to_string();
@@ -23,7 +23,7 @@ fn a_reference_is_fetched_once_and_anew_when_pulled() {
     assert_eq!(registry.asked(), Vec::<String>::new());
     registry.fill(&image("two").source("image"), "x:1");
     let _ = registry.asked();
-    let pulled = env.envbox(["image-pull", &name]).succeeds().stdout;
+    let pulled = env.envbox(["image", "pull", &name]).succeeds().stdout;
     assert!(pulled.starts_with("sha256:"), "{pulled}");
     let blobs = registry.asked().into_iter().filter(|line| line.contains("/blobs/")).count();
     // The config and the one layer that is new.
@@ -38,7 +38,7 @@ fn a_reference_is_fetched_once_and_anew_when_pulled() {
 fn two_at_once_share_the_work() {
     requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
     let env = TestEnvironment::new();
-    let registry = Registry::open();
+    let mut registry = Registry::open();
     let common: Vec<Vec<u8>> = (0..8).map(|n| crate::registry::layout::layer(&format!("common{n}"), 1 << 20)).collect();
     for name in ["a", "b"] {
         let own = Layer::new().file("opt", name).tar();
@@ -74,13 +74,13 @@ fn two_at_once_share_the_work() {
 fn a_pull_is_killed_anywhere_and_repeated() {
     requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
     const POINTS: u32 = 10;
-    let registry = Registry::open();
+    let mut registry = Registry::open();
     let own = (0..6).map(|n| crate::registry::layout::layer(&format!("own{n}"), 2 << 20));
     registry.fill(&layout(own).source("image"), "x");
     let name = registry.reference("x").to_string();
     let pull = |env: &TestEnvironment| {
         let mut command = env.command(envbox());
-        command.args(["image-pull", &name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["image", "pull", &name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
     let began = Instant::now();

@@ -1,6 +1,7 @@
 //! OCI layouts to fill a registry from.
 
 use std::fs;
+use std::path::Path;
 
 use envbox::image::Digest;
 use envbox::image::oci::{Descriptor, media};
@@ -64,6 +65,10 @@ impl Layout {
     /// skopeo's words for the image of that name.
     pub(crate) fn source(&self, name: &str) -> String {
         format!("oci:{}:{name}", self.dir.path().display())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
     }
 }
 

@@ -5,14 +5,15 @@ use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use envbox::image::Digest;
-use envbox::source::debian::Keyring;
+use envbox::source::verify::Keyring;
 use sequoia_openpgp as openpgp;
 
-use openpgp::cert::{Cert, CertBuilder};
+use openpgp::cert::{Cert, CertBuilder, CertRevocationBuilder};
 use openpgp::crypto::KeyPair;
 use openpgp::policy::StandardPolicy;
 use openpgp::serialize::SerializeInto as _;
-use openpgp::serialize::stream::{Message, Signer};
+use openpgp::serialize::stream::{LiteralWriter, Message, Signer};
+use openpgp::types::ReasonForRevocation;
 
 /// When the archives of these tests are made: `DATE`.
 pub(crate) fn now() -> SystemTime {
@@ -22,7 +23,11 @@ pub(crate) const DATE: &str = "Sat, 12 Sep 2026 07:55:41 UTC";
 
 /// A signing key.
 #[derive(Debug)]
-pub(crate) struct Key(Cert);
+pub(crate) struct Key {
+    cert: Cert,
+    /// When it signs.
+    at: SystemTime,
+}
 
 impl Key {
     /// Valid for a year from a day before [`now`].
@@ -31,19 +36,71 @@ impl Key {
     }
 
     pub(crate) fn valid_for(time: Duration) -> Self {
+        Self::made(now(), time)
+    }
+
+    /// Valid by the clock of the machine, for who cannot be told another time.
+    pub(crate) fn today() -> Self {
+        Self::made(SystemTime::now(), Duration::from_secs(365 * 86400))
+    }
+
+    fn made(now: SystemTime, validity: Duration) -> Self {
         let builder = CertBuilder::new()
             .add_userid("archive@example.org")
             .add_signing_subkey()
-            .set_creation_time(now() - Duration::from_secs(86400))
-            .set_validity_period(time);
-        Self(builder.generate().unwrap().0)
+            .set_creation_time(now - Duration::from_secs(86400))
+            .set_validity_period(validity);
+        Self { cert: builder.generate().unwrap().0, at: now - Duration::from_secs(1800) }
     }
 
     pub(crate) fn ring(&self) -> Keyring {
-        Keyring::from_bytes(&self.0.clone().strip_secret_key_material().to_vec().unwrap()).unwrap()
+        Keyring::from_bytes(&self.bytes()).unwrap()
     }
 
-    /// Clear-signs a text as of half an hour before [`now`].
+    /// The public key.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.cert.clone().strip_secret_key_material().to_vec().unwrap()
+    }
+
+    pub(crate) fn fingerprint(&self) -> String {
+        self.cert.fingerprint().to_hex()
+    }
+
+    /// The key, which its owner has revoked since it signed.
+    pub(crate) fn revoked_ring(&self) -> Keyring {
+        let mut signer = self.cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let revocation = CertRevocationBuilder::new()
+            .set_signature_creation_time(now() - Duration::from_secs(60))
+            .unwrap()
+            .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"stolen")
+            .unwrap()
+            .build(&mut signer, &self.cert, None)
+            .unwrap();
+        let (revoked, _) = self.cert.clone().strip_secret_key_material().insert_packets(revocation).unwrap();
+        Keyring::from_bytes(&revoked.to_vec().unwrap()).unwrap()
+    }
+
+    /// A signature that is kept apart from its content.
+    pub(crate) fn detach(&self, content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(self.at);
+        let mut signer = signer.detached().build().unwrap();
+        signer.write_all(content).unwrap();
+        signer.finalize().unwrap();
+        out
+    }
+
+    /// A signed message in OpenPGP's own packets.
+    pub(crate) fn sign_inline(&self, text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(self.at);
+        let mut literal = LiteralWriter::new(signer.build().unwrap()).build().unwrap();
+        literal.write_all(text.as_bytes()).unwrap();
+        literal.finalize().unwrap();
+        out
+    }
+
+    /// Clear-signs a text as of half an hour ago.
     pub(crate) fn sign(&self, text: &str) -> Vec<u8> {
         self.sign_with(None, text)
     }
@@ -51,7 +108,7 @@ impl Key {
     /// The same, with another key's signature besides.
     pub(crate) fn sign_with(&self, other: Option<&Self>, text: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(signed_at()).cleartext();
+        let signer = Signer::new(Message::new(&mut out), self.pair()).unwrap().creation_time(self.at).cleartext();
         let signer = other.iter().fold(signer, |signer, other| signer.add_signer(other.pair()).unwrap());
         let mut signer = signer.build().unwrap();
         signer.write_all(text.as_bytes()).unwrap();
@@ -61,13 +118,9 @@ impl Key {
 
     fn pair(&self) -> KeyPair {
         let policy = StandardPolicy::new();
-        let keys = self.0.keys().unencrypted_secret().with_policy(&policy, signed_at()).for_signing();
+        let keys = self.cert.keys().unencrypted_secret().with_policy(&policy, self.at).for_signing();
         keys.last().unwrap().key().clone().into_keypair().unwrap()
     }
-}
-
-fn signed_at() -> SystemTime {
-    now() - Duration::from_secs(1800)
 }
 
 /// An archive, by path. What a test wants broken, it breaks in here.
@@ -96,29 +149,53 @@ impl Archive {
 
     /// Adds a suite, whose packages have version 2.0.
     pub(crate) fn suite(&mut self, key: &Key, suite: &str, date: &str, more: &str, debs: &[Deb<'_>]) {
+        self.suite_of(key, suite, date, more, "amd64", &[("main", debs)]);
+    }
+
+    /// Adds a suite of some components, for an architecture.
+    pub(crate) fn suite_of(
+        &mut self,
+        key: &Key,
+        suite: &str,
+        date: &str,
+        more: &str,
+        arch: &str,
+        components: &[(&str, &[Deb<'_>])],
+    ) {
+        let directory = format!("/debian/dists/{suite}");
+        let mut release = format!(
+            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\nAcquire-By-Hash: yes\n{more}SHA256:\n"
+        );
+        for (component, debs) in components {
+            let packages = self.packages(suite, arch, debs);
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+            encoder.write_all(packages.as_bytes()).unwrap();
+            let compressed = encoder.finish().unwrap();
+            let (hex, size) = (Digest::of(&compressed).hex(), compressed.len());
+            let binary = format!("{component}/binary-{arch}");
+            release += &format!(
+                " {} {} {binary}/Packages\n {hex} {size} {binary}/Packages.xz\n",
+                Digest::of(packages.as_bytes()).hex(),
+                packages.len(),
+            );
+            self.files.insert(format!("{directory}/{binary}/by-hash/SHA256/{hex}"), compressed);
+        }
+        self.files.insert(format!("{directory}/InRelease"), key.sign(&release));
+    }
+
+    /// Adds packages, and gives the index of them.
+    fn packages(&mut self, suite: &str, arch: &str, debs: &[Deb<'_>]) -> String {
         let mut packages = String::new();
         for (name, fields, size) in debs {
             let content: Vec<u8> = name.bytes().chain(suite.bytes()).cycle().take(*size).collect();
-            let path = format!("pool/{suite}/{name}_2.0_amd64.deb");
+            let path = format!("pool/{suite}/{name}_2.0_{arch}.deb");
             packages += &format!(
-                "Package: {name}\nVersion: 2.0\nArchitecture: amd64\n{fields}\nFilename: {path}\nSize: {size}\nSHA256: {}\n\n",
+                "Package: {name}\nVersion: 2.0\nArchitecture: {arch}\n{fields}\nFilename: {path}\nSize: {size}\nSHA256: {}\n\n",
                 Digest::of(&content).hex()
             );
             self.files.insert(format!("/debian/{path}"), content);
         }
-        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
-        encoder.write_all(packages.as_bytes()).unwrap();
-        let compressed = encoder.finish().unwrap();
-        let (hex, size) = (Digest::of(&compressed).hex(), compressed.len());
-        let directory = format!("/debian/dists/{suite}");
-        let release = format!(
-            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\nAcquire-By-Hash: yes\n{more}SHA256:\n \
-             {} {} main/binary-amd64/Packages\n {hex} {size} main/binary-amd64/Packages.xz\n",
-            Digest::of(packages.as_bytes()).hex(),
-            packages.len(),
-        );
-        self.files.insert(format!("{directory}/main/binary-amd64/by-hash/SHA256/{hex}"), compressed);
-        self.files.insert(format!("{directory}/InRelease"), key.sign(&release));
+        packages
     }
 
     /// The content at the first path that contains `part`.

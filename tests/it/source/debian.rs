@@ -3,22 +3,29 @@
 use std::time::{Duration, SystemTime};
 
 use envbox::host::AptMirror;
-use envbox::source::debian::{self, Bootstrap, Keyring, Mirror, Request, Suite};
+use envbox::recipe::{Machine, keyrings};
+use envbox::source::debian::{self, Bootstrap, Companion, Request, Suite};
+use envbox::source::verify::Keyring;
 use envbox::source::{Error, Silent};
 use envbox::store::blobs::Blobs;
 
-use super::archive::{Archive, Key, MINIMAL, now};
+use super::archive::{Archive, DATE, Key, MINIMAL, now};
 use super::server::Server;
 use super::{Told, cache, client, held};
 
 fn request(server: &Server, keyring: Keyring) -> Request {
+    let companion = |name: &str, archives| Companion { suite: Suite::parse(name).unwrap(), archives };
     Request {
+        title: "Test".to_owned(),
+        archives: vec![server.url("/debian")],
         suite: Suite::parse("test").unwrap(),
+        companions: vec![companion("test-updates", vec![]), companion("test-security", vec![server.url("/debian")])],
+        components: vec!["main".to_owned()],
         arch: "amd64".to_owned(),
-        mirror: Mirror { archive: server.url("/debian"), security: Some(server.url("/debian")) },
         ignore_valid_until: false,
         include: vec![],
         keyring,
+        keyring_package: "test-keyring".to_owned(),
         now: now(),
     }
 }
@@ -159,7 +166,7 @@ fn the_list_of_another_suite() {
 fn no_such_suite_and_no_such_architecture() {
     let key = Key::new();
     let error = resolve(&Archive::default(), &key).unwrap_err();
-    assert!(matches!(error, Error::NoSuite { .. }) && error.hint().unwrap().contains("trixie (13)"));
+    assert!(matches!(error, Error::NoSuite { .. }) && error.hint().unwrap().contains("--mirror"));
     let server = Server::of_files(Archive::new(&key, "test", "", &MINIMAL).files);
     let (_dir, blobs) = cache();
     let request = Request { arch: "arm64".to_owned(), ..request(&server, key.ring()) };
@@ -240,29 +247,114 @@ fn an_older_list_does_not_replace_a_newer_one() {
     assert!(told.notes.borrow()[0].contains("older"));
 }
 
-/// The mirror that this machine's apt uses, whose trixie (or newer stable) is genuine.
+/// The archives of this machine's apt, whose suites are genuine.
 #[test]
 fn the_real_archive() {
     let mirror = AptMirror::configured().unwrap();
     let Some(archive) = mirror.archive else { return eprintln!("skipped: apt has no Debian mirror here") };
-    let request = Request {
-        suite: Suite::parse("trixie").unwrap(),
-        arch: debian::arch(std::env::consts::ARCH).unwrap().to_owned(),
-        mirror: Mirror { archive, security: mirror.security },
-        ignore_valid_until: true,
-        include: vec!["sudo".to_owned()],
-        keyring: Keyring::debian().unwrap(),
-        now: SystemTime::now(),
-    };
-    let (_dir, blobs) = cache();
-    let found = match debian::resolve(&request, &client(), &blobs, &Silent) {
-        Err(error) if error.is_offline() => return eprintln!("skipped: the mirror cannot be reached"),
-        found => found.unwrap(),
-    };
-    let names: Vec<&str> = found.packages.iter().map(|package| package.name.as_str()).collect();
-    for name in ["apt", "base-files", "ca-certificates", "debian-archive-keyring", "dpkg", "libc6", "sudo"] {
-        assert!(names.contains(&name), "{name} is missing from {names:?}");
+    let keyring = || Keyring::from_bytes(keyrings::bytes("debian").unwrap()).unwrap();
+    for (suite, version) in
+        [("bullseye", Some("11.")), ("bookworm", Some("12.")), ("trixie", Some("13.")), ("sid", None)]
+    {
+        let request = Request {
+            title: "Debian".to_owned(),
+            archives: vec![archive.clone()],
+            suite: Suite::parse(suite).unwrap(),
+            companions: vec![],
+            components: vec!["main".to_owned()],
+            arch: Machine::named(Machine::here()).unwrap().debian.to_owned(),
+            ignore_valid_until: true,
+            include: vec!["sudo".to_owned()],
+            keyring: keyring(),
+            keyring_package: "debian-archive-keyring".to_owned(),
+            now: SystemTime::now(),
+        };
+        let (_dir, blobs) = cache();
+        let found = match debian::resolve(&request, &client(), &blobs, &Silent) {
+            Err(error) if error.is_offline() => return eprintln!("skipped: the mirror cannot be reached"),
+            found => found.unwrap(),
+        };
+        let names: Vec<&str> = found.packages.iter().map(|package| package.name.as_str()).collect();
+        for name in ["apt", "base-files", "ca-certificates", "debian-archive-keyring", "dpkg", "libc6", "sudo"] {
+            assert!(names.contains(&name), "{suite}: {name} is missing from {names:?}");
+        }
+        assert!(names.len() < 130 && found.codename == suite, "{suite}: {} packages", names.len());
+        assert_eq!(found.version.as_deref().map(|found| &found[..3]), version, "{suite}");
+        if suite == "trixie" {
+            assert_eq!(download(&found, &blobs).unwrap(), names);
+        }
     }
-    assert!(names.len() < 120 && found.codename == "trixie" && found.version.as_deref().unwrap().starts_with("13."));
-    assert_eq!(download(&found, &blobs).unwrap(), names);
+}
+
+#[test]
+fn components_and_what_goes_with_a_suite() {
+    let key = Key::new();
+    let mut archive = Archive::default();
+    let universe: [super::archive::Deb<'_>; 1] = [("extra", "Depends: libc6", 50)];
+    archive.suite_of(&key, "test", DATE, "", "arm64", &[("main", &MINIMAL), ("universe", &universe)]);
+    // Updates have no universe, and are not missed.
+    archive.suite_of(&key, "test-updates", DATE, "", "arm64", &[("main", &[("libc6", "Priority: optional", 60)])]);
+    let server = Server::of_files(archive.files.clone());
+    let (_dir, blobs) = cache();
+    let wanted = Request {
+        components: vec!["main".to_owned(), "universe".to_owned()],
+        arch: "arm64".to_owned(),
+        include: vec!["extra".to_owned()],
+        ..request(&server, key.ring())
+    };
+    let found = debian::resolve(&wanted, &client(), &blobs, &Silent).unwrap();
+    assert!(found.packages.iter().any(|package| package.name == "extra" && package.arch == "arm64"));
+    assert!(found.sources_list.contains("\nComponents: main universe\n"), "{}", found.sources_list);
+    let missing = Request { components: vec!["main".to_owned(), "multiverse".to_owned()], ..wanted };
+    let error = debian::resolve(&missing, &client(), &blobs, &Silent).unwrap_err();
+    assert!(matches!(error, Error::NoArch { .. }) && error.to_string().contains("multiverse arm64"), "{error}");
+}
+
+#[test]
+fn an_alias_and_what_goes_with_it_become_the_release() {
+    let key = Key::new();
+    let mut archive = Archive::new(&key, "nova", "", &MINIMAL);
+    archive.suite(&key, "nova-updates", DATE, "", &[("apt", "Depends: libc6", 10)]);
+    let list = archive.files["/debian/dists/nova/InRelease"].clone();
+    let text = String::from_utf8(list).unwrap().split("\n\n").nth(1).unwrap().replace("Suite: nova", "Suite: stable");
+    let text = text.split("-----BEGIN").next().unwrap().to_owned();
+    // The mirror's copy of the alias is behind.
+    for (name, version) in [("stable", "Version: 7.1"), ("nova", "Version: 7.2")] {
+        let text = text.replacen("Codename:", &format!("{version}\nCodename:"), 1);
+        archive.files.insert(format!("/debian/dists/{name}/InRelease"), key.sign(&text));
+    }
+    let server = Server::of_files(archive.files);
+    let (_dir, blobs) = cache();
+    let stable = Request {
+        suite: Suite::parse("stable").unwrap(),
+        companions: vec![Companion { suite: Suite::parse("stable-updates").unwrap(), archives: vec![] }],
+        ..request(&server, key.ring())
+    };
+    let found = debian::resolve(&stable, &client(), &blobs, &Silent).unwrap();
+    assert!(found.sources_list.contains("Suites: nova nova-updates\n"), "{}", found.sources_list);
+    assert_eq!(found.version.as_deref(), Some("7.2"));
+}
+
+#[test]
+fn mirrors_are_asked_in_order_and_a_forger_ends_it() {
+    let key = Key::new();
+    let archive = Archive::new(&key, "test", "", &MINIMAL);
+    let (empty, whole) = (Server::of_files(Archive::default().files), Server::of_files(archive.files.clone()));
+    let mut forged = archive;
+    let list = forged.find("InRelease");
+    *list = String::from_utf8(list.clone()).unwrap().replace("Origin: Test", "Origin: Best").into_bytes();
+    let forged = Server::of_files(forged.files);
+    let attempt = |servers: &[&Server]| {
+        let archives = servers.iter().map(|server| server.url("/debian")).collect();
+        let (_dir, blobs) = cache();
+        let told = Told::default();
+        let wanted = Request { archives, companions: vec![], ..request(&whole, key.ring()) };
+        let found = debian::resolve(&wanted, &client(), &blobs, &told);
+        (found, told.notes.into_inner())
+    };
+    let (found, notes) = attempt(&[&empty, &whole]);
+    assert!(found.unwrap().packages[0].url.starts_with(&whole.url("")));
+    assert!(notes[0].contains("trying another server"), "{notes:?}");
+    assert!(matches!(attempt(&[&forged, &whole]).0, Err(Error::Signature { .. })));
+    assert!(attempt(&[&empty, &empty]).0.unwrap_err().is_unavailable());
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::commands::layer;
 use crate::image::Digest;
 use crate::unpack;
 
@@ -22,6 +23,8 @@ pub(super) enum Failure {
     GivenUp,
     #[error(transparent)]
     Unpack(#[from] unpack::Error),
+    #[error(transparent)]
+    Seal(#[from] layer::Failure),
     #[error("{what} has been altered: it is {actual}, not {expected}")]
     Digest { what: &'static str, actual: Digest, expected: Digest },
 }

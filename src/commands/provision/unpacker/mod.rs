@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::commands::layer::Sealed;
 use crate::error::{Error, Result};
 use crate::image::Digest;
 use crate::sys::process::{self, SingleThread};
@@ -39,6 +40,15 @@ pub(super) struct Task {
     pub(super) size: u64,
 }
 
+/// A layer that is ready.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Unpacked {
+    /// How the unpacking went.
+    pub(super) report: Report,
+    /// What became of the tree.
+    pub(super) sealed: Sealed,
+}
+
 /// What comes with a layer's file, and with the pipe that says that it has grown, if it is still growing.
 #[derive(Debug, Serialize, Deserialize)]
 struct Handed {
@@ -52,18 +62,27 @@ struct Handed {
 pub(super) struct Unpacking {
     layers: OwnedFd,
     // The texts of what went wrong, as they come from another process.
-    work: Work<std::result::Result<Vec<Report>, Vec<String>>>,
+    work: Work<std::result::Result<Vec<Unpacked>, Vec<String>>>,
 }
 
 impl Unpacking {
-    /// Starts the process that unpacks. After this, threads may be started.
+    /// Starts the process that unpacks. `others` are trees that the layers may share files with. After this, threads may be
+    /// started.
     ///
     /// # Errors
     /// Whatever keeps it from crossing into the namespace.
-    pub(super) fn start(proof: &SingleThread, identity: &Identity, ui: &Ui, tasks: &[Task]) -> Result<Self> {
+    pub(super) fn start(
+        proof: &SingleThread,
+        identity: &Identity,
+        ui: &Ui,
+        tasks: &[Task],
+        others: &[PathBuf],
+    ) -> Result<Self> {
         let (layers, requests) = socket::pair().map_err(Error::new)?;
         let work = userns::start(proof, identity, |proof| {
-            Ok::<_, io::Error>(Supervisor::new(proof, tasks, requests).run(ui).map_err(|error| userns::chain(&error)))
+            Ok::<_, io::Error>(
+                Supervisor::new(proof, tasks, requests).run(ui, others).map_err(|error| userns::chain(&error)),
+            )
         })?;
         Ok(Self { layers, work })
     }
@@ -95,7 +114,7 @@ impl Unpacking {
     ///
     /// # Errors
     /// The first failure.
-    pub(super) fn finish(self) -> Result<Vec<Report>> {
+    pub(super) fn finish(self) -> Result<Vec<Unpacked>> {
         // If the unpacker has gone away, it knows why.
         let _ = socket::send(&self.layers, LAST, NO_FILE);
         self.work.finish()?.map_err(|texts| userns::Error::Work(texts).into())

@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::failure::{Failure, Told};
-use super::{Handed, LAST, Task, child};
+use super::{Handed, LAST, Task, Unpacked, child};
+use crate::commands::layer;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
 use crate::sys::root::{self, Open};
@@ -49,7 +51,7 @@ impl<'a> Supervisor<'a> {
         Self { proof, tasks, requests: Some(requests), waiting, running, done, failed: BTreeMap::new(), finished: 0 }
     }
 
-    pub(super) fn run(mut self, ui: &Ui) -> Result<Vec<Report>, Failure> {
+    pub(super) fn run(mut self, ui: &Ui, others: &[PathBuf]) -> Result<Vec<Unpacked>, Failure> {
         let outcome = self.work(ui);
         for worker in self.running.drain(..) {
             // Only where something has failed: whatever the others would say, it is not wanted.
@@ -59,8 +61,12 @@ impl<'a> Supervisor<'a> {
         let reports: Option<Vec<Report>> = self.done.into_iter().collect();
         let reports = reports.ok_or(Failure::Missing)?;
         // From the lowest up: what is taken over from below must be complete there.
-        self.tasks.iter().zip(&reports).try_for_each(|(task, report)| child::adopt(task, report))?;
-        Ok(reports)
+        let complete = |(task, report): (&Task, Report)| {
+            child::adopt(task, &report)?;
+            let layer = task.target.parent().ok_or(Failure::Missing)?;
+            Ok(Unpacked { sealed: layer::prepare(layer, others)?, report })
+        };
+        self.tasks.iter().zip(reports).map(complete).collect()
     }
 
     /// Until all layers are unpacked, or one of them cannot be.

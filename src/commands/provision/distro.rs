@@ -1,0 +1,149 @@
+//! An image as a recipe describes it: from its sources in order, the first that answers.
+
+use std::time::SystemTime;
+
+use super::progress::Shown;
+use super::{How, Made, blobs, bundle, client, debian, known_or, registry, tree, wanted};
+use crate::cli;
+use crate::commands::{identity, layer, sweep};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::AptMirror;
+use crate::image::{Digest, Image, LayerRecord, Provenance};
+use crate::recipe::{Archive, Machine, Match, Resolved, Source};
+use crate::source;
+use crate::source::distro::{ArchiveOptions, Fetch, Fetched, FetchedFile, Form};
+use crate::source::layout::Which;
+use crate::store::ImageLease;
+
+/// The keyring of the archive that the host's apt may have a mirror of.
+const HOSTS_KEYRING: &str = "debian";
+
+pub(super) fn image(context: &Context<'_>, found: &Match<'_>, how: How<'_>) -> Result<ImageLease> {
+    let resolved = found.recipe.resolve(&found.version, Machine::here()).map_err(Error::new)?;
+    known_or(context, &name(found, &resolved, how.options), how.known, || make(context, found, &resolved, how))
+}
+
+/// What the image is known by: the recipe's name and version, what a user's own recipe says, and the digest asked for.
+fn name(found: &Match<'_>, resolved: &Resolved, options: &cli::Source) -> String {
+    let own = found.file.map(|file| {
+        let text = serde_json::to_vec(resolved).unwrap_or_default();
+        format!(" {} {}", file.display(), Digest::of(&text).short())
+    });
+    let pin = options.digest.map(|digest| format!(" {digest}"));
+    format!("{}{}{}", found.name(), own.unwrap_or_default(), pin.unwrap_or_default())
+}
+
+/// Asks one source after the other. One that has nothing to give is passed over, with a note; one that gives what cannot
+/// be believed ends it all. If none has anything, the best one's reason is told.
+fn make(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, how: How<'_>) -> Result<Made> {
+    let options = how.options;
+    let mut sources = resolved.sources.iter().filter(|source| fits(source, options)).peekable();
+    let mut first = None;
+    while let Some(source) = sources.next() {
+        match from(context, found, resolved, source, how) {
+            Err(error) if is_unavailable(&error) => {
+                if sources.peek().is_some() {
+                    context.ui.warning(&format!("{}: trying the recipe's next source", texts(&error)));
+                }
+                first.get_or_insert(error);
+            }
+            outcome => return outcome,
+        }
+    }
+    Err(first.unwrap_or_else(|| match options.digest {
+        Some(_) => Error::new(format!("{} is built of packages, which have digests of their own", resolved.title)),
+        None => Error::new(format!("{} has no package archive that could have a mirror", resolved.title)),
+    }))
+}
+
+/// A mirror is of a package archive; a digest is of anything but that.
+fn fits(source: &Source, options: &cli::Source) -> bool {
+    let archive = matches!(source, Source::Debian(_));
+    (options.mirror.is_none() || archive) && (options.digest.is_none() || !archive)
+}
+
+fn texts(error: &Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn is_unavailable(error: &Error) -> bool {
+    error.of::<source::Error>().is_some_and(source::Error::is_unavailable)
+}
+
+fn from(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, source: &Source, how: How<'_>) -> Result<Made> {
+    let options = how.options;
+    let shown = Shown::on(context.ui);
+    let (client, blobs) = (client(context), blobs(context));
+    let fetch = Fetch {
+        client: &client,
+        blobs: &blobs,
+        progress: &shown,
+        now: SystemTime::now(),
+        pin: options.digest,
+        allow_unverified: options.allow_unverified,
+        title: &found.recipe.title,
+        arch: &resolved.arch,
+        archive: &archive_options(source, options)?,
+    };
+    match fetch.source(source)? {
+        Fetched::File(file) => from_file(context, resolved, *file, options.no_share),
+        Fetched::Debian(request) => debian::make(context, &request, options.no_share),
+        Fetched::Oci(reference) => registry::make(context, &reference, how),
+    }
+}
+
+/// What the user's words, and the host's apt, say of a package archive.
+fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOptions> {
+    let mut asked = ArchiveOptions {
+        mirror: options.mirror.clone(),
+        security: None,
+        ignore_valid_until: options.ignore_valid_until,
+    };
+    if let Source::Debian(Archive { keyring, .. }) = source
+        && keyring == HOSTS_KEYRING
+        && asked.mirror.is_none()
+    {
+        AptMirror { archive: asked.mirror, security: asked.security } = AptMirror::configured()?;
+    }
+    Ok(asked)
+}
+
+fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, no_share: bool) -> Result<Made> {
+    let FetchedFile { mut file, digest, form, origin, vouched } = fetched;
+    context.ui.note(&format!("verified: {vouched}"));
+    if bundle::is_one(&mut file)? {
+        let told = (origin, vouched.to_string());
+        return bundle::image(context, file, told, wanted::Form::Any, &Which::Only, no_share);
+    }
+    let identity = identity::of(context)?;
+    let janitor = sweep::afterwards(context, &identity)?;
+    let name = layer_name(&digest, form, resolved);
+    let layer = match context.store.lease(&name)? {
+        Some(layer) => layer,
+        None => {
+            let staging = context.store.stage()?;
+            let report = tree::unpack(context, &identity, &staging, file, form, &resolved.files)?;
+            tree::set_up(context, &identity, &staging, &resolved.setup)?;
+            let size = layer::seal(context, &identity, &staging, no_share)?;
+            let made = serde_json::to_value(&report).map_err(Error::new)?;
+            let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(size), made };
+            context.store.commit_layer(&staging, &name, &record)?
+        }
+    };
+    drop(janitor);
+    let provenance = Provenance { origin, trust: vouched.to_string(), title: resolved.title.clone() };
+    Ok((Image::new(vec![layer.layer()], provenance), vec![layer]))
+}
+
+/// Names the layer by all that goes into it. A file that is unpacked as it is and no more gives the layer that it would
+/// give as a tarball of the user's.
+fn layer_name(file: &Digest, form: Form, resolved: &Resolved) -> Digest {
+    let changed = !resolved.files.is_empty() || !resolved.setup.is_empty();
+    if !changed && form == (Form::Tarball { strip: None }) {
+        return *file;
+    }
+    let strip = if let Form::Tarball { strip } = form { strip } else { None };
+    let recipe = serde_json::json!({ "file": file, "strip": strip, "files": resolved.files, "setup": resolved.setup });
+    Digest::of(recipe.to_string().as_bytes())
+}

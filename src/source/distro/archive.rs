@@ -1,0 +1,36 @@
+//! A package archive of Debian's family, from a recipe's words for it.
+
+use super::keys::keyring;
+use super::{Fetch, Texts};
+use crate::recipe::{Also, Archive};
+use crate::source::Error;
+use crate::source::debian::{Companion, Request, Suite};
+
+impl Fetch<'_> {
+    /// What to ask of the archive: a request that the user's own mirrors are filled in to.
+    pub(super) fn debian(&self, archive: &Archive) -> Result<Request, Error> {
+        let own = self.archive;
+        let session = self.client.session()?;
+        let texts = Texts::below("", &session, self.blobs, self.progress);
+        let companion = |also: &Also| {
+            let elsewhere = own.security.as_ref().filter(|_| !also.at.is_empty());
+            Ok(Companion {
+                suite: Suite::parse(&also.suite)?,
+                archives: elsewhere.map_or_else(|| also.at.clone(), |mirror| vec![mirror.clone()]),
+            })
+        };
+        Ok(Request {
+            title: self.title.to_owned(),
+            archives: own.mirror.as_ref().map_or_else(|| archive.at.clone(), |mirror| vec![mirror.clone()]),
+            suite: Suite::parse(&archive.suite)?,
+            companions: archive.also.iter().map(companion).collect::<Result<_, Error>>()?,
+            components: archive.components.clone(),
+            arch: self.arch.to_owned(),
+            ignore_valid_until: own.ignore_valid_until,
+            include: archive.include.clone(),
+            keyring: keyring(&texts, &archive.keyring, &archive.keys)?,
+            keyring_package: archive.keyring_package.clone(),
+            now: self.now,
+        })
+    }
+}
