@@ -19,7 +19,7 @@ pub use enter::{Enter, Session};
 pub use gc::Gc;
 pub use image::{
     Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull,
-    ImageRemove, ImageTag, ImageVerify, Save,
+    ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};

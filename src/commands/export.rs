@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::identity;
 use super::live::proof;
+use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::oci::{Descriptor, Platform};
@@ -36,6 +37,16 @@ pub(super) fn export(context: &Context<'_>, image: &Image, wanted: Option<Compre
         None => image.layers.iter().map(|layer| exporting.unpublished(layer)).collect(),
     };
     Ok(Export::new(image, layers?, &Platform::linux(std::env::consts::ARCH))?)
+}
+
+impl From<cli::Compression> for Compression {
+    fn from(given: cli::Compression) -> Self {
+        match given {
+            cli::Compression::Gzip => Self::Gzip,
+            cli::Compression::Zstd => Self::Zstd,
+            cli::Compression::None => Self::Plain,
+        }
+    }
 }
 
 struct Exporting<'a> {

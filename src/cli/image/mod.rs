@@ -2,6 +2,7 @@
 
 mod load;
 mod pull;
+mod push;
 mod save;
 
 use std::convert::Infallible;
@@ -14,6 +15,7 @@ use super::gc::age;
 
 pub use load::ImageLoad;
 pub use pull::ImagePull;
+pub use push::ImagePush;
 pub use save::{Compression, Format, Save};
 
 /// The verbs of `envbox image`.
@@ -34,6 +36,11 @@ pub enum Image {
     ///
     /// Whatever is there already is not fetched again. Boxes keep the image that they were made of.
     Pull(ImagePull),
+    /// Put an image into a registry
+    ///
+    /// Layers that the registry has are not sent again. An image that was pulled is handed on byte for byte; what was made
+    /// here is packed first.
+    Push(ImagePush),
     /// Put the images of an archive or a layout into the store
     Load(ImageLoad),
     /// Write an image to a file or a directory, for other programs to load

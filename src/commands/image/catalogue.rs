@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cli::ImageName;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image, Reference, place, short};
-use crate::store::{self, Name, Needed, Store};
+use crate::store::{self, ImageLease, Name, Needed, Store};
 
 /// Digits of a digest that are taken for one.
 const FEWEST_DIGITS: usize = 4;
@@ -102,6 +102,22 @@ impl Catalogue {
             Some(Err(error)) => Err(Error::new(error.to_string()).hint(format!("envbox image rm {}", digest.short()))),
             None => Err(Error::new(format!("the image {} is not in the store", digest.short()))
                 .hint(format!("envbox image rm {}; then pull it anew", digest.short()))),
+        }
+    }
+
+    /// An image that is to be handed on. It stays in the store while what is returned is held.
+    ///
+    /// # Errors
+    /// Where there is none such, or not all of it.
+    pub(super) fn hold(&self, store: &Store, wanted: &ImageName) -> Result<ImageLease> {
+        let digest = self.find(wanted)?.digest;
+        match store.lease_image(&digest)? {
+            Some(lease) => Ok(lease),
+            None => self.image(&digest).and_then(|_| {
+                let digest = digest.short();
+                let hint = format!("envbox image verify --repair {digest}");
+                Err(Error::new(format!("layers of the image {digest} are not in the store")).hint(hint))
+            }),
         }
     }
 

@@ -8,6 +8,7 @@ mod list;
 mod load;
 mod prune;
 mod pull;
+mod push;
 mod remove;
 mod repair;
 mod save;
@@ -30,6 +31,7 @@ pub(super) fn run(verb: &cli::Image, host: &Host, ui: &Ui) -> Result {
         cli::Image::Rm(args) => remove::run(args, context),
         cli::Image::Tag(args) => tag::run(args, context),
         cli::Image::Pull(args) => pull::run(args, context),
+        cli::Image::Push(args) => push::run(args, context),
         cli::Image::Load(args) => load::run(args, context),
         cli::Image::Save(args) => save::run(args, context),
         cli::Image::Verify(args) => verify::run(args, context),

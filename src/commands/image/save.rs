@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::catalogue::Catalogue;
 use super::destination::Destination;
-use crate::cli::{self, Format, Save};
+use crate::cli::{Format, Save};
 use crate::commands::export::export;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -18,13 +18,10 @@ pub(super) fn run(args: &Save, context: &Context<'_>) -> Result {
     let ui = context.ui;
     let format = args.format.map_or_else(|| guess(&args.output), Ok)?;
     let destination = Destination::open(&args.output, format, ui)?;
-    let catalogue = Catalogue::read(&context.store)?;
-    let digest = catalogue.find(&args.image)?.digest;
-    // Held, so that nobody clears it away meanwhile.
-    let lease = context.store.lease_image(&digest)?;
-    let image = lease.as_ref().map_or_else(|| catalogue.image(&digest), |lease| Ok(lease.image()))?;
+    let held = Catalogue::read(&context.store)?.hold(&context.store, &args.image)?;
+    let image = held.image();
     let name = args.name.clone().or_else(|| name_of(&args.image.0, image));
-    let wanted = args.compression.map(compression).or((format == Format::DockerArchive).then_some(Compression::Plain));
+    let wanted = args.compression.map(Into::into).or((format == Format::DockerArchive).then_some(Compression::Plain));
     let exported = export(context, image, wanted)?;
     let exported = if format == Format::DockerArchive { exported } else { exported.into_oci() };
     let parts = match format {
@@ -38,14 +35,6 @@ pub(super) fn run(args: &Save, context: &Context<'_>) -> Result {
     ui.step(&format!("config {}", exported.config_descriptor.digest));
     ui.note(&format!("manifest {}", Digest::of(&exported.manifest)));
     Ok(0)
-}
-
-fn compression(given: cli::Compression) -> Compression {
-    match given {
-        cli::Compression::Gzip => Compression::Gzip,
-        cli::Compression::Zstd => Compression::Zstd,
-        cli::Compression::None => Compression::Plain,
-    }
 }
 
 /// What the output's name says.

@@ -22,6 +22,8 @@ use crate::source::http::{Client, Proxies};
 use crate::store::blobs::Blobs;
 use crate::store::{ImageLease, Lease};
 pub(super) use load::load;
+pub(super) use progress::Shown;
+pub(super) use registry::registries;
 use wanted::Wanted;
 
 /// Whether what the store knows by a name will do.

@@ -6,13 +6,13 @@ use crate::source;
 use crate::ui::{Progress, Ui};
 
 /// Passes what a source tells on to the user.
-pub(super) struct Shown<'a> {
+pub(in crate::commands) struct Shown<'a> {
     ui: &'a Ui,
     bar: RefCell<Option<Progress>>,
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn on(ui: &'a Ui) -> Self {
+    pub(in crate::commands) fn on(ui: &'a Ui) -> Self {
         Self { ui, bar: RefCell::new(None) }
     }
 }

@@ -20,24 +20,24 @@ use crate::store::blobs::Blobs;
 /// The image that a reference names; `typed` is what the user has typed for it, which may be a short name of the user's
 /// own. A reference that the store knows is not asked for again.
 pub(super) fn image(context: &Context<'_>, typed: &str, reference: &Reference, how: How<'_>) -> Result<ImageLease> {
-    let alias = registries(context, how).alias(typed)?.transpose().map_err(Error::new)?;
+    let alias = registries(context, how.options.plain_http).alias(typed)?.transpose().map_err(Error::new)?;
     let reference = alias.as_ref().unwrap_or(reference);
     let reference = how.options.digest.map_or_else(|| reference.clone(), |digest| reference.at(digest));
     known_or(context, &reference.to_string(), how.known, || make(context, &reference, how))
 }
 
 /// The registries, as this user's files have it.
-fn registries(context: &Context<'_>, how: How<'_>) -> Registries {
+pub(in crate::commands) fn registries(context: &Context<'_>, plain_http: bool) -> Registries {
     let (home, uid) = (&context.host.user.home, context.host.user.uid);
     let settings = Settings::customary(|name| context.host.var(name).map(PathBuf::from), home, uid);
-    Registries::new(client(context), settings).with_plain_http(how.options.plain_http)
+    Registries::new(client(context), settings).with_plain_http(plain_http)
 }
 
 /// The image that a reference names now.
 pub(super) fn make(context: &Context<'_>, reference: &Reference, how: How<'_>) -> Result<Made> {
     let shown = Shown::on(context.ui);
     let blobs = blobs(context);
-    let registries = registries(context, how);
+    let registries = registries(context, how.options.plain_http);
     let resolved = registries.open(reference)?.resolve(&here(), &blobs, &shown)?;
     let provenance = Provenance {
         origin: format!("docker://{}", resolved.reference),

@@ -109,7 +109,7 @@ fn another_compression_leaves_the_image_what_it_is() {
 fn dockers_archive_has_the_same_config_and_the_bare_layers() {
     requires!(userns, subid, fixtures);
     let pulled = pulled(|_| {});
-    pulled.env.envbox(["image-save", &pulled.image, "-o", "x.docker.tar"]).succeeds();
+    pulled.env.envbox(["image", "save", &pulled.image, "-o", "x.docker.tar"]).succeeds();
     let mut found = BTreeMap::new();
     for entry in tar::Archive::new(File::open(pulled.env.path("home/x.docker.tar")).unwrap()).entries().unwrap() {
         let mut entry = entry.unwrap();
