@@ -38,7 +38,7 @@ struct Layer {
 }
 
 pub(super) fn run(args: &ImageInspect, context: &Context<'_>) -> Result {
-    let catalogue = Catalogue::read(&context.store)?;
+    let catalogue = Catalogue::read(context)?;
     let digests: Vec<Digest> =
         args.images.iter().map(|name| Ok(catalogue.find(name)?.digest)).collect::<Result<_>>()?;
     let found: Vec<Inspected<'_>> =

@@ -18,7 +18,7 @@ pub(super) fn run(args: &Save, context: &Context<'_>) -> Result {
     let ui = context.ui;
     let format = args.format.map_or_else(|| guess(&args.output), Ok)?;
     let destination = Destination::open(&args.output, format, ui)?;
-    let held = Catalogue::read(&context.store)?.hold(&context.store, &args.image)?;
+    let held = Catalogue::read(context)?.hold(&context.store, &args.image)?;
     let image = held.image();
     let name = args.name.clone().or_else(|| name_of(&args.image.0, image));
     let wanted = args.compression.map(Into::into).or((format == Format::DockerArchive).then_some(Compression::Plain));

@@ -35,7 +35,6 @@ pub(super) fn make(context: &Context<'_>, request: &Request, no_share: bool) -> 
     let client = client(context);
     let bootstrap = debian::resolve(request, &client, &blobs(context), &shown)?;
     let vouched = bootstrap.provenance.vouched();
-    context.ui.note(&format!("verified: {vouched}"));
     let layer = match context.store.lease(&bootstrap.key)? {
         Some(layer) => layer,
         None => build(context, &identity, &bootstrap, (&client, &shown), no_share)?,

@@ -178,6 +178,15 @@ fn whole_name(entry: &Descriptor) -> Option<String> {
 }
 
 impl Which {
+    /// What stands after the place: `:NAME`, `@DIGEST`.
+    pub fn suffix(&self) -> String {
+        match self {
+            Self::Only => String::new(),
+            Self::Named(name) => format!(":{name}"),
+            Self::Digest(digest) => format!("@{digest}"),
+        }
+    }
+
     fn is(&self, entry: &Descriptor) -> bool {
         match self {
             Self::Only => true,
