@@ -208,10 +208,12 @@ fn change_dir(workdir: &WorkDir, home: &Path, word: &OwnedFd) -> Result<PathBuf,
         }
         WorkDir::Image(dir) => match system::change_dir(dir) {
             Ok(()) => return Ok(dir.clone()),
-            Err(error) => {
+            // Missing, and not a way out that leads nowhere at the moment.
+            Err(error) if !dir.starts_with("/proc") && is_missing(dir) => {
                 note(format!("{}, where the image's command begins: {error}: starting in /", dir.display()));
                 return system::change_dir(Path::new("/")).map(|()| "/".into()).map_err(Failure::new(b'D', "/"));
             }
+            Err(error) => return Err(Failure::new(b'D', dir.clone())(error)),
         },
         WorkDir::Shared(dir) => match system::change_dir(dir) {
             Ok(()) => return Ok(dir.clone()),
@@ -226,6 +228,10 @@ fn change_dir(workdir: &WorkDir, home: &Path, word: &OwnedFd) -> Result<PathBuf,
         Ok(()) => Ok(home.to_owned()),
         Err(_) => system::change_dir(Path::new("/")).map(|()| "/".into()).map_err(Failure::new(b'D', "/")),
     }
+}
+
+fn is_missing(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// The file to execute, its arguments, and whether it needs a leader: a shell has job control of its own.

@@ -174,8 +174,8 @@ fn ambiguous<'a>(text: &str, found: impl Iterator<Item = &'a Digest>) -> Error {
 pub(in crate::commands) fn names(data: &std::path::Path) -> Vec<String> {
     let mut names: Vec<String> = store::image_names(data)
         .iter()
-        .filter(|name| !place(name).contains([' ', '/']) || name.parse::<Reference>().is_ok())
         .map(|name| short(name))
+        .filter(|name| !name.contains(' '))
         .map(str::to_owned)
         .collect();
     names.sort_unstable();

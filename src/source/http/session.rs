@@ -148,8 +148,21 @@ impl Session {
 
     async fn fetch(&self, blobs: &Blobs, want: &Want, progress: &dyn Progress) -> Result<(Digest, File), Error> {
         // What an interrupted download has left, if one knows what is to come of it, and nobody else is at it.
-        let part = want.digest.map(|digest| blobs.resume(&digest)).transpose()?;
-        let mut staged: Staged = part.flatten().map_or_else(|| blobs.stage(), Ok)?;
+        let part = want.digest.map(|digest| blobs.resume(&digest)).transpose()?.flatten();
+        let resumed = part.as_ref().is_some_and(|part| part.size() > 0);
+        match self.fetch_into(part.map_or_else(|| blobs.stage(), Ok)?, want, progress).await {
+            // It may have been the part that was wrong, and is gone now.
+            Err(Error::Digest { .. }) if resumed => self.fetch_into(blobs.stage()?, want, progress).await,
+            fetched => fetched,
+        }
+    }
+
+    async fn fetch_into(
+        &self,
+        mut staged: Staged,
+        want: &Want,
+        progress: &dyn Progress,
+    ) -> Result<(Digest, File), Error> {
         let size = (want.size, want.digest.is_some());
         let largest = want.size.unwrap_or(self.limits.largest);
         let request = Request::get(&want.url).map_err(|fault| Error::fetch(&want.url, fault))?;
