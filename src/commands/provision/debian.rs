@@ -81,9 +81,9 @@ fn build(
         Err(error) => return Err(error.into()),
     }
     let root = Step::Directory { root: HostPath(tree) };
-    finish.change(identity, &staging, &root)?;
+    // Until then dpkg has the files that are for people to change under other names.
     configure(context, identity, &root, &setup)?;
-    finish.set_up(context, identity, &root)?;
+    finish.tree(context, identity, &staging)?;
     let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
     let size = layer::seal(context, identity, &staging, no_share)?;
     let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };

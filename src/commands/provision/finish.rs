@@ -50,15 +50,11 @@ impl<'a> Finish<'a> {
     /// A file that cannot be changed, or a command that fails, with the end of its output.
     pub(super) fn tree(&self, context: &Context<'_>, identity: &Identity, staging: &Staging) -> Result<()> {
         let root = Step::Directory { root: HostPath(staging.layer()?) };
-        self.change(identity, staging, &root)?;
-        self.set_up(context, identity, &root)
+        self.root(context, identity, staging, &root)
     }
 
-    /// Changes files, before anything of the tree runs.
-    ///
-    /// # Errors
-    /// The first that cannot be changed.
-    pub(super) fn change(&self, identity: &Identity, staging: &Staging, root: &Step) -> Result<()> {
+    /// Does it in a root, whose changes are to become the staged layer's.
+    fn root(&self, context: &Context<'_>, identity: &Identity, staging: &Staging, root: &Step) -> Result<()> {
         if self.is_nothing() {
             return Ok(());
         }
@@ -68,14 +64,12 @@ impl<'a> Finish<'a> {
             _ => {}
         }
         let plan = plan::changes(root.clone(), self.files).map_err(Error::new)?;
-        Ok(launch::carry_out(&proof()?, identity, &plan)?)
+        launch::carry_out(&proof()?, identity, &plan)?;
+        self.set_up(context, identity, root)
     }
 
     /// Runs the commands, each as root of the user namespace.
-    ///
-    /// # Errors
-    /// The first that fails.
-    pub(super) fn set_up(&self, context: &Context<'_>, identity: &Identity, root: &Step) -> Result<()> {
+    fn set_up(&self, context: &Context<'_>, identity: &Identity, root: &Step) -> Result<()> {
         let env = [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
         let env = env.map(|(name, value)| (name.into(), value.into()));
         let plan = plan::bootstrap(root.clone());
@@ -105,8 +99,7 @@ impl<'a> Finish<'a> {
                 let _janitor = sweep::afterwards(context, &identity)?;
                 let staging = context.store.stage()?;
                 let root = overlay(context, &image, &staging)?;
-                self.change(&identity, &staging, &root)?;
-                self.set_up(context, &identity, &root)?;
+                self.root(context, &identity, &staging, &root)?;
                 let size = layer::seal(context, &identity, &staging, no_share)?;
                 let made = serde_json::json!({ "on": image.layers, "finish": self });
                 let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };

@@ -1,0 +1,114 @@
+//! Each recipe that envbox carries, by each of its sources, from a site laid out like the real one to a running command.
+
+mod family;
+mod shapes;
+
+use std::fs;
+
+use envbox::recipe::{Catalogue, Machine, Resolved, Source};
+
+use crate::registry::server::Registry;
+use crate::source::archive::Key;
+use crate::source::recipes::Sites;
+use crate::support::rootfs;
+use crate::support::{Run, TestEnvironment, requires};
+
+/// What a recipe comes to here, in its default version.
+fn resolved(name: &str) -> Resolved {
+    let recipes = Catalogue::new([]);
+    let found = recipes.find(name).unwrap();
+    found.recipe.resolve(&found.version, Machine::here()).unwrap()
+}
+
+/// Makes the recipe the user's own, with all that is in it but its sources.
+fn own(env: &TestEnvironment, resolved: &Resolved, source: &Source) {
+    let mut recipe = serde_json::to_value(resolved).unwrap();
+    let fields = recipe.as_object_mut().unwrap();
+    let mut take = |name: &str| fields.remove(name).unwrap();
+    let (version, machine, arch) = (take("version"), take("machine"), take("arch"));
+    take("sources");
+    fields.insert("versions".to_owned(), serde_json::json!([{ "name": version, "default": true }]));
+    fields.insert("architectures".to_owned(), serde_json::json!({ machine.as_str().unwrap(): arch }));
+    fields.insert("sources".to_owned(), serde_json::json!([source]));
+    let dir = env.path("config/envbox/recipes");
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join(format!("{}.yaml", resolved.name));
+    fs::write(&file, recipe.to_string()).unwrap();
+    env.envbox(["recipe", "check"]).arg(&file).succeeds();
+}
+
+/// A script in a box of the recipe's that is thrown away.
+fn script<'e>(env: &'e TestEnvironment, name: &str, script: &str) -> Run<'e> {
+    env.envbox(["run", "--rm", name, "--", "sh", "-c", script]).env("no_proxy", "127.0.0.1")
+}
+
+/// Takes a recipe from each of its sources to a running command. Archives of packages are for [`family`].
+fn by_each_source(name: &str) {
+    requires!(userns, subid, overlay, fixtures, docker_registry, skopeo, minisign);
+    let (env, resolved, registry) = (TestEnvironment::new(), resolved(name), Registry::open());
+    let mut sites = Sites::new(Key::today());
+    sites.bsd = shapes::has_bsd_sums(name);
+    for (number, source) in resolved.sources.iter().enumerate() {
+        let release = format!("ID={name}\nVARIANT_ID={number}\n");
+        let tree = shapes::rootfs(name, &release);
+        let (_server, local, signed) = match source.clone() {
+            Source::Debian(_) => continue,
+            Source::Tarball(tarball) => {
+                let signed = tarball.signature.is_some();
+                let file = shapes::packed(name, &tarball.file, tree);
+                let (server, local) = sites.tarball(tarball, &file).unwrap();
+                (Some(server), local, signed)
+            }
+            Source::Lxc(lxc) => {
+                let (server, local) = sites.lxc(lxc, &shapes::compressed("rootfs.tar.xz", tree.tar()));
+                (Some(server), local, false)
+            }
+            Source::Oci(mut oci) => {
+                registry.fill(&shapes::layout(tree).source("image"), &oci.image);
+                oci.image = registry.reference(&oci.image).to_string();
+                (None, Source::Oci(oci), false)
+            }
+        };
+        own(&env, &resolved, &local);
+        let ran = script(&env, name, "cat /etc/os-release").succeeds();
+        assert_eq!(ran.stdout, release, "{source:?}");
+        assert_eq!(ran.stderr.contains("verified: distribution's signature"), signed, "{source:?}: {}", ran.stderr);
+        for (file, content) in shapes::finished(name) {
+            assert_eq!(script(&env, name, &format!("cat {file}")).succeeds().stdout, *content, "{file} of {source:?}");
+        }
+    }
+}
+
+macro_rules! recipes {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test] fn $name() { by_each_source(stringify!($name)); })+
+
+        #[test]
+        fn each_recipe_has_its_test() {
+            let recipes = Catalogue::new([]);
+            let carried: Vec<&str> = recipes.entries().map(|entry| entry.recipe.name.as_str()).collect();
+            assert_eq!(carried, [$(stringify!($name)),+]);
+        }
+    };
+}
+
+recipes! {
+    almalinux, alpine, amazonlinux, arch, centos, chimera, debian, devuan, fedora, gentoo, kali, nixos, opensuse, rocky,
+    ubuntu, void, wolfi,
+}
+
+/// As they were published, by their own programs.
+#[test]
+fn root_filesystems_of_others() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = TestEnvironment::new();
+    let busybox = crate::registry::layout::Layout::busybox();
+    for (image, id) in [(rootfs::alpine(), "alpine"), (rootfs::cirros(), "buildroot")] {
+        assert_eq!(
+            script(&env, image.to_str().unwrap(), ". /etc/os-release; echo $ID").succeeds().stdout,
+            format!("{id}\n")
+        );
+    }
+    let image = busybox.source("busybox");
+    assert!(script(&env, &image, "busybox | head -n 1").succeeds().stdout.starts_with("BusyBox v"));
+}
