@@ -21,7 +21,7 @@ fn resolved(name: &str) -> Resolved {
 }
 
 /// Makes the recipe the user's own, with all that is in it but its sources.
-fn own(env: &TestEnvironment, resolved: &Resolved, source: &Source) {
+fn own(env: &TestEnvironment, resolved: &Resolved, sources: &[Source]) {
     let mut recipe = serde_json::to_value(resolved).unwrap();
     let fields = recipe.as_object_mut().unwrap();
     let mut take = |name: &str| fields.remove(name).unwrap();
@@ -29,7 +29,7 @@ fn own(env: &TestEnvironment, resolved: &Resolved, source: &Source) {
     take("sources");
     fields.insert("versions".to_owned(), serde_json::json!([{ "name": version, "default": true }]));
     fields.insert("architectures".to_owned(), serde_json::json!({ machine.as_str().unwrap(): arch }));
-    fields.insert("sources".to_owned(), serde_json::json!([source]));
+    fields.insert("sources".to_owned(), serde_json::json!(sources));
     let dir = env.path("config/envbox/recipes");
     fs::create_dir_all(&dir).unwrap();
     let file = dir.join(format!("{}.yaml", resolved.name));
@@ -69,7 +69,7 @@ fn by_each_source(name: &str) {
                 (None, Source::Oci(oci), false)
             }
         };
-        own(&env, &resolved, &local);
+        own(&env, &resolved, &[local]);
         let ran = script(&env, name, "cat /etc/os-release").succeeds();
         assert_eq!(ran.stdout, release, "{source:?}");
         assert_eq!(ran.stderr.contains("verified: distribution's signature"), signed, "{source:?}: {}", ran.stderr);
@@ -95,6 +95,45 @@ macro_rules! recipes {
 recipes! {
     almalinux, alpine, amazonlinux, arch, centos, chimera, debian, devuan, fedora, gentoo, kali, nixos, opensuse, rocky,
     ubuntu, void, wolfi,
+}
+
+/// A registry that nobody answers for, and one without the image, are passed over.
+#[test]
+fn a_registry_without_the_image_leaves_it_to_the_next_source() {
+    requires!(userns, subid, overlay, fixtures, docker_registry);
+    let (env, resolved, registry) = (TestEnvironment::new(), resolved("arch"), Registry::open());
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let image = |image: String| serde_json::from_value(serde_json::json!({ "oci": { "image": image } })).unwrap();
+    let lxc = resolved.sources.iter().find_map(|source| match source {
+        Source::Lxc(lxc) => Some(lxc.clone()),
+        _ => None,
+    });
+    let tree = shapes::rootfs("arch", "ID=last\n").tar();
+    let (server, last) = Sites::new(Key::today()).lxc(lxc.unwrap(), &tree);
+    own(&env, &resolved, &[image(format!("{nobody}/x")), image(registry.reference("x").to_string()), last]);
+    let ran = script(&env, "arch", "cat /etc/os-release").succeeds();
+    assert_eq!(ran.stdout, "ID=last\n");
+    assert_eq!(ran.stderr.matches("trying the recipe's next source").count(), 2, "{}", ran.stderr);
+    assert_eq!(server.count("/images/x"), 1);
+}
+
+/// One whose image is not what its digest says ends it.
+#[test]
+fn an_image_that_is_altered_at_its_registry_ends_it() {
+    requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
+    let (env, resolved, registry) = (TestEnvironment::new(), resolved("wolfi"), Registry::open());
+    registry.fill(&shapes::layout(shapes::rootfs("wolfi", "")).source("image"), "x");
+    let blobs = registry.dir.path().join("data/docker/registry/v2/blobs/sha256");
+    let files = fs::read_dir(blobs).unwrap().flat_map(|dir| fs::read_dir(dir.unwrap().path()).unwrap());
+    let largest = files.map(|dir| dir.unwrap().path().join("data")).max_by_key(|file| file.metadata().unwrap().len());
+    let mut content = fs::read(largest.as_ref().unwrap()).unwrap();
+    content[1000] ^= 1;
+    fs::write(largest.unwrap(), content).unwrap();
+    let image = registry.reference("x").to_string();
+    let source = |image: &str| serde_json::from_value(serde_json::json!({ "oci": { "image": image } })).unwrap();
+    own(&env, &resolved, &[source(&image), source(&image)]);
+    let told = script(&env, "wolfi", "true").exits(125).stderr;
+    assert!(told.contains("has been altered") && !told.contains("next source"), "{told}");
 }
 
 /// As they were published, by their own programs.

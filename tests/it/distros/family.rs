@@ -108,7 +108,7 @@ fn build(env: &TestEnvironment, resolved: &Resolved) -> Server {
     archive.at = vec![server.url("/debian/")];
     archive.also.iter_mut().for_each(|also| also.at.clear());
     (archive.keyring, archive.keys) = (ring.to_str().unwrap().to_owned(), vec![]);
-    own(env, resolved, &Source::Debian(archive));
+    own(env, resolved, &[Source::Debian(archive)]);
     let built = script(env, &resolved.name, ". /etc/os-release; echo $ID").succeeds();
     assert_eq!(built.stdout, "debian\n");
     assert!(built.stderr.contains(&key.fingerprint()), "{}", built.stderr);
