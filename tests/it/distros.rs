@@ -37,6 +37,10 @@ fn own(env: &TestEnvironment, resolved: &Resolved, sources: &[Source]) {
     env.envbox(["recipe", "check"]).arg(&file).succeeds();
 }
 
+fn registry_source(image: &str) -> Source {
+    serde_json::from_value(serde_json::json!({ "oci": { "image": image } })).unwrap()
+}
+
 /// A script in a box of the recipe's that is thrown away.
 fn script<'e>(env: &'e TestEnvironment, name: &str, script: &str) -> Run<'e> {
     env.envbox(["run", "--rm", name, "--", "sh", "-c", script]).env("no_proxy", "127.0.0.1")
@@ -103,18 +107,39 @@ fn a_registry_without_the_image_leaves_it_to_the_next_source() {
     requires!(userns, subid, overlay, fixtures, docker_registry);
     let (env, resolved, registry) = (TestEnvironment::new(), resolved("arch"), Registry::open());
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let image = |image: String| serde_json::from_value(serde_json::json!({ "oci": { "image": image } })).unwrap();
     let lxc = resolved.sources.iter().find_map(|source| match source {
         Source::Lxc(lxc) => Some(lxc.clone()),
         _ => None,
     });
     let tree = shapes::rootfs("arch", "ID=last\n").tar();
     let (server, last) = Sites::new(Key::today()).lxc(lxc.unwrap(), &tree);
-    own(&env, &resolved, &[image(format!("{nobody}/x")), image(registry.reference("x").to_string()), last]);
+    own(
+        &env,
+        &resolved,
+        &[registry_source(&format!("{nobody}/x")), registry_source(&registry.reference("x").to_string()), last],
+    );
     let ran = script(&env, "arch", "cat /etc/os-release").succeeds();
     assert_eq!(ran.stdout, "ID=last\n");
     assert_eq!(ran.stderr.matches("trying the recipe's next source").count(), 2, "{}", ran.stderr);
     assert_eq!(server.count("/images/x"), 1);
+}
+
+/// What a recipe adds to an image is a layer like others: it is verified, and handed on.
+#[test]
+fn an_image_that_was_finished_goes_on_finished() {
+    requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
+    let (env, resolved, registry) = (TestEnvironment::new(), resolved("arch"), Registry::open());
+    registry.fill(&shapes::layout(shapes::rootfs("arch", "")).source("image"), "x");
+    own(&env, &resolved, &[registry_source(&registry.reference("x").to_string())]);
+    script(&env, "arch", "true").succeeds();
+    env.envbox(["image", "verify"]).succeeds();
+    let saved = env.path("home/saved.tar");
+    env.envbox(["image", "save", &env.images()[0], "--output"]).arg(&saved).succeeds();
+    let elsewhere = TestEnvironment::new();
+    let (image, found) = (format!("oci-archive:{}", saved.display()), shapes::finished("arch"));
+    for (file, content) in found {
+        assert_eq!(script(&elsewhere, &image, &format!("cat {file}")).succeeds().stdout, *content, "{file}");
+    }
 }
 
 /// One whose image is not what its digest says ends it.
@@ -130,8 +155,7 @@ fn an_image_that_is_altered_at_its_registry_ends_it() {
     content[1000] ^= 1;
     fs::write(largest.unwrap(), content).unwrap();
     let image = registry.reference("x").to_string();
-    let source = |image: &str| serde_json::from_value(serde_json::json!({ "oci": { "image": image } })).unwrap();
-    own(&env, &resolved, &[source(&image), source(&image)]);
+    own(&env, &resolved, &[registry_source(&image), registry_source(&image)]);
     let told = script(&env, "wolfi", "true").exits(125).stderr;
     assert!(told.contains("has been altered") && !told.contains("next source"), "{told}");
 }
