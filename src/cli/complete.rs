@@ -139,9 +139,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
         images: either || image,
         boxes: either || (is_box && hint != ValueHint::Other),
         // A box that is not there yet is made of the recipe of its name.
-        recipes: either
-            || value_type == TypeId::of::<RecipeWord>()
-            || (is_box && (hint == ValueHint::Other || !arg.get_default_values().is_empty())),
+        recipes: either || value_type == TypeId::of::<RecipeWord>() || (is_box && hint == ValueHint::Other),
         follow: match hint {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
@@ -213,10 +211,12 @@ mod tests {
 
     #[test]
     fn names_of_images_where_one_may_stand() {
-        for line in ["run ", "create x --image ", "image inspect ", "image rm a ", "image tag ", "image verify "] {
+        for line in
+            ["enter ", "run ", "create x --image ", "image inspect ", "image rm a ", "image tag ", "image verify "]
+        {
             assert!(of(line).images, "{line}");
         }
-        for line in ["enter ", "image tag a ", "image list ", "rm "] {
+        for line in ["image tag a ", "image list ", "rm "] {
             assert!(!of(line).images, "{line}");
         }
     }

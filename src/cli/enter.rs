@@ -5,17 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::Source;
+use super::{Source, Target};
 use crate::image::accounts::UserSpec;
-use crate::recipe::BoxName;
 
 /// What `envbox enter` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Enter {
-    /// Name of the box
-    #[arg(default_value = "debian")]
-    pub name: BoxName,
+    /// Name of a box, or an image: a recipe, a reference, a tarball
+    #[arg(value_name = "NAME|IMAGE", default_value = "debian")]
+    pub target: Target,
     /// A command to run instead of the shell
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
@@ -50,6 +49,7 @@ pub struct Session {
 const EXAMPLES: &str = "\
 Examples:
   envbox enter                      a shell in the box `debian`
+  envbox enter ubuntu:24.04         a shell in the box `ubuntu-24.04`, made of that recipe
   envbox enter work -- htop         htop in the box `work`
   envbox enter debian --user root   a shell as root of the box
   envbox enter debian --dry-run     what entering would do";

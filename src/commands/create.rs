@@ -1,7 +1,7 @@
 //! `envbox create`
 
 use super::{provision, recipes, sweep};
-use crate::cli::{self, Create, Source};
+use crate::cli::{self, Create, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -15,27 +15,36 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
     if context.store.has_box(&args.name) {
         return Err(store::Error::BoxExists(args.name.clone()).into());
     }
-    let (name, image) = match &args.image {
-        Some(image) => (args.name.clone(), recipes::meant(&context, image)?),
-        None => meant(&context, &args.name)?,
-    };
+    let image = recipes::meant(&context, args.image.as_deref().unwrap_or(args.name.as_str()))?;
+    // Who has chosen another recipe than that of the name has chosen the box's name with it.
+    let own = args.image.is_some() || image == args.name.as_str();
+    let name = if own { args.name.clone() } else { name_for(&image)? };
     from_image(&context, &name, &image, &args.source)?;
     ui.note(&format!("created box `{name}`"));
     Ok(0)
 }
 
-/// The box that is meant by a name, and the image to make it of where there is none: if the user has chosen another recipe
-/// than that of the name, the box is named after it as well.
+/// The box that is meant by what a user has typed, a box's name or an image, and the image to make it of where it is not
+/// there yet.
 ///
 /// # Errors
-/// [`recipes::meant`]'s.
-pub(super) fn meant(context: &Context<'_>, name: &BoxName) -> Result<(BoxName, String)> {
-    if context.store.has_box(name) {
-        return Ok((name.clone(), name.to_string()));
+/// [`recipes::meant`]'s; or the box that is named as the image's would be is made of another.
+pub(super) fn meant(context: &Context<'_>, target: &Target) -> Result<(BoxName, Option<String>)> {
+    if let Some(name) = target.0.parse().ok().filter(|name| context.store.has_box(name)) {
+        return Ok((name, None));
     }
-    let image = recipes::meant(context, name.as_str())?;
-    let name = if image == name.as_str() { name.clone() } else { name_for(&image)? };
-    Ok((name, image))
+    let image = recipes::meant(context, &target.0)?;
+    let name = name_for(&image)?;
+    if !context.store.has_box(&name) {
+        return Ok((name, Some(image)));
+    }
+    let from = context.store.open_box(&name)?.config.from;
+    if from == image {
+        return Ok((name, None));
+    }
+    Err(Error::new(format!("the box `{name}` is made of `{from}`, not of `{image}`"))
+        .hint(format!("envbox enter {name} enters it as it is"))
+        .hint(format!("envbox create NAME --image {image} makes another")))
 }
 
 /// The name of the box that an image gets when nobody has named it: the image's own, as far as it can be one.

@@ -13,8 +13,8 @@ use crate::ui::Ui;
 
 pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let (name, image) = create::meant(&context, &args.name)?;
-    if !context.store.has_box(&name) {
+    let (name, image) = create::meant(&context, &args.target)?;
+    if let Some(image) = image {
         if args.dry_run {
             ui.line(&format!("create    box `{name}` of the image `{image}`, then enter it"))?;
             return Ok(0);

@@ -12,7 +12,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::oci::{Descriptor, Platform};
-use crate::image::{Digest, Image, LayerRecord};
+use crate::image::{Digest, Image};
 use crate::pack::{self, Compression, Export, Layer, Packed};
 use crate::store::blobs::Blobs;
 use crate::userns;
@@ -32,7 +32,9 @@ pub(super) fn export(context: &Context<'_>, image: &Image, wanted: Option<Compre
     let layers: Result<Vec<Layer>> = match &image.published {
         Some(published) => {
             let layers = pack::published_layers(published)?;
-            layers.into_iter().map(|(blob, diff_id)| exporting.published(blob, diff_id)).collect()
+            // The store may know a layer by more than its DiffID: by what it lies on, too.
+            let with_trees = layers.into_iter().zip(&image.layers);
+            with_trees.map(|((blob, diff_id), tree)| exporting.published(blob, diff_id, tree)).collect()
         }
         None => image.layers.iter().map(|layer| exporting.unpublished(layer)).collect(),
     };
@@ -63,16 +65,15 @@ enum Origin {
 }
 
 impl Exporting<'_> {
-    fn published(&self, descriptor: Descriptor, diff_id: Digest) -> Result<Layer> {
+    fn published(&self, descriptor: Descriptor, diff_id: Digest, tree: &Digest) -> Result<Layer> {
         let compression = Compression::of(&descriptor.media_type);
         let cached = self.blobs.open(&descriptor.digest).map_err(Error::new)?;
-        let tree = LayerRecord::oci_name(&diff_id);
         match cached {
             Some(file) if self.wanted.is_none_or(|wanted| wanted == compression) => {
                 Ok(Layer { descriptor, diff_id, file })
             }
-            Some(file) => self.made(&tree, Origin::Blob(file, diff_id)),
-            None => self.made(&tree, Origin::Tree),
+            Some(file) => self.made(tree, Origin::Blob(file, diff_id)),
+            None => self.made(tree, Origin::Tree),
         }
     }
 

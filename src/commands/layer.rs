@@ -1,8 +1,9 @@
 //! What is done with every tree before it becomes a layer: its index is made, and it shares what others have as well.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::store::Staging;
 use crate::sys::root::{self, Open};
+use crate::sys::tree;
 use crate::unpack::index::{Index, Kind};
 use crate::unpack::share::{Shared, Sharing};
 use crate::userns::{self, Identity};
@@ -89,7 +91,7 @@ pub(super) fn prepare(layer: &Path, others: &[PathBuf]) -> std::result::Result<S
         }
         Err(source) => return Err(Failure::Open(path, source)),
     };
-    let size = index.iter().filter(|entry| entry.kind == Kind::File).map(|entry| entry.size).sum();
+    let size = size(root.as_fd()).map_err(|source| Failure::Open(layer.join("fs"), source))?;
     let mut sharing = Sharing::new(root, &index);
     for other in others {
         if sharing.is_done() {
@@ -101,6 +103,19 @@ pub(super) fn prepare(layer: &Path, others: &[PathBuf]) -> std::result::Result<S
         }
     }
     Ok(Sealed { size, shared: sharing.shared() })
+}
+
+/// Bytes of the files in a tree, each once, whatever names it has.
+fn size(root: BorrowedFd<'_>) -> io::Result<u64> {
+    let (mut size, mut linked) = (0, HashSet::new());
+    tree::visit(root, &mut |visited| {
+        let status = &visited.status;
+        if status.kind == Kind::File && (status.links < 2 || linked.insert(status.identity)) {
+            size += status.size;
+        }
+        Ok(())
+    })?;
+    Ok(size)
 }
 
 fn write(index: &Index, path: &Path) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::provision;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -71,7 +72,7 @@ pub(super) fn meant(context: &Context<'_>, word: &str) -> Result<String> {
         }
         NoMatch::Recipe { .. } | NoMatch::Version { .. } => {}
     }
-    if context.store.resolve(word)?.is_some() {
+    if provision::in_store(context, word)?.is_some() {
         return Ok(word.to_owned());
     }
     let suggestions = match &unknown {

@@ -19,22 +19,13 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
         workdir: args.session.workdir.as_ref(),
         at_home: args.session.no_workdir,
     };
-    let target = args.target.0.as_str();
-    let existing: Option<BoxName> = target.parse().ok().filter(|name| context.store.has_box(name));
     if args.rm {
-        return throw_away(&context, args, existing, &wish);
+        return throw_away(&context, args, &wish);
     }
-    let name = match existing {
-        Some(name) => name,
-        None => {
-            let image = recipes::meant(&context, target)?;
-            let name = create::name_for(&image)?;
-            if !context.store.has_box(&name) {
-                create::from_image(&context, &name, &image, &args.source)?;
-            }
-            name
-        }
-    };
+    let (name, image) = create::meant(&context, &args.target)?;
+    if let Some(image) = image {
+        create::from_image(&context, &name, &image, &args.source)?;
+    }
     let mut stored = context.store.open_box(&name)?;
     if let Some(overlay) = args.source.overlay {
         stored.config.overlay = overlay.into();
@@ -43,7 +34,8 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
 }
 
 /// A box of its own for one command. What it is made of is a box's image, or an image.
-fn throw_away(context: &Context<'_>, args: &Run, existing: Option<BoxName>, wish: &session::Wish<'_>) -> Result {
+fn throw_away(context: &Context<'_>, args: &Run, wish: &session::Wish<'_>) -> Result {
+    let existing: Option<BoxName> = args.target.0.parse().ok().filter(|name| context.store.has_box(name));
     let (mut config, image) = match existing {
         Some(existing) => {
             let model = context.store.open_box(&existing)?;

@@ -206,6 +206,13 @@ fn change_dir(workdir: &WorkDir, home: &Path, word: &OwnedFd) -> Result<PathBuf,
         WorkDir::Named(dir) => {
             return system::change_dir(dir).map(|()| dir.clone()).map_err(Failure::new(b'D', dir.clone()));
         }
+        WorkDir::Image(dir) => match system::change_dir(dir) {
+            Ok(()) => return Ok(dir.clone()),
+            Err(error) => {
+                note(format!("{}, where the image's command begins: {error}: starting in /", dir.display()));
+                return system::change_dir(Path::new("/")).map(|()| "/".into()).map_err(Failure::new(b'D', "/"));
+            }
+        },
         WorkDir::Shared(dir) => match system::change_dir(dir) {
             Ok(()) => return Ok(dir.clone()),
             Err(error) => note(format!("{}: {error}: starting in {}", dir.display(), home.display())),

@@ -65,7 +65,10 @@ pub fn run(
         }
         Fork::Parent(child) => {
             drop(word);
-            let terminal = hear_first_words(&words, note)?;
+            let terminal = hear_first_words(&words, note).inspect_err(|_| {
+                // It has nothing left to say and ends. Uncollected, it would keep the box's first process from leaving.
+                let _ = process::wait(child);
+            })?;
             let pump = terminal.map(Pump::new).transpose().map_err(fail("prepare the terminal"))?;
             let (connection, run_dir) = live.into_ends();
             let mut session = Session { child, signals, words, pump, follower, connection, run_dir };

@@ -124,13 +124,26 @@ fn describe(media_type: &str, bytes: &[u8]) -> Descriptor {
     Descriptor::new(media_type, Digest::of(bytes), u64::try_from(bytes.len()).unwrap_or(u64::MAX))
 }
 
+/// When an image was made that nobody has published: never twice another time, so that it is the same each time, and never
+/// none, without which some programs fail.
+const EPOCH: &str = "1970-01-01T00:00:00Z";
+
+/// What is run of an image that does not say.
+const SHELL: &str = "/bin/sh";
+
 fn fresh_config(image: &Image, layers: &[Layer], platform: &Platform) -> Vec<u8> {
     let made = format!("envbox: {}", image.provenance.title);
-    let history = |_: &Layer| History { created_by: Some(made.clone()), ..History::default() };
+    let created = Some(EPOCH.to_owned());
+    let history =
+        |_: &Layer| History { created: created.clone(), created_by: Some(made.clone()), ..History::default() };
+    let mut wishes = image.config.clone();
+    if wishes.entrypoint.is_empty() && wishes.cmd.is_empty() {
+        wishes.cmd = vec![SHELL.to_owned()];
+    }
     let config = Config {
-        created: None,
+        created: created.clone(),
         platform: platform.clone(),
-        config: image.config.clone(),
+        config: wishes,
         rootfs: RootFs { kind: "layers".to_owned(), diff_ids: diff_ids(layers) },
         history: layers.iter().map(history).collect(),
     };

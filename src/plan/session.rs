@@ -82,8 +82,11 @@ pub enum Command {
 /// Where a session starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkDir {
-    /// In this directory, or not at all: the user named it, or the image whose command it is.
+    /// In this directory, or not at all: the user named it.
     Named(PathBuf),
+    /// In this directory, which the image names for its own command; at the top of the box where the image lacks it. It is
+    /// not made: an image could otherwise make directories in the user's home.
+    Image(PathBuf),
     /// In this directory, which the box has in common with the host; in the home where it is gone.
     Shared(PathBuf),
     /// In the home, because the box does not see this directory of the host's.
@@ -147,7 +150,7 @@ fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
         return Ok(WorkDir::Home);
     }
     if request.what == What::ImagesOwn {
-        return wishes::workdir(request.image).map(WorkDir::Named);
+        return wishes::workdir(request.image).map(WorkDir::Image);
     }
     let (dir, home) = (request.host.cwd.clone(), &request.host.user.home);
     // Component by component: `/home/al` is not a part of `/home/alice`.
@@ -172,7 +175,9 @@ impl fmt::Display for SessionPlan {
             Who::Asked(spec) | Who::Image(spec) => writeln!(f, "as        {spec}")?,
         }
         match (&self.workdir, &self.who) {
-            (WorkDir::Named(dir) | WorkDir::Shared(dir), _) => writeln!(f, "in        {}", dir.display())?,
+            (WorkDir::Named(dir) | WorkDir::Image(dir) | WorkDir::Shared(dir), _) => {
+                writeln!(f, "in        {}", dir.display())?;
+            }
             (_, Who::Caller) => writeln!(f, "in        {}", self.caller.home.display())?,
             _ => writeln!(f, "in        that user's home")?,
         }
@@ -242,7 +247,7 @@ mod tests {
         let wishes = RunConfig { user: "app:www".into(), working_dir: "/srv".into(), ..image() };
         let plan = own(&wishes).unwrap();
         assert_eq!(plan.command, Command::Program(vec!["/entry".into(), "serve".into()]));
-        assert_eq!(plan.workdir, WorkDir::Named("/srv".into()));
+        assert_eq!(plan.workdir, WorkDir::Image("/srv".into()));
         assert_eq!(plan.who, Who::Image("app:www".parse().unwrap()));
         assert_eq!((plan.stop_signal, plan.notes.len()), (Some(15), 0));
     }

@@ -3,6 +3,7 @@
 mod bad;
 mod bundles;
 mod pulled;
+mod pushed;
 mod stacks;
 
 use envbox::image::oci::{Descriptor, Platform};

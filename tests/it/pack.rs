@@ -4,5 +4,5 @@ mod described;
 mod layer;
 mod published;
 mod save;
-mod tools;
+pub(crate) mod tools;
 mod trees;

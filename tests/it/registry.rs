@@ -9,7 +9,6 @@ mod pull;
 mod push;
 pub(crate) mod server;
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read as _;
 use std::time::Duration;
@@ -86,23 +85,5 @@ fn fault<T: std::fmt::Debug>(result: Result<T, Error>) -> Fault {
     match result {
         Err(Error::Registry { source, .. }) => *source,
         other => panic!("{other:?}"),
-    }
-}
-
-/// Remembers what it was told.
-#[derive(Debug, Default)]
-struct Told {
-    bytes: RefCell<u64>,
-    notes: RefCell<Vec<String>>,
-}
-
-impl Progress for Told {
-    fn start(&self, _: &str, _: Option<u64>) {}
-    fn advance(&self, bytes: u64) {
-        *self.bytes.borrow_mut() += bytes;
-    }
-    fn finish(&self) {}
-    fn note(&self, message: &str) {
-        self.notes.borrow_mut().push(message.to_owned());
     }
 }

@@ -41,9 +41,9 @@ fn held(dir: &Path) -> (usize, usize) {
 
 /// Remembers what it was told.
 #[derive(Debug, Default)]
-struct Told {
-    bytes: RefCell<u64>,
-    notes: RefCell<Vec<String>>,
+pub(crate) struct Told {
+    pub(crate) bytes: RefCell<u64>,
+    pub(crate) notes: RefCell<Vec<String>>,
 }
 
 impl Progress for Told {

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::ImageName;
+use crate::commands::recipes;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image, Reference, place, short};
+use crate::recipe;
 use crate::store::{self, ImageLease, Name, Needed, Store};
 
 /// Digits of a digest that are taken for one.
@@ -18,6 +21,7 @@ pub(super) struct Catalogue {
     /// Names and boxes.
     pub(super) needed: Needed,
     sizes: BTreeMap<Digest, Option<u64>>,
+    recipes: recipe::Catalogue,
 }
 
 /// An image that a user means.
@@ -34,7 +38,8 @@ impl Catalogue {
     ///
     /// # Errors
     /// Where the directories cannot be read.
-    pub(super) fn read(store: &Store) -> Result<Self> {
+    pub(super) fn read(context: &Context<'_>) -> Result<Self> {
+        let store = &context.store;
         let needed = store.needed()?;
         let mut images = BTreeMap::new();
         for digest in store.images()? {
@@ -46,7 +51,7 @@ impl Catalogue {
         let layers: BTreeSet<Digest> = images.values().flatten().flat_map(|image| image.layers.clone()).collect();
         let size = |layer: &Digest| store.layer_record(layer).ok().and_then(|record| record.size);
         let sizes = layers.into_iter().map(|layer| (layer, size(&layer))).collect();
-        Ok(Self { images, needed, sizes })
+        Ok(Self { images, needed, sizes, recipes: recipes::catalogue(context.host, context.ui) })
     }
 
     /// The image and the names that a text means: a name in whole, without what goes without saying, or in short; or a
@@ -57,10 +62,15 @@ impl Catalogue {
     pub(super) fn find(&self, wanted: &ImageName) -> Result<Meant> {
         let text = wanted.0.as_str();
         let reference = text.parse::<Reference>().map(|reference| reference.to_string()).ok();
-        let rules: [&dyn Fn(&str) -> bool; 4] =
-            [&|name| name == text, &|name| place(name) == text, &|name| reference.as_deref() == Some(name), &|name| {
-                short(name) == text
-            }];
+        // A version of a distribution has several names, and one is the recipe's own.
+        let version = self.recipes.find(text).map(|found| found.name()).ok();
+        let rules: [&dyn Fn(&str) -> bool; 5] = [
+            &|name| name == text,
+            &|name| place(name) == text,
+            &|name| version.as_deref() == Some(place(name)),
+            &|name| reference.as_deref() == Some(name),
+            &|name| short(name) == text,
+        ];
         for rule in rules {
             let found: Vec<&Name> = self.needed.names.iter().filter(|name| rule(&name.name)).collect();
             let Some(first) = found.first() else { continue };
@@ -164,8 +174,8 @@ fn ambiguous<'a>(text: &str, found: impl Iterator<Item = &'a Digest>) -> Error {
 pub(in crate::commands) fn names(data: &std::path::Path) -> Vec<String> {
     let mut names: Vec<String> = store::image_names(data)
         .iter()
+        .filter(|name| !place(name).contains([' ', '/']) || name.parse::<Reference>().is_ok())
         .map(|name| short(name))
-        .filter(|name| !name.contains(' '))
         .map(str::to_owned)
         .collect();
     names.sort_unstable();

@@ -59,7 +59,7 @@ struct Tree {
 }
 
 pub(super) fn run(args: &ImageDf, context: &Context<'_>) -> Result {
-    let catalogue = Catalogue::read(&context.store)?;
+    let catalogue = Catalogue::read(context)?;
     let usage = measure(context, &catalogue)?;
     if args.json {
         context.ui.json(&usage)?;

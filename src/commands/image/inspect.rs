@@ -9,7 +9,7 @@ use crate::cli::ImageInspect;
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::oci::RunConfig;
-use crate::image::{Digest, Provenance, Published};
+use crate::image::{Digest, Provenance, Published, place};
 use crate::ui;
 
 /// An image, as `image inspect --json` has it.
@@ -38,7 +38,7 @@ struct Layer {
 }
 
 pub(super) fn run(args: &ImageInspect, context: &Context<'_>) -> Result {
-    let catalogue = Catalogue::read(&context.store)?;
+    let catalogue = Catalogue::read(context)?;
     let digests: Vec<Digest> =
         args.images.iter().map(|name| Ok(catalogue.find(name)?.digest)).collect::<Result<_>>()?;
     let found: Vec<Inspected<'_>> =
@@ -68,7 +68,7 @@ fn inspect<'a>(context: &Context<'_>, catalogue: &'a Catalogue, digest: &'a Dige
     };
     Ok(Inspected {
         digest: *digest,
-        names: catalogue.names_of(digest).map(|name| name.name.as_str()).collect(),
+        names: catalogue.names_of(digest).map(|name| place(&name.name)).collect(),
         boxes: catalogue.boxes_of(digest),
         provenance: &image.provenance,
         config: &image.config,

@@ -31,7 +31,7 @@ struct Row {
 }
 
 pub(super) fn run(args: &ImageList, context: &Context<'_>) -> Result {
-    let catalogue = Catalogue::read(&context.store)?;
+    let catalogue = Catalogue::read(context)?;
     let mut rows = Vec::new();
     for digest in catalogue.images.keys() {
         let names: Vec<&Name> = catalogue.names_of(digest).collect();

@@ -15,7 +15,7 @@ use crate::pack::Export;
 
 pub(super) fn run(args: &ImagePush, context: &Context<'_>) -> Result {
     let to = destination(args)?;
-    let held = Catalogue::read(&context.store)?.hold(&context.store, &args.image)?;
+    let held = Catalogue::read(context)?.hold(&context.store, &args.image)?;
     let from = origin(held.image());
     let (image, blobs) = documents(export(context, held.image(), args.compression.map(Into::into))?)?;
     let repository = provision::registries(context, args.plain_http).open(&to)?;

@@ -11,7 +11,7 @@ use crate::image::{Digest, short};
 use crate::store::Policy;
 
 pub(super) fn run(args: &ImageRemove, context: &Context<'_>) -> Result {
-    let catalogue = Catalogue::read(&context.store)?;
+    let catalogue = Catalogue::read(context)?;
     // All or none.
     let mut meant = Vec::new();
     for name in &args.images {
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ImageRemove, context: &Context<'_>) -> Result {
     }
     let collected = gc::collect(context, &Policy { only: Some(images.clone()), ..Policy::default() })?;
     let gone: BTreeSet<Digest> = collected.images.iter().map(|(image, _)| *image).collect();
-    let left = Catalogue::read(&context.store)?;
+    let left = Catalogue::read(context)?;
     for image in images.difference(&gone).filter(|image| left.images.contains_key(image)) {
         context.ui.note(&format!("the image {} stays: {}", image.short(), why(&left, image)));
     }

@@ -18,7 +18,7 @@ pub(super) fn run(args: &Save, context: &Context<'_>) -> Result {
     let ui = context.ui;
     let format = args.format.map_or_else(|| guess(&args.output), Ok)?;
     let destination = Destination::open(&args.output, format, ui)?;
-    let held = Catalogue::read(&context.store)?.hold(&context.store, &args.image)?;
+    let held = Catalogue::read(context)?.hold(&context.store, &args.image)?;
     let image = held.image();
     let name = args.name.clone().or_else(|| name_of(&args.image.0, image));
     let wanted = args.compression.map(Into::into).or((format == Format::DockerArchive).then_some(Compression::Plain));
@@ -60,12 +60,15 @@ fn digest(text: &str) -> Option<Digest> {
     text.parse().or_else(|_| Digest::from_hex(text)).ok()
 }
 
-/// What the image is called elsewhere: what it was when it was pulled; what was made here is nobody else's.
+/// What the image is called elsewhere: what it was when it was pulled, or by a registry's name that the user has given it.
+/// Of anything else, only this machine knows what it is.
 fn name_of(text: &str, image: &Image) -> Option<Reference> {
     if digest(text).is_some() {
         return None;
     }
-    let text = if image.published.is_some() { text.to_owned() } else { format!("localhost/{text}") };
+    let host = text.split_once('/').map_or("", |(host, _)| host);
+    let whole = image.published.is_some() || host == "localhost" || host.contains(['.', ':']);
+    let text = if whole { text.to_owned() } else { format!("localhost/{text}") };
     text.parse().ok().filter(|reference: &Reference| reference.digest().is_none())
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::image::Reference;
 
 pub(super) fn run(args: &ImageTag, context: &Context<'_>) -> Result {
-    let digest = Catalogue::read(&context.store)?.find(&args.image)?.digest;
+    let digest = Catalogue::read(context)?.find(&args.image)?.digest;
     // A name of another kind would be taken for what a source has under it.
     let reference: Reference = args.name.parse().map_err(Error::new)?;
     if reference.digest().is_some() {

@@ -80,7 +80,7 @@ impl Verified {
 }
 
 pub(super) fn run(args: &ImageVerify, context: &Context<'_>) -> Result {
-    let catalogue = Catalogue::read(&context.store)?;
+    let catalogue = Catalogue::read(context)?;
     let images: BTreeSet<Digest> = match &*args.images {
         [] => catalogue.images.keys().copied().collect(),
         names => names.iter().map(|name| Ok(catalogue.find(name)?.digest)).collect::<Result<_>>()?,

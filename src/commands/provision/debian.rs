@@ -37,7 +37,6 @@ pub(super) fn make(context: &Context<'_>, request: &Request, finish: Finish<'_>,
     let client = client(context);
     let bootstrap = debian::resolve(request, &client, &blobs(context), &shown)?;
     let vouched = bootstrap.provenance.vouched();
-    context.ui.note(&format!("verified: {vouched}"));
     let layer = match context.store.lease(&finish.name_on(&bootstrap.key))? {
         Some(layer) => layer,
         None => build(context, &identity, (&bootstrap, finish), (&client, &shown), no_share)?,

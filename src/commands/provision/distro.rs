@@ -28,8 +28,8 @@ pub(super) fn image(context: &Context<'_>, found: &Match<'_>, how: How<'_>) -> R
 /// What the image is known by: the recipe's name and version, what a user's own recipe says, and the digest asked for.
 fn name(found: &Match<'_>, resolved: &Resolved, options: &cli::Source) -> String {
     let own = found.file.map(|file| {
-        let text = serde_json::to_vec(resolved).unwrap_or_default();
-        format!(" {} {}", file.display(), Digest::of(&text).short())
+        let text = serde_json::to_vec(&(file, resolved)).unwrap_or_default();
+        format!(" {}", Digest::of(&text).short())
     });
     let pin = options.digest.map(|digest| format!(" {digest}"));
     format!("{}{}{}", found.name(), own.unwrap_or_default(), pin.unwrap_or_default())
@@ -113,7 +113,6 @@ fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOpti
 fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, no_share: bool) -> Result<Made> {
     let finish = Finish::of(resolved);
     let FetchedFile { mut file, digest, form, origin, vouched } = fetched;
-    context.ui.note(&format!("verified: {vouched}"));
     if bundle::is_one(&mut file)? {
         let told = (origin, vouched.to_string());
         let made = bundle::image(context, file, told, wanted::Form::Any, &Which::Only, no_share)?;

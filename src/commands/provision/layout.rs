@@ -76,12 +76,7 @@ fn name(dir: &Path, which: &Which, pin: Option<Digest>) -> Result<String> {
     let missing =
         |_| source::Error::from(layout::Error::Missing { what: format!("an OCI layout in {}", dir.display()) });
     let (index, real) = index.map_err(missing)?;
-    let which = match which {
-        Which::Only => String::new(),
-        Which::Named(name) => format!(":{name}"),
-        Which::Digest(digest) => format!("@{digest}"),
-    };
     let pin = pin.map(|digest| format!(" {digest}")).unwrap_or_default();
     let (inode, seconds, nanoseconds) = (index.ino(), index.mtime(), index.mtime_nsec());
-    Ok(format!("oci:{}{which} {inode} {seconds}.{nanoseconds:09}{pin}", real.display()))
+    Ok(format!("oci:{}{} {inode} {seconds}.{nanoseconds:09}{pin}", real.display(), which.suffix()))
 }

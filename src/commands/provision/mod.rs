@@ -17,8 +17,9 @@ mod wanted;
 use super::recipes;
 use crate::cli::Source;
 use crate::context::Context;
-use crate::error::Result;
-use crate::image::Image;
+use crate::error::{Error, Result};
+use crate::image::{Image, Provenance, Reference};
+use crate::source::Trust;
 use crate::source::http::{Client, Proxies};
 use crate::store::blobs::Blobs;
 use crate::store::{ImageLease, Lease};
@@ -61,10 +62,43 @@ pub(super) fn pull(context: &Context<'_>, text: &str, options: &Source) -> Resul
     find(context, text, How { options, known: Known::WillNot })
 }
 
+/// An image that the store has under a name that is no recipe's: as references are, or by its digest or the beginning of it.
+///
+/// # Errors
+/// The store's.
+pub(super) fn in_store(context: &Context<'_>, text: &str) -> Result<Option<ImageLease>> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    if digits.len() >= FEWEST_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let mut found = context.store.images()?.into_iter().filter(|image| image.hex().starts_with(digits));
+        if let (Some(image), None) = (found.next(), found.next()) {
+            return Ok(context.store.lease_image(&image)?);
+        }
+    }
+    match text.parse::<Reference>() {
+        Ok(reference) => Ok(context.store.resolve(&reference.to_string())?),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Digits of a digest that are taken for one: as many as are shown.
+const FEWEST_DIGITS: usize = 12;
+
 fn find(context: &Context<'_>, text: &str, how: How<'_>) -> Result<ImageLease> {
-    match Wanted::parse(text, &recipes::catalogue(context.host, context.ui))? {
+    let recipes = recipes::catalogue(context.host, context.ui);
+    if how.known == Known::Will
+        && how.options.digest.is_none()
+        && recipes.find(text).is_err()
+        && let Some(found) = in_store(context, text)?
+    {
+        return Ok(found);
+    }
+    match Wanted::parse(text, &recipes)? {
         Wanted::Distro(found) => distro::image(context, &found, how),
-        Wanted::Registry(reference) => registry::image(context, text, &reference, how),
+        Wanted::Short(name, reference) => {
+            let alias = registries(context, how.options.plain_http).alias(name)?.transpose().map_err(Error::new)?;
+            registry::image(context, alias.as_ref().unwrap_or(&reference), how)
+        }
+        Wanted::Registry(reference) => registry::image(context, &reference, how),
         Wanted::Layout { dir, which } => layout::image(context, &dir, &which, how),
         Wanted::Archive { location, form, which } => tarball::image(context, &location, form, &which, how),
     }
@@ -93,7 +127,18 @@ fn known_or(
         return Ok(found);
     }
     let (image, layers) = make()?;
+    tell(context, &image);
     Ok(context.store.commit_image(&lock, &image, &layers)?)
+}
+
+/// Says what vouches for an image that has just been fetched. Of a file that was here, nothing but the user.
+fn tell(context: &Context<'_>, image: &Image) {
+    let Provenance { trust, origin, .. } = &image.provenance;
+    if *trust != Trust::None.to_string() {
+        context.ui.note(&format!("verified: {trust}"));
+    } else if origin.starts_with(registry::SCHEME) {
+        context.ui.warning(&format!("nothing vouches for {origin}: it came over plain http"));
+    }
 }
 
 fn client(context: &Context<'_>) -> Client {

@@ -8,7 +8,7 @@ use super::progress::Shown;
 use super::unpacker::{Growth, Unpacking};
 use super::{How, Made, blobs, client, known_or};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::oci::Descriptor;
 use crate::image::{Provenance, Reference};
 use crate::source;
@@ -17,11 +17,11 @@ use crate::source::oci::{Event, Registries, Repository, Resolved, Settings};
 use crate::store::ImageLease;
 use crate::store::blobs::Blobs;
 
-/// The image that a reference names; `typed` is what the user has typed for it, which may be a short name of the user's
-/// own. A reference that the store knows is not asked for again.
-pub(super) fn image(context: &Context<'_>, typed: &str, reference: &Reference, how: How<'_>) -> Result<ImageLease> {
-    let alias = registries(context, how.options.plain_http).alias(typed)?.transpose().map_err(Error::new)?;
-    let reference = alias.as_ref().unwrap_or(reference);
+/// What stands before a reference where it could be taken for something else.
+pub(super) const SCHEME: &str = "docker://";
+
+/// The image that a reference names. A reference that the store knows is not asked for again.
+pub(super) fn image(context: &Context<'_>, reference: &Reference, how: How<'_>) -> Result<ImageLease> {
     let reference = how.options.digest.map_or_else(|| reference.clone(), |digest| reference.at(digest));
     known_or(context, &reference.to_string(), how.known, || make(context, &reference, how))
 }
@@ -40,7 +40,7 @@ pub(super) fn make(context: &Context<'_>, reference: &Reference, how: How<'_>) -
     let registries = registries(context, how.options.plain_http);
     let resolved = registries.open(reference)?.resolve(&here(), &blobs, &shown)?;
     let provenance = Provenance {
-        origin: format!("docker://{}", resolved.reference),
+        origin: format!("{SCHEME}{}", resolved.reference),
         trust: resolved.trust.to_string(),
         title: reference.to_string(),
     };

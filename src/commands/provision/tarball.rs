@@ -64,18 +64,15 @@ fn make(context: &Context<'_>, fetched: Fetched, how: How<'_>) -> Result<Made> {
 /// same; anything else by its address; and by the digest that was asked for.
 fn name(location: &Location, form: Form, which: &Which, pin: Option<Digest>) -> Result<String> {
     let pin = pin.map(|digest| format!(" {digest}")).unwrap_or_default();
-    let pin = match which {
-        Which::Only if form == Form::Any => pin,
-        which => format!("{pin} {form:?} {which:?}"),
-    };
+    let (scheme, which) = (form.scheme(), which.suffix());
     match location {
-        Location::Url(url) => Ok(format!("{url}{pin}")),
+        Location::Url(url) => Ok(format!("{scheme}{url}{which}{pin}")),
         Location::Path(path) => {
             let shown = path.display();
             let found = fs::canonicalize(path).and_then(|real| Ok((real.metadata()?, real)));
             let (found, real) = found.map_err(|error| Error::new(format!("cannot read {shown}: {error}")))?;
             let (size, seconds, nanoseconds, inode) = (found.size(), found.mtime(), found.mtime_nsec(), found.ino());
-            Ok(format!("{} {inode} {size} {seconds}.{nanoseconds:09}{pin}", real.display()))
+            Ok(format!("{scheme}{}{which} {inode} {size} {seconds}.{nanoseconds:09}{pin}", real.display()))
         }
     }
 }

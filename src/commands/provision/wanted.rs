@@ -13,6 +13,8 @@ use crate::source::tarball::Location;
 pub(super) enum Wanted<'a> {
     /// A distribution, by its recipe.
     Distro(Match<'a>),
+    /// An image at a registry, by a name that the user may have an alias for, and by what it means otherwise.
+    Short(&'a str, Reference),
     /// An image at a registry.
     Registry(Reference),
     /// An image in an OCI layout.
@@ -32,6 +34,17 @@ pub(super) enum Form {
     Docker,
 }
 
+impl Form {
+    /// What a user writes before the archive's place.
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::Oci => "oci-archive:",
+            Self::Docker => "docker-archive:",
+        }
+    }
+}
+
 const HINT: &str = "recipes: debian, ubuntu:24.04, … (envbox search); an image at a registry: docker://alpine, quay.io/x/y:1; \
     a tarball: a file or a URL; oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE";
 
@@ -41,7 +54,7 @@ impl<'a> Wanted<'a> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn parse(text: &str, recipes: &'a Catalogue) -> Result<Self> {
+    pub(super) fn parse(text: &'a str, recipes: &'a Catalogue) -> Result<Self> {
         match recipes.find(text) {
             Ok(found) => return Ok(Self::Distro(found)),
             Err(NoMatch::Recipe { .. }) => {}
@@ -53,7 +66,7 @@ impl<'a> Wanted<'a> {
             Ok(Self::Archive { location: Location::parse(path), form, which })
         };
         match scheme {
-            "docker" if rest.starts_with("//") => return reference(&rest[2..]),
+            "docker" if rest.starts_with("//") => return Ok(Self::Registry(reference(&rest[2..])?)),
             "http" | "https" if rest.starts_with("//") => return Ok(Self::file(text)),
             "oci" => {
                 let (dir, which) = split(rest, Path::exists)?;
@@ -72,10 +85,11 @@ impl<'a> Wanted<'a> {
         // A tag, a digest or a registry's name is a reference even where a file has that name: whose directory the user is
         // in shall not decide what they get.
         if !is_path && (names_registry() || text.contains([':', '@'])) {
-            return reference(text);
+            let reference = reference(text)?;
+            return Ok(if text.contains('/') { Self::Registry(reference) } else { Self::Short(text, reference) });
         }
         match path.is_dir() {
-            _ if !is_path && !path.exists() && text.contains('/') => reference(text),
+            _ if !is_path && !path.exists() && text.contains('/') => Ok(Self::Registry(reference(text)?)),
             _ if !is_path && !path.exists() => {
                 let error = Error::new(format!("there is no box, no recipe and no file named `{text}`"));
                 Err(error.hint(HINT))
@@ -90,8 +104,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn reference(text: &str) -> Result<Wanted<'static>> {
-    Ok(Wanted::Registry(text.parse().map_err(|error| Error::new(error).hint(HINT))?))
+fn reference(text: &str) -> Result<Reference> {
+    text.parse().map_err(|error| Error::new(error).hint(HINT))
 }
 
 /// A path, and which image in it: what comes after a colon is its name, and after an at sign its digest. A path that is
@@ -127,6 +141,7 @@ mod tests {
             |error| format!("error: {}", error.chain().next().unwrap()),
             |wanted| match wanted {
                 Wanted::Distro(found) => format!("distro {}", found.name()),
+                Wanted::Short(name, reference) => format!("{name} or {reference}"),
                 Wanted::Registry(reference) => format!("registry {reference}"),
                 Wanted::Layout { dir, which } => format!("layout {} {which:?}", dir.display()),
                 Wanted::Archive { location, form, which } => format!("{form:?} {location} {which:?}"),
@@ -147,7 +162,7 @@ mod tests {
             ("images/rootfs.TGZ", "Any images/rootfs.TGZ Only"),
             ("https://example.org/x", "Any https://example.org/x Only"),
             ("docker://alpine", "registry docker.io/library/alpine:latest"),
-            ("python:3.12", "registry docker.io/library/python:3.12"),
+            ("python:3.12", "python:3.12 or docker.io/library/python:3.12"),
             ("quay.io/x/y", "registry quay.io/x/y:latest"),
             ("127.0.0.1:5000/x", "registry 127.0.0.1:5000/x:latest"),
             ("nobody/has-this", "registry docker.io/nobody/has-this:latest"),

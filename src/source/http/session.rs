@@ -109,7 +109,7 @@ impl Session {
         let one = async |url: &String| {
             let mut content = Vec::new();
             let request = Request::get(url).map_err(|fault| Error::fetch(url, fault))?;
-            transfer(self, &request, None, largest, &mut content, &Shown::new(&super::super::Silent)).await?;
+            transfer(self, &request, (None, false), largest, &mut content, &Shown::new(&super::super::Silent)).await?;
             Ok(content)
         };
         self.runtime.block_on(stream::iter(urls).map(one).buffered(self.limits.parallel).collect())
@@ -147,10 +147,13 @@ impl Session {
     }
 
     async fn fetch(&self, blobs: &Blobs, want: &Want, progress: &dyn Progress) -> Result<(Digest, File), Error> {
-        let mut staged: Staged = blobs.stage()?;
+        // What an interrupted download has left, if one knows what is to come of it, and nobody else is at it.
+        let part = want.digest.map(|digest| blobs.resume(&digest)).transpose()?;
+        let mut staged: Staged = part.flatten().map_or_else(|| blobs.stage(), Ok)?;
+        let size = (want.size, want.digest.is_some());
         let largest = want.size.unwrap_or(self.limits.largest);
         let request = Request::get(&want.url).map_err(|fault| Error::fetch(&want.url, fault))?;
-        transfer(self, &request, want.size, largest, &mut staged, &Shown::new(progress)).await?;
+        transfer(self, &request, size, largest, &mut staged, &Shown::new(progress)).await?;
         staged.commit(want.digest.as_ref()).map_err(|error| Error::content(&want.url, error))
     }
 

@@ -102,12 +102,12 @@ impl From<Error> for Ended {
 pub(in crate::source) async fn transfer(
     session: &Session,
     request: &Request,
-    size: Option<u64>,
+    (size, checked): (Option<u64>, bool),
     largest: u64,
     sink: &mut dyn Sink,
     shown: &Shown<'_>,
 ) -> Result<(), Error> {
-    let mut download = Download { session, size, largest, validator: None, whole: false };
+    let mut download = Download { session, size, checked, largest, validator: None, whole: false };
     let mut vain = 0;
     loop {
         let before = sink.size();
@@ -127,6 +127,8 @@ pub(in crate::source) async fn transfer(
 struct Download<'a> {
     session: &'a Session,
     size: Option<u64>,
+    /// Whether the digest is known that the file must have.
+    checked: bool,
     largest: u64,
     /// What names the version of the file that the bytes so far belong to (RFC 9110 section 13.1.5).
     validator: Option<HeaderValue>,
@@ -136,8 +138,8 @@ struct Download<'a> {
 
 impl Download<'_> {
     async fn attempt(&mut self, request: &Request, sink: &mut dyn Sink, shown: &Shown<'_>) -> Result<(), Ended> {
-        // Parts of two versions make no file, unless a known size (and digest, then) will tell.
-        if self.validator.is_none() && self.size.is_none() {
+        // Parts of two versions make no file, unless a known size or digest will tell.
+        if self.validator.is_none() && self.size.is_none() && !self.checked {
             sink.restart()?;
         }
         let mut response = self.request(request, sink.size()).await?;

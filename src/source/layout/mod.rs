@@ -104,7 +104,7 @@ impl<'a> Layout<'a> {
 
     /// The names of the images in it, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.index.manifests.iter().flat_map(names).collect();
+        let mut names: Vec<String> = self.index.manifests.iter().filter_map(whole_name).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -123,7 +123,7 @@ impl<'a> Layout<'a> {
             return Err(Error::Which { at: self.place.to_string(), names: self.names() });
         }
         let same = self.index.manifests.iter().filter(|entry| entry.digest == chosen.digest);
-        let names = same.flat_map(names).collect();
+        let names = same.filter_map(whole_name).collect();
         let mut descriptor = chosen;
         for _ in 0..DEPTH {
             let text = self.place.document(&descriptor)?;
@@ -163,19 +163,34 @@ fn rank(entry: &Descriptor, platform: &Platform) -> Option<u8> {
     entry.platform.as_ref().map_or(Some(0), |other| platform.fitness(other))
 }
 
+/// Where containerd, and docker with it, look for a whole name.
+const WHOLE_NAME: &str = "io.containerd.image.name";
+
 /// What an index calls an entry, in OCI's way and in containerd's.
-fn names(entry: &Descriptor) -> Vec<String> {
-    let keys = [Descriptor::REF_NAME, "io.containerd.image.name"];
-    let mut names: Vec<String> = keys.into_iter().filter_map(|key| entry.annotations.get(key).cloned()).collect();
-    names.dedup();
-    names
+fn names(entry: &Descriptor) -> impl Iterator<Item = &str> {
+    let whole = entry.annotations.get(WHOLE_NAME).map(String::as_str);
+    whole.into_iter().chain(entry.ref_name())
+}
+
+/// The one of them that says the most: OCI's own is often a tag alone.
+fn whole_name(entry: &Descriptor) -> Option<String> {
+    names(entry).next().map(str::to_owned)
 }
 
 impl Which {
+    /// What stands after the place: `:NAME`, `@DIGEST`.
+    pub fn suffix(&self) -> String {
+        match self {
+            Self::Only => String::new(),
+            Self::Named(name) => format!(":{name}"),
+            Self::Digest(digest) => format!("@{digest}"),
+        }
+    }
+
     fn is(&self, entry: &Descriptor) -> bool {
         match self {
             Self::Only => true,
-            Self::Named(name) => names(entry).contains(name),
+            Self::Named(name) => names(entry).any(|known| known == name),
             Self::Digest(digest) => entry.digest == *digest,
         }
     }

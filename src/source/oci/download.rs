@@ -180,7 +180,7 @@ impl Repository {
         let mut tokens = 0;
         loop {
             let before = growing.size();
-            let error = match transfer(&self.session, &request, Some(size), size, growing, shown).await {
+            let error = match transfer(&self.session, &request, (Some(size), true), size, growing, shown).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

@@ -10,7 +10,9 @@ use std::io::{self, Read, Write};
 
 pub(super) use content::Content;
 pub use diff::Change;
-pub use record::{Entry, Kind};
+pub use record::Entry;
+
+pub use crate::sys::fs::Kind;
 pub(super) use scan::{Known, attributes, scan};
 
 use super::Error;

@@ -2,22 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A named pipe.
-    Fifo,
-    /// A whiteout: the layers below have something of this name, and the tree has not.
-    Whiteout,
-    /// Anything else.
-    Other,
-}
+use crate::sys::fs::Kind;
 
 /// In the order of their numbers on disk.
 const KINDS: [Kind; 6] = [Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo, Kind::Whiteout, Kind::Other];

@@ -9,7 +9,8 @@ use std::os::unix::fs::FileExt as _;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::{Content, Entry, Index, Kind};
+use super::{Content, Entry, Index};
+use crate::sys::fs::Kind;
 use crate::sys::tree::{self, Visited};
 use crate::sys::{fs, xattr};
 use crate::unpack::Error;
@@ -29,7 +30,7 @@ pub(in crate::unpack) fn scan(root: BorrowedFd<'_>, known: &Known) -> Result<Ind
         path.clear();
         path.extend_from_slice(visited.path);
         let (content, attributes) = match known.get(&visited.status.identity) {
-            Some(&known) if visited.status.kind == fs::Kind::File => known,
+            Some(&known) if visited.status.kind == Kind::File => known,
             _ => hashes(visited, &mut buffer)?,
         };
         index.push(&entry(visited, content, attributes));
@@ -41,30 +42,22 @@ pub(in crate::unpack) fn scan(root: BorrowedFd<'_>, known: &Known) -> Result<Ind
 
 fn entry<'a>(visited: &Visited<'a>, content: u128, attributes: u64) -> Entry<'a> {
     let status = &visited.status;
-    let kind = match status.kind {
-        fs::Kind::File => Kind::File,
-        fs::Kind::Directory => Kind::Directory,
-        fs::Kind::Symlink => Kind::Symlink,
-        fs::Kind::Fifo => Kind::Fifo,
-        fs::Kind::Whiteout => Kind::Whiteout,
-        fs::Kind::Other => Kind::Other,
-    };
     // Of a directory, it is the file system's own affair.
-    let size = if matches!(kind, Kind::File | Kind::Symlink) { status.size } else { 0 };
-    let fs::Status { mode, uid, gid, modified, .. } = *status;
+    let size = if matches!(status.kind, Kind::File | Kind::Symlink) { status.size } else { 0 };
+    let fs::Status { kind, mode, uid, gid, modified, .. } = *status;
     Entry { path: visited.path, kind, mode, uid, gid, modified, size, content, attributes }
 }
 
 /// The hashes of content and attributes.
 fn hashes(visited: &Visited<'_>, buffer: &mut Vec<u8>) -> io::Result<(u128, u64)> {
     match visited.status.kind {
-        fs::Kind::File => {
+        Kind::File => {
             let file = fs::open_file(visited.at, visited.name)?;
             Ok((content(&file, buffer)?, attributes(&file)?))
         }
-        fs::Kind::Directory => Ok((0, attributes(visited.at)?)),
-        fs::Kind::Symlink => Ok((xxh3_128(fs::read_link(visited.at, visited.name)?.as_bytes()), 0)),
-        fs::Kind::Fifo | fs::Kind::Whiteout | fs::Kind::Other => Ok((0, 0)),
+        Kind::Directory => Ok((0, attributes(visited.at)?)),
+        Kind::Symlink => Ok((xxh3_128(fs::read_link(visited.at, visited.name)?.as_bytes()), 0)),
+        Kind::Fifo | Kind::Whiteout | Kind::Other => Ok((0, 0)),
     }
 }
 

@@ -61,6 +61,14 @@ impl<'a> Podman<'a> {
         String::from_utf8(self.env.tool(&all)).unwrap()
     }
 
+    /// What a command in a container of an image prints.
+    #[track_caller]
+    pub(crate) fn container(&self, image: &str, command: &[&str]) -> String {
+        // crun, its first choice, does not work where the host has version 1 and 2 of cgroups.
+        let own = ["--runtime=runc", "--cgroup-manager=cgroupfs", "run", "--rm", "--network=host", image];
+        self.run(&[&own[..], command].concat())
+    }
+
     /// What GNU tar says of an image's tree, where it is mounted.
     #[track_caller]
     pub(crate) fn seen_by_gnu_tar(&self, image: &str) -> Tree {

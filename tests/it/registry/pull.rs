@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::layout::{Layout, layer};
 use super::server::Registry;
-use super::{Told, cache, download, fault, keys, platform, pull, registries, with};
+use super::{cache, download, fault, keys, platform, pull, registries, with};
+use crate::source::Told;
 use crate::support::requires;
 
 #[test]

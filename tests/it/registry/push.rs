@@ -11,7 +11,8 @@ use envbox::store::blobs::Blobs;
 use super::keys::{TokenServer, certificate};
 use super::layout::{Layout, layer};
 use super::server::{Registry, skopeo};
-use super::{Told, cache, fault, pull, registries};
+use super::{cache, fault, pull, registries};
+use crate::source::Told;
 use crate::support::requires;
 
 /// A registry with an image, and the image here.

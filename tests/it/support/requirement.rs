@@ -79,6 +79,10 @@ requirements! {
     skopeo: || works("skopeo", &["--version"]);
     /// umoci.
     umoci: || works("umoci", &["--version"]);
+    /// buildah.
+    buildah: || works("buildah", &["--version"]);
+    /// runc.
+    runc: || works("runc", &["--version"]);
     /// podman.
     podman: || works("podman", &["--version"]);
     /// setfattr.
