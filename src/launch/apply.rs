@@ -119,6 +119,7 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
             let (parent, name) = split(at)?;
             root::replace_file(root::make_dirs(root, parent, 0o755)?, name, content, *mode)
         }
+        Step::ReplaceLine { at, line, with } => replace_line(root, at, line, with),
         Step::Account(account) => account::ensure(root, account),
         Step::Sudo { user, agent } => sudo(root, user, agent),
         Step::Hostname(name) => system::set_hostname(name),
@@ -128,6 +129,14 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
 
 fn split(at: &BoxPath) -> io::Result<(&Path, &OsStr)> {
     at.as_path().parent().zip(at.as_path().file_name()).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+fn replace_line(root: &OwnedFd, at: &BoxPath, line: &str, with: &str) -> io::Result<()> {
+    let (old, owner) = root::read_with_owner(root, at.as_path())?;
+    let lines = old.split(|byte| *byte == b'\n');
+    let new: Vec<&[u8]> = lines.map(|old| if old == line.as_bytes() { with.as_bytes() } else { old }).collect();
+    let (parent, name) = split(at)?;
+    root::replace_file_owned(root::make_dirs(root, parent, 0o755)?, name, &new.join(&b'\n'), owner)
 }
 
 /// Attaches a mount on a directory of the box's, which is made if it is missing. A link in its place goes: what it leads

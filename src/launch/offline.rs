@@ -16,6 +16,18 @@ use crate::userns::{self, Identity, chain};
 /// How much of a failed program's output is kept to be shown.
 const TAIL: usize = 4096;
 
+/// Carries `plan` out and no more: what it has changed in its root stays, what it has mounted goes.
+///
+/// # Errors
+/// The step that failed.
+pub fn carry_out(proof: &SingleThread, identity: &Identity, plan: &BootPlan) -> Result<(), Error> {
+    userns::run(proof, identity, |proof| {
+        system::set_umask(0);
+        apply(plan, Means { proof, fuse: None, inner: &identity.map }, &mut |_| {})
+    })?;
+    Ok(())
+}
+
 /// Carries `plan` out and runs a program in the new root, as its PID 1 and as root of the user namespace, with this
 /// environment and no input. `output` gets what it prints as it comes.
 ///

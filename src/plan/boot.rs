@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::step::{Account, Kind, Overlay, Step};
 use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR};
 use crate::host::User;
-use crate::recipe::{BoxConfig, BoxName};
+use crate::recipe::{BoxConfig, BoxName, Change};
 
 /// What a boot plan is made from.
 #[derive(Debug, Clone)]
@@ -136,14 +136,34 @@ impl BootPlan {
     }
 }
 
-/// The steps to a root in which a distribution's own tools can finish it: devices, proc and nothing of the user's.
-pub fn bootstrap(root: &Path) -> BootPlan {
-    let mut steps = vec![Step::Directory { root: HostPath(root.to_owned()) }];
+/// The steps to a root in which a distribution's own tools can finish it: devices, proc and nothing of the user's. `root` is
+/// the first of them.
+pub fn bootstrap(root: Step) -> BootPlan {
+    let mut steps = vec![root];
     steps.extend(devices());
     steps.push(Step::Proc { at: BoxPath::known("/proc") });
     steps.push(Step::Hostname("localhost".to_owned()));
     steps.push(Step::PivotRoot);
     BootPlan { name: "bootstrap".to_owned(), steps, linger: 0 }
+}
+
+/// The steps that change files of a root, which is the first of them.
+///
+/// # Errors
+/// [`NotABoxPath`], for a file that no box can have.
+pub fn changes(root: Step, changes: &[Change]) -> Result<BootPlan, NotABoxPath> {
+    let mut steps = vec![root];
+    for change in changes {
+        steps.push(match change {
+            Change::Write { path, content } => {
+                Step::File { at: BoxPath::new(path)?, mode: 0o644, content: content.clone().into_bytes() }
+            }
+            Change::Replace { path, line, with } => {
+                Step::ReplaceLine { at: BoxPath::new(path)?, line: line.clone(), with: with.clone() }
+            }
+        });
+    }
+    Ok(BootPlan { name: "changes".to_owned(), steps, linger: 0 })
 }
 
 /// Shells, the one wanted most first.

@@ -85,6 +85,15 @@ pub enum Step {
         /// Its content.
         content: Vec<u8>,
     },
+    /// Changes each line of a file that is just `line`; the file keeps its owner and mode.
+    ReplaceLine {
+        /// The file.
+        at: BoxPath,
+        /// The line.
+        line: String,
+        /// What it becomes.
+        with: String,
+    },
     /// Makes the user known in the box: passwd, group, shadow.
     Account(Account),
     /// Lets the user be root in the box: by the image's own sudo where it has one, else by envbox's agent.
@@ -173,6 +182,7 @@ impl fmt::Display for Step {
             Self::Hide { at } => write!(f, "hide      {at}"),
             Self::Symlink { at, target } => write!(f, "symlink   {at} -> {}", target.display()),
             Self::File { at, mode, content } => write!(f, "file      {at}  (mode {mode:04o}, {} bytes)", content.len()),
+            Self::ReplaceLine { at, line, with } => write!(f, "line      {at}  ({line:?} becomes {with:?})"),
             Self::Account(account) => {
                 write!(f, "account   {} ({}:{}), home {}", account.name, account.uid, account.gid, account.home)
             }

@@ -44,7 +44,7 @@ pub struct Recipe {
     /// The program that is process 1 of a system box; an absolute path.
     #[serde(default)]
     pub init: Option<Text>,
-    /// What to change in files of the tree, before anything in it runs.
+    /// What to change in files of the tree, as soon as it is there: unpacked, or built of packages.
     #[serde(default)]
     pub files: Vec<Change<Text>>,
     /// What to run in it, as root of the box, before it is used for the first time.

@@ -30,7 +30,7 @@ pub struct Resolved {
     /// The program that is process 1 of a system box.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
-    /// What to change in files of the tree, before anything in it runs.
+    /// What to change in files of the tree, as soon as it is there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Change>,
     /// What to run in it, as root of the box, before it is used for the first time.

@@ -238,14 +238,15 @@ impl Error {
     /// Whether there is merely nothing to be had: no server, or no such thing there. Everything else was refused for what
     /// it is.
     pub fn is_unavailable(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::Registry { source, .. } => source.is_unavailable(),
             Self::Fetch { .. }
-                | Self::NoSuite { .. }
-                | Self::NoArch { .. }
-                | Self::NoFile { .. }
-                | Self::NoProduct { .. }
-        )
+            | Self::NoSuite { .. }
+            | Self::NoArch { .. }
+            | Self::NoFile { .. }
+            | Self::NoProduct { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether there was no way to the server at all.
@@ -313,6 +314,30 @@ pub(super) fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_that_has_nothing_is_told_from_one_that_lies() {
+        let (registry, said) = ("r".to_owned(), String::new());
+        let at_registry =
+            |fault| Error::Registry { what: "fetch", reference: "r/x".to_owned(), source: Box::new(fault) };
+        for fault in [
+            oci::Fault::Missing { registry: registry.clone(), what: "manifest".to_owned() },
+            oci::Fault::Denied { registry: registry.clone(), anonymous: true, said: said.clone() },
+            oci::Fault::Answer { registry: registry.clone(), status: 503, what: "x".to_owned(), said },
+            oci::Fault::Http { url: "x".to_owned(), source: Fault::Stalled(std::time::Duration::ZERO) },
+        ] {
+            assert!(at_registry(fault).is_unavailable());
+        }
+        for fault in [
+            oci::Fault::Size { what: "x".to_owned(), expected: 1, actual: 2 },
+            oci::Fault::Layers { layers: 1, diff_ids: 2 },
+            oci::Fault::Protocol { registry, what: "x" },
+        ] {
+            assert!(!at_registry(fault).is_unavailable());
+        }
+        let (expected, actual) = (Digest::of(b"a"), Digest::of(b"b"));
+        assert!(!Error::Digest { what: "x".to_owned(), expected, actual }.is_unavailable());
+    }
 
     #[test]
     fn passwords_are_not_shown() {

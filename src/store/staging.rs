@@ -43,6 +43,17 @@ impl Staging {
         Ok(path.join("fs"))
     }
 
+    /// The same, as the upper directory of an overlay that is mounted meanwhile: that, its work directory, and an empty one
+    /// to mount it on.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn layer_on_others(&self) -> Result<[PathBuf; 3], Error> {
+        let dirs = [self.layer()?, self.path.join("work"), self.path.join("root")];
+        dirs.iter().try_for_each(|dir| super::private_dir(dir))?;
+        Ok(dirs)
+    }
+
     /// Where the index of that layer comes to be, beside its tree.
     pub fn layer_index(&self) -> PathBuf {
         self.path.join("layer/index")

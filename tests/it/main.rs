@@ -14,6 +14,7 @@ mod crash;
 mod debian;
 mod disk;
 mod distro;
+mod distros;
 mod doctor;
 mod help;
 mod image;

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests, and what they share")]
 
 pub(crate) mod archive;
-mod debian;
+pub(crate) mod debian;
 mod distro;
 mod http;
 mod process;
-mod recipes;
+pub(crate) mod recipes;
 pub(crate) mod server;
 mod simplestreams;
 mod tarball;

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use super::finish::Finish;
 use super::progress::Shown;
 use super::{Made, blobs, client};
 use crate::commands::live::proof;
@@ -15,6 +16,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Image, LayerRecord, Provenance};
 use crate::launch;
+use crate::plan::{self, HostPath, Step};
 use crate::source;
 use crate::source::debian::{self, Bootstrap, Request, Setup};
 use crate::source::http::Client;
@@ -23,11 +25,11 @@ use crate::store::Lease;
 use crate::sys::root::{self, Open};
 use crate::sys::socket;
 use crate::unpack::{self, Deb, Root, dpkg};
+use crate::userns;
 use crate::userns::Identity;
-use crate::{plan, userns};
 
-/// Builds a system from a package archive.
-pub(super) fn make(context: &Context<'_>, request: &Request, no_share: bool) -> Result<Made> {
+/// Builds a system from a package archive, and finishes it as its recipe wants.
+pub(super) fn make(context: &Context<'_>, request: &Request, finish: Finish<'_>, no_share: bool) -> Result<Made> {
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
     context.ui.note(&format!("building {} {} from its package archive", request.title, request.suite));
@@ -35,12 +37,12 @@ pub(super) fn make(context: &Context<'_>, request: &Request, no_share: bool) -> 
     let client = client(context);
     let bootstrap = debian::resolve(request, &client, &blobs(context), &shown)?;
     let vouched = bootstrap.provenance.vouched();
-    let layer = match context.store.lease(&bootstrap.key)? {
+    let layer = match context.store.lease(&finish.name_on(&bootstrap.key))? {
         Some(layer) => layer,
-        None => build(context, &identity, &bootstrap, (&client, &shown), no_share)?,
+        None => build(context, &identity, (&bootstrap, finish), (&client, &shown), no_share)?,
     };
     drop(janitor);
-    Ok((Image::new(vec![bootstrap.key], provenance(&bootstrap, &vouched)), vec![layer]))
+    Ok((Image::new(vec![layer.layer()], provenance(&bootstrap, &vouched)), vec![layer]))
 }
 
 fn provenance(bootstrap: &Bootstrap, vouched: &Vouched) -> Provenance {
@@ -58,7 +60,7 @@ fn provenance(bootstrap: &Bootstrap, vouched: &Vouched) -> Provenance {
 fn build(
     context: &Context<'_>,
     identity: &Identity,
-    bootstrap: &Bootstrap,
+    (bootstrap, finish): (&Bootstrap, Finish<'_>),
     (client, shown): (&Client, &Shown<'_>),
     no_share: bool,
 ) -> Result<Lease> {
@@ -77,11 +79,14 @@ fn build(
         Ok(_) | Err(source::Error::HandOn { .. }) => unpacking.finish()?,
         Err(error) => return Err(error.into()),
     }
-    configure(context, identity, &tree, &setup)?;
+    let root = Step::Directory { root: HostPath(tree) };
+    // Until then dpkg has the files that are for people to change under other names.
+    configure(context, identity, &root, &setup)?;
+    finish.tree(context, identity, &staging)?;
     let made = serde_json::json!({ "packages": bootstrap.packages, "provenance": bootstrap.provenance });
     let size = layer::seal(context, identity, &staging, no_share)?;
     let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
-    Ok(context.store.commit_layer(&staging, &bootstrap.key, &record)?)
+    Ok(context.store.commit_layer(&staging, &finish.name_on(&bootstrap.key), &record)?)
 }
 
 const NO_FILE: &[File] = &[];
@@ -127,10 +132,10 @@ impl Iterator for Arriving {
     }
 }
 
-fn configure(context: &Context<'_>, identity: &Identity, tree: &Path, setup: &Setup) -> Result<()> {
+fn configure(context: &Context<'_>, identity: &Identity, root: &Step, setup: &Setup) -> Result<()> {
     context.ui.note("configuring packages");
     let env: Vec<(OsString, OsString)> = setup.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let plan = plan::bootstrap(tree);
+    let plan = plan::bootstrap(root.clone());
     let argv = ["/bin/sh", "-c", setup.script];
     let mut output = |bytes: &[u8]| context.ui.step(String::from_utf8_lossy(bytes).trim_end());
     Ok(launch::run_in(&proof()?, identity, &plan, &argv, &env, &mut output)?)

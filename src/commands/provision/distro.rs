@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::finish::Finish;
 use super::progress::Shown;
 use super::{How, Made, blobs, bundle, client, debian, known_or, registry, tree, wanted};
 use crate::cli;
@@ -72,7 +73,7 @@ fn is_unavailable(error: &Error) -> bool {
 }
 
 fn from(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, source: &Source, how: How<'_>) -> Result<Made> {
-    let options = how.options;
+    let (options, finish) = (how.options, Finish::of(resolved));
     let shown = Shown::on(context.ui);
     let (client, blobs) = (client(context), blobs(context));
     let fetch = Fetch {
@@ -88,8 +89,8 @@ fn from(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, source: &
     };
     match fetch.source(source)? {
         Fetched::File(file) => from_file(context, resolved, *file, options.no_share),
-        Fetched::Debian(request) => debian::make(context, &request, options.no_share),
-        Fetched::Oci(reference) => registry::make(context, &reference, how),
+        Fetched::Debian(request) => debian::make(context, &request, finish, options.no_share),
+        Fetched::Oci(reference) => finish.image(context, registry::make(context, &reference, how)?, options.no_share),
     }
 }
 
@@ -110,20 +111,22 @@ fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOpti
 }
 
 fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, no_share: bool) -> Result<Made> {
+    let finish = Finish::of(resolved);
     let FetchedFile { mut file, digest, form, origin, vouched } = fetched;
     if bundle::is_one(&mut file)? {
         let told = (origin, vouched.to_string());
-        return bundle::image(context, file, told, wanted::Form::Any, &Which::Only, no_share);
+        let made = bundle::image(context, file, told, wanted::Form::Any, &Which::Only, no_share)?;
+        return finish.image(context, made, no_share);
     }
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
-    let name = layer_name(&digest, form, resolved);
+    let name = finish.name_on(&layer_name(&digest, form));
     let layer = match context.store.lease(&name)? {
         Some(layer) => layer,
         None => {
             let staging = context.store.stage()?;
-            let report = tree::unpack(context, &identity, &staging, file, form, &resolved.files)?;
-            tree::set_up(context, &identity, &staging, &resolved.setup)?;
+            let report = tree::unpack(context, &identity, &staging, file, form)?;
+            finish.tree(context, &identity, &staging)?;
             let size = layer::seal(context, &identity, &staging, no_share)?;
             let made = serde_json::to_value(&report).map_err(Error::new)?;
             let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(size), made };
@@ -135,14 +138,11 @@ fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, n
     Ok((Image::new(vec![layer.layer()], provenance), vec![layer]))
 }
 
-/// Names the layer by all that goes into it. A file that is unpacked as it is and no more gives the layer that it would
-/// give as a tarball of the user's.
-fn layer_name(file: &Digest, form: Form, resolved: &Resolved) -> Digest {
-    let changed = !resolved.files.is_empty() || !resolved.setup.is_empty();
-    if !changed && form == (Form::Tarball { strip: None }) {
-        return *file;
+/// Names the tree by what goes into it. A file that is unpacked as it is gives the layer that it would give as a tarball of
+/// the user's.
+fn layer_name(file: &Digest, form: Form) -> Digest {
+    match form {
+        Form::Tarball { strip: Some(strip) } => Digest::of(format!("{file} without {strip}").as_bytes()),
+        Form::Tarball { strip: None } | Form::Squashfs => *file,
     }
-    let strip = if let Form::Tarball { strip } = form { strip } else { None };
-    let recipe = serde_json::json!({ "file": file, "strip": strip, "files": resolved.files, "setup": resolved.setup });
-    Digest::of(recipe.to_string().as_bytes())
 }

@@ -3,6 +3,7 @@
 mod bundle;
 mod debian;
 mod distro;
+mod finish;
 mod layout;
 mod load;
 mod oci;

@@ -46,7 +46,7 @@ fn make(context: &Context<'_>, fetched: Fetched, how: How<'_>) -> Result<Made> {
         Some(layer) => layer,
         None => {
             let staging = context.store.stage()?;
-            let report = tree::unpack(context, &identity, &staging, file, distro::Form::Tarball { strip: None }, &[])?;
+            let report = tree::unpack(context, &identity, &staging, file, distro::Form::Tarball { strip: None })?;
             let digest = report.digest.ok_or_else(|| Error::new("the tarball was not digested"))?;
             let size = layer::seal(context, &identity, &staging, how.options.no_share)?;
             let made = serde_json::to_value(&report).map_err(Error::new)?;

@@ -170,6 +170,21 @@ impl Fault {
         matches!(self, Self::Http { source, .. } if source.is_offline())
     }
 
+    /// Whether there is merely nothing to be had: nobody answers, or says no. That a registry denies counts, since most
+    /// answer so for what they do not have; what was given and cannot be believed does not, nor do the user's own settings.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(
+            self,
+            Self::Http { .. }
+                | Self::Missing { .. }
+                | Self::Denied { .. }
+                | Self::Limited { .. }
+                | Self::Answer { .. }
+                | Self::Platform { .. }
+                | Self::Blocked { .. }
+        )
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -162,12 +162,17 @@ impl Archive {
         arch: &str,
         components: &[(&str, &[Deb<'_>])],
     ) {
+        let indices: Vec<(&str, String)> =
+            components.iter().map(|(component, debs)| (*component, self.packages(suite, arch, debs))).collect();
+        self.release(key, suite, &format!("Date: {date}\n{more}"), arch, &indices);
+    }
+
+    /// Adds a suite by the indices of its components; the packages are the caller's to add.
+    pub(crate) fn release(&mut self, key: &Key, suite: &str, more: &str, arch: &str, indices: &[(&str, String)]) {
         let directory = format!("/debian/dists/{suite}");
-        let mut release = format!(
-            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\nAcquire-By-Hash: yes\n{more}SHA256:\n"
-        );
-        for (component, debs) in components {
-            let packages = self.packages(suite, arch, debs);
+        let mut release =
+            format!("Origin: Test\nSuite: {suite}\nCodename: {suite}\nAcquire-By-Hash: yes\n{more}SHA256:\n");
+        for (component, packages) in indices {
             let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
             encoder.write_all(packages.as_bytes()).unwrap();
             let compressed = encoder.finish().unwrap();

@@ -22,22 +22,28 @@ fn local(url: &str) -> String {
     format!("/{}", url.split_once("://").unwrap().1)
 }
 
-struct Sites {
-    key: Key,
+/// Sites, keys to sign for them with, and how their sums are written.
+pub(crate) struct Sites {
+    pub(crate) key: Key,
+    /// As BSD's sha256(1) does it.
+    pub(crate) bsd: bool,
     dir: tempfile::TempDir,
     minisign: Option<String>,
 }
 
 impl Sites {
-    fn new() -> Self {
-        let (key, dir) = (Key::new(), tempfile::tempdir().unwrap());
+    pub(crate) fn new(key: Key) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("ring"), key.bytes()).unwrap();
         let made = minisign(dir.path(), &["-G", "-W", "-p", "public", "-s", "secret"]);
-        let minisign = made.then(|| fs::read_to_string(dir.path().join("public")).unwrap());
-        Self { key, dir, minisign }
+        let minisign = made.then(|| {
+            let file = fs::read_to_string(dir.path().join("public")).unwrap();
+            file.lines().last().unwrap().to_owned()
+        });
+        Self { key, bsd: false, dir, minisign }
     }
 
-    fn ring(&self) -> String {
+    pub(crate) fn ring(&self) -> String {
         self.dir.path().join("ring").to_str().unwrap().to_owned()
     }
 
@@ -48,20 +54,24 @@ impl Sites {
     }
 
     /// The site of a tarball, and the recipe's source changed to it and to the keys made here.
-    fn tarball(&self, mut tarball: Tarball, tree: &[u8]) -> Option<(Server, Source)> {
+    pub(crate) fn tarball(&self, mut tarball: Tarball, tree: &[u8]) -> Option<(Server, Source)> {
         let path = tarball.file.replace('*', "1.0").replace("[0-9]", "1");
         let name = path.rsplit('/').next().unwrap().to_owned();
         let mut site = HashMap::from([(path.clone(), tree.to_vec())]);
         if let Some(list) = &tarball.list {
-            site.insert(list.replace("./", ""), format!("<a href=\"{path}\">{path}</a> 2026").into_bytes());
+            let names = format!("<a href=\"{path}\">{path}</a> 2026");
+            // Gentoo's is signed, which says nothing of the tarball that envbox does not check itself.
+            let text = if list.ends_with(".txt") { self.key.sign(&names) } else { names.into_bytes() };
+            site.insert(list.replace("./", ""), text);
         }
         let sums = tarball.sums.as_ref().map(|sums| with_file(sums, &path));
-        let text = format!("{}  {name}\n", Digest::of(tree).hex());
         if let Some(sums) = &sums {
             use sha2::Digest as _;
             let long: String = sha2::Sha512::digest(tree).iter().map(|byte| format!("{byte:02x}")).collect();
-            let bytes = if sums.contains("512") { format!("{long}  {name}\n") } else { text.clone() };
-            site.insert(sums.clone(), bytes.into_bytes());
+            let (kind, sum) =
+                if sums.contains("512") { ("SHA512", long) } else { ("SHA256", Digest::of(tree).hex().to_owned()) };
+            let line = if self.bsd { format!("{kind} ({name}) = {sum}\n") } else { format!("{sum}  {name}\n") };
+            site.insert(sums.clone(), line.into_bytes());
         }
         let content =
             |of: Signed| if of == Signed::Sums { site[sums.as_ref().unwrap()].clone() } else { tree.to_vec() };
@@ -93,6 +103,7 @@ impl Sites {
         Some((server, Source::Tarball(tarball)))
     }
 
+    /// The archive, without a package in it that could be unpacked.
     fn debian(&self, mut source: PackageArchive, arch: &str) {
         let mut archive = Archive::default();
         let components: Vec<(&str, &[super::archive::Deb<'_>])> = source
@@ -118,7 +129,7 @@ impl Sites {
         assert!(found.sources_list.contains(&format!("Components: {}\n", source.components.join(" "))));
     }
 
-    fn lxc(&self, mut lxc: Lxc, tree: &[u8]) -> (Server, Source) {
+    pub(crate) fn lxc(&self, mut lxc: Lxc, tree: &[u8]) -> (Server, Source) {
         let item =
             json!({ "ftype": "root.tar.xz", "path": "images/x", "size": tree.len(), "sha256": Digest::of(tree).hex() });
         let products = json!({ "products": { &lxc.product: { "versions": { "1": { "items": { "root": item } } } } } });
@@ -141,7 +152,7 @@ fn minisign(dir: &Path, args: &[&str]) -> bool {
 
 #[test]
 fn every_source_of_every_recipe() {
-    let sites = Sites::new();
+    let sites = Sites::new(Key::new());
     let recipes = Catalogue::new([]);
     let mut seen = [0; 4];
     for recipe in recipes.entries().map(|entry| &entry.recipe) {

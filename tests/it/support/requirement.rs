@@ -89,6 +89,10 @@ requirements! {
     setfattr: || works("setfattr", &["--version"]);
     /// docker-registry.
     docker_registry: || works("docker-registry", &["--version"]);
+    /// minisign.
+    minisign: || works("minisign", &["-v"]);
+    /// dpkg-deb.
+    dpkg_deb: || works("dpkg-deb", &["--version"]);
     /// openssl.
     openssl: || works("openssl", &["version"]);
     /// tmux.

@@ -1,5 +1,6 @@
 //! Root file systems to make boxes of: the fixtures, and BusyBox with changes.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -27,9 +28,18 @@ impl Rootfs {
         Self::busybox_without(&[])
     }
 
+    /// Alpine as it is.
+    pub(crate) fn alpine() -> Self {
+        Self::of(&alpine(), &[])
+    }
+
     /// BusyBox without these paths and what is beneath them.
     pub(crate) fn busybox_without(dropped: &[&str]) -> Self {
-        let file = File::open(fixtures().join("busybox-musl-oci/rootfs.tar.gz")).unwrap();
+        Self::of(&fixtures().join("busybox-musl-oci/rootfs.tar.gz"), dropped)
+    }
+
+    fn of(tarball: &Path, dropped: &[&str]) -> Self {
+        let file = File::open(tarball).unwrap();
         let mut builder = Builder::new(Vec::new());
         for entry in Archive::new(GzDecoder::new(file)).entries().unwrap() {
             let entry = entry.unwrap();
@@ -66,6 +76,24 @@ impl Rootfs {
         let mut header = header(EntryType::Symlink, 0o777, 0);
         self.0.append_link(&mut header, path, target).unwrap();
         self
+    }
+
+    /// The tarball, all of it in a directory of this name.
+    pub(crate) fn tar_within(self, top: &str) -> Vec<u8> {
+        let tar = self.tar();
+        let mut builder = Builder::new(Vec::new());
+        for entry in Archive::new(&*tar).entries().unwrap() {
+            let entry = entry.unwrap();
+            let (mut header, path) = (entry.header().clone(), Path::new(top).join(entry.path().unwrap()));
+            let target = entry.link_name().unwrap().map(Cow::into_owned);
+            match (header.entry_type(), target) {
+                (EntryType::Link, Some(file)) => builder.append_link(&mut header, path, Path::new(top).join(file)),
+                (_, Some(target)) => builder.append_link(&mut header, path, target),
+                (_, None) => builder.append_data(&mut header, path, entry),
+            }
+            .unwrap();
+        }
+        builder.into_inner().unwrap()
     }
 
     /// The tarball.
