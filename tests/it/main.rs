@@ -16,6 +16,7 @@ mod disk;
 mod distro;
 mod doctor;
 mod help;
+mod hostile;
 mod image;
 mod keeper;
 mod many;

@@ -1,7 +1,7 @@
 //! Boxes of images in the OCI format: layouts, bundles, layers in any number.
 
 mod bad;
-mod bundles;
+pub(crate) mod bundles;
 mod pulled;
 mod stacks;
 
@@ -52,7 +52,7 @@ impl Layer {
 }
 
 /// What this machine's architecture is called in images.
-fn architecture() -> String {
+pub(crate) fn architecture() -> String {
     Platform::linux(std::env::consts::ARCH).architecture
 }
 
