@@ -56,7 +56,11 @@ const ATTACKS: &[Attack] = &[
         "sync_hardlink_metadata",
         |outside| {
             let target = format!("{outside}/canary");
-            vec![symlink("s", &target), hard_link("l", "s"), with(b"l", EntryType::Regular, b"", b"x", |h| h.set_mode(0o777))]
+            vec![
+                symlink("s", &target),
+                hard_link("l", "s"),
+                with(b"l", EntryType::Regular, b"", b"x", |h| h.set_mode(0o777)),
+            ]
         },
         Harmless("test -h /s -a -f /l"),
         Harmless("test -h /s -a -f /l"),
@@ -136,7 +140,8 @@ const ATTACKS: &[Attack] = &[
     (
         "overlay xattr forgery",
         |_| {
-            let opaque = [("SCHILY.xattr.user.overlay.opaque", &b"y"[..]), ("SCHILY.xattr.trusted.overlay.opaque", b"y")];
+            let opaque =
+                [("SCHILY.xattr.user.overlay.opaque", &b"y"[..]), ("SCHILY.xattr.trusted.overlay.opaque", b"y")];
             let redirect = [("SCHILY.xattr.user.overlay.redirect", &b"/bin"[..])];
             let stat = [("SCHILY.xattr.user.containers.override_stat", &b"0:0:4755"[..])];
             vec![pax(&opaque), dir("etc"), pax(&redirect), dir("opt"), pax(&stat), file("evil", "x")]

@@ -127,12 +127,10 @@ fn xz_bomb() -> Vec<u8> {
 #[test]
 fn bombs_through_each_door() {
     requires!(userns, subid, fixtures);
-    for (what, bomb, why) in [
-        ("gzip", gzip_bomb(), "more than 200"),
-        ("zstd", zstd_bomb(), "more than 200"),
-        ("xz", xz_bomb(), "memory"),
-    ] {
-        for door in ALL.into_iter().filter(|door| *door != Door::Nested) {
+    for (what, bomb, why) in
+        [("gzip", gzip_bomb(), "more than 200"), ("zstd", zstd_bomb(), "more than 200"), ("xz", xz_bomb(), "memory")]
+    {
+        for door in [Door::Tarball, Door::DockerArchive, Door::Registry] {
             let victim = Victim::new();
             // Nobody gets as far as to compare this.
             let blob = || Blob { bytes: bomb.clone(), diff_id: Digest::of(b"") };
@@ -179,7 +177,8 @@ fn ten_gigabytes_of_holes_in_a_kilobyte() {
     for door in ALL {
         let victim = Victim::new();
         costs(door, &victim, vec![Blob::plain(sparse.clone())], None, "holes");
-        let usage = Command::new("du").args(["-sk", "--one-file-system"]).arg(victim.env.path("data")).output().unwrap();
+        let usage =
+            Command::new("du").args(["-sk", "--one-file-system"]).arg(victim.env.path("data")).output().unwrap();
         let text = String::from_utf8_lossy(&usage.stdout).into_owned();
         let used: u64 = text.split_whitespace().next().unwrap().parse().unwrap();
         assert!(used < 10 << 10, "{door:?}: {text}");

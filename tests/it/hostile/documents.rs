@@ -116,7 +116,10 @@ fn indexes_that_lead_nowhere() {
     refused(&victim, deep, "an index of indexes of indexes");
     let (image, _) = manifest(&good());
     let claims: [(&str, Value); 4] = [
-        ("a digest with path characters", json!([{"mediaType": media::MANIFEST, "digest": "sha256:../../evil", "size": 1}])),
+        (
+            "a digest with path characters",
+            json!([{"mediaType": media::MANIFEST, "digest": "sha256:../../evil", "size": 1}]),
+        ),
         ("a negative size", json!([{"mediaType": media::MANIFEST, "digest": image.digest, "size": -1}])),
         ("a size of terabytes", json!([{"mediaType": media::MANIFEST, "digest": image.digest, "size": 1u64 << 40}])),
         ("nothing", json!([])),

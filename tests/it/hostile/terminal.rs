@@ -68,14 +68,15 @@ fn verbose_escapes() {
 fn image_env_injection() {
     requires!(userns, subid, overlay, fixtures);
     let victim = Victim::new();
-    let env = json!(["A=1\nINJECTED=1", "=nameless", "word", "LD_PRELOAD=/evil.so", "ENVBOX_NAME=other", "HOME=/outside"]);
+    let env = json!(["A=1\nINJECTED=1", "=nameless", "word", "LD_PRELOAD=/evil.so", "ENVBOX=other", "HOME=/outside"]);
     let texts = image(|config| config["config"] = json!({"Env": env}), &["image"]);
     let outcome = victim.env.envbox(["create", "b", "--image", &texts.source("image")]).output();
     if outcome.status.success() {
-        let seen = victim.env.envbox(["run", "b", "--", "sh", "-c", "env -0 | tr '\\n\\0' ' \\n'; echo \"home $HOME\""]);
+        let seen =
+            victim.env.envbox(["run", "b", "--", "sh", "-c", "env -0 | tr '\\n\\0' ' \\n'; echo \"home $HOME\""]);
         let seen = seen.succeeds().stdout;
         assert!(!seen.lines().any(|line| line.starts_with("INJECTED=") || line == "=nameless"), "{seen}");
-        assert!(!seen.contains("ENVBOX_NAME=other") && !seen.contains("home /outside"), "{seen}");
+        assert!(!seen.contains("ENVBOX=other") && !seen.contains("home /outside"), "{seen}");
     } else {
         assert_eq!(outcome.status.code(), Some(125), "{outcome:#?}");
         victim.has_nothing("image_env_injection");
