@@ -15,6 +15,7 @@ const OUTSIDE: &str = "outside";
 
 /// The working directory, which is the root directory now.
 pub struct Sandbox {
+    #[allow(dead_code, reason = "not every target unpacks")]
     pub root: Root,
     names: Vec<OsString>,
     outside: Index,
