@@ -76,8 +76,9 @@ impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, ParseDigestError> {
-        let hex = text.strip_prefix("sha256:").ok_or_else(|| ParseDigestError(text.chars().take(80).collect()))?;
-        Self::from_hex(hex)
+        // Lower case alone (image-spec, descriptor.md): a blob has one name.
+        let hex = text.strip_prefix("sha256:").filter(|hex| !hex.contains(|char: char| char.is_ascii_uppercase()));
+        Self::from_hex(hex.ok_or_else(|| ParseDigestError(text.chars().take(80).collect()))?)
     }
 }
 
@@ -134,7 +135,8 @@ mod tests {
     #[test]
     fn parses_only_the_canonical_form() {
         assert_eq!(format!("sha256:{ABC}").parse(), Ok(Digest::of(b"abc")));
-        for bad in ["", "sha256:", ABC, "sha512:00", &format!("sha256:+{}", &ABC[1..]), "sha256:../../../etc/passwd"] {
+        let (sign, capitals) = (format!("sha256:+{}", &ABC[1..]), format!("sha256:{}", ABC.to_uppercase()));
+        for bad in ["", "sha256:", ABC, "sha512:00", &sign, &capitals, "sha256:../../../etc/passwd"] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }

@@ -36,6 +36,17 @@ impl Root {
         Ok(Self { dir, landlocked })
     }
 
+    /// A directory at the top of this one, as a target of its own: a fuzzer unpacks thousands of archives, and can be locked
+    /// in only once.
+    ///
+    /// # Errors
+    /// [`Error::Confine`].
+    pub fn within(&self, name: &OsStr) -> Result<Self, Error> {
+        let dir = fs::open_child(&self.dir, name);
+        let dir = dir.map_err(|source| Error::Confine { what: "open", path: name.into(), source })?;
+        Ok(Self { dir, landlocked: self.landlocked })
+    }
+
     /// Whether Landlock is in force.
     pub fn landlocked(&self) -> bool {
         self.landlocked

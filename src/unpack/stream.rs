@@ -12,8 +12,9 @@ use crate::image::{Digest, Hasher};
 
 /// Bytes read from the input at once.
 const READ: usize = 128 << 10;
-/// What the decoder of an xz stream may allocate: `xz -9` needs 65 MiB (xz(1)).
-const XZ_MEMORY: u64 = 1 << 30;
+/// What the decoder of an xz stream may allocate: `xz -9` needs 65 MiB (xz(1)). No more than a window of zstd's, which has
+/// 128 MiB at the most unless the library is asked for more (zstd.h, `ZSTD_WINDOWLOG_LIMIT_DEFAULT`).
+const XZ_MEMORY: u64 = 130 << 20;
 
 /// How an archive is compressed, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

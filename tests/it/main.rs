@@ -17,6 +17,7 @@ mod distro;
 mod distros;
 mod doctor;
 mod help;
+mod hostile;
 mod image;
 mod keeper;
 mod many;

@@ -1,7 +1,7 @@
 //! Boxes of images in the OCI format: layouts, bundles, layers in any number.
 
 mod bad;
-mod bundles;
+pub(crate) mod bundles;
 mod pulled;
 mod pushed;
 mod stacks;
@@ -53,7 +53,7 @@ impl Layer {
 }
 
 /// What this machine's architecture is called in images.
-fn architecture() -> String {
+pub(crate) fn architecture() -> String {
     Platform::linux(std::env::consts::ARCH).architecture
 }
 

@@ -6,7 +6,7 @@
     reason = "clippy knows test functions, not what they call"
 )]
 
-mod archives;
+pub(crate) mod archives;
 mod debian;
 mod fixtures;
 pub(crate) mod harness;

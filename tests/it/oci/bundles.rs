@@ -15,14 +15,14 @@ use crate::support::rootfs::Rootfs;
 use crate::support::{TestEnvironment, requires};
 
 /// A member of an archive: a file's content, or where a link leads.
-pub(super) enum Member {
+pub(crate) enum Member {
     File(Vec<u8>),
     Symlink(String),
     HardLink(String),
 }
 
 /// An archive of these, in this order; no name is too odd.
-pub(super) fn archive(members: &[(String, Member)]) -> Vec<u8> {
+pub(crate) fn archive(members: &[(String, Member)]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (name, member) in members {
         let (kind, link, content) = match member {
@@ -73,7 +73,7 @@ fn files(dir: &Path, below: &Path, found: &mut Vec<(String, Member)>) {
     }
 }
 
-pub(super) fn members(layout: &Layout) -> Vec<(String, Member)> {
+pub(crate) fn members(layout: &Layout) -> Vec<(String, Member)> {
     let mut found = Vec::new();
     files(layout.path(), Path::new(""), &mut found);
     found.sort_by(|a, b| a.0.cmp(&b.0));

@@ -3,12 +3,12 @@
 use tar::{EntryType, Header};
 
 /// A member with these bytes for a name, and its content.
-pub(super) fn entry(name: &[u8], kind: EntryType, link: &[u8], content: &[u8]) -> Vec<u8> {
+pub(crate) fn entry(name: &[u8], kind: EntryType, link: &[u8], content: &[u8]) -> Vec<u8> {
     with(name, kind, link, content, |_| {})
 }
 
 /// The same, with something changed about its header.
-pub(super) fn with(
+pub(crate) fn with(
     name: &[u8],
     kind: EntryType,
     link: &[u8],
@@ -32,28 +32,28 @@ pub(super) fn with(
     bytes
 }
 
-pub(super) fn file(name: &str, content: &str) -> Vec<u8> {
+pub(crate) fn file(name: &str, content: &str) -> Vec<u8> {
     entry(name.as_bytes(), EntryType::Regular, b"", content.as_bytes())
 }
 
-pub(super) fn dir(name: &str) -> Vec<u8> {
+pub(crate) fn dir(name: &str) -> Vec<u8> {
     entry(name.as_bytes(), EntryType::Directory, b"", b"")
 }
 
-pub(super) fn symlink(name: &str, target: &str) -> Vec<u8> {
+pub(crate) fn symlink(name: &str, target: &str) -> Vec<u8> {
     entry(name.as_bytes(), EntryType::Symlink, target.as_bytes(), b"")
 }
 
-pub(super) fn hard_link(name: &str, target: &str) -> Vec<u8> {
+pub(crate) fn hard_link(name: &str, target: &str) -> Vec<u8> {
     entry(name.as_bytes(), EntryType::Link, target.as_bytes(), b"")
 }
 
 /// A PAX header of well-formed records.
-pub(super) fn pax(records: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn pax(records: &[(&str, &[u8])]) -> Vec<u8> {
     raw_pax(&records.iter().flat_map(|(key, value)| record(key, value)).collect::<Vec<_>>())
 }
 
-pub(super) fn raw_pax(records: &[u8]) -> Vec<u8> {
+pub(crate) fn raw_pax(records: &[u8]) -> Vec<u8> {
     entry(b"pax", EntryType::XHeader, b"", records)
 }
 
@@ -64,7 +64,7 @@ fn record(key: &str, value: &[u8]) -> Vec<u8> {
 }
 
 /// The parts, and the end of the archive.
-pub(super) fn archive(parts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn archive(parts: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = parts.concat();
     bytes.resize(bytes.len() + 1024, 0);
     bytes
