@@ -144,6 +144,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
             ValueHint::CommandWithArguments => Some(Follow::Command(index)),
+            ValueHint::Other => None,
             _ => either.then_some(Follow::Files),
         },
     }

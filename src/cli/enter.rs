@@ -13,7 +13,7 @@ use crate::image::accounts::UserSpec;
 #[command(after_long_help = EXAMPLES)]
 pub struct Enter {
     /// Name of a box, or an image: a recipe, a reference, a tarball
-    #[arg(value_name = "NAME|IMAGE", default_value = "debian")]
+    #[arg(value_name = "NAME|IMAGE", default_value = "debian", value_hint = ValueHint::Other)]
     pub target: Target,
     /// A command to run instead of the shell
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]

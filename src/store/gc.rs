@@ -152,7 +152,9 @@ impl Store {
     }
 
     fn collect_layers(&self, policy: &Policy, of: BTreeSet<Digest>, collected: &mut Collected) -> Result<(), Error> {
-        let gone: BTreeSet<Digest> = collected.images.iter().map(|(image, _)| *image).collect();
+        // Only what would go is still there to be passed over. What has gone and is there again, somebody has made anew.
+        let would_go = collected.images.iter().map(|(image, _)| *image).filter(|_| policy.dry_run);
+        let gone: BTreeSet<Digest> = would_go.collect();
         let Some(needed) = self.needed_layers(&gone, collected)? else { return Ok(()) };
         let candidates = if policy.only.is_some() { of.into_iter().collect() } else { self.layers()? };
         let candidates: Vec<Digest> = candidates.into_iter().filter(|layer| !needed.contains(layer)).collect();

@@ -128,7 +128,7 @@ fn a_thousand_boxes_are_no_burden() {
     let ask = || {
         let begun = Instant::now();
         let found = boxes.0.envbox(["__complete", "--", "enter", "box-"]).succeeds().stdout;
-        assert_eq!(found.lines().filter(|line| line.starts_with("box-")).count(), 1000);
+        assert_eq!(found.lines().count(), 1000);
         begun.elapsed()
     };
     // The best of some: the machine may be busy with the other tests.

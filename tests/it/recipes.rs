@@ -310,7 +310,7 @@ fn on_a_terminal_one_can_choose() {
 fn completion_offers_recipes_and_takes_no_time_for_it() {
     let env = TestEnvironment::new();
     let complete = |words: &[&str]| env.envbox(["__complete", "--"].iter().chain(words)).succeeds().stdout;
-    assert_eq!(complete(&["enter", "alp"]), "alpine\tAlpine Linux\n:files\n");
+    assert_eq!(complete(&["enter", "alp"]), "alpine\tAlpine Linux\n");
     assert_eq!(complete(&["create", "nob"]), "noble\tUbuntu 24.04\n");
     assert_eq!(complete(&["recipe", "show", "wol"]), "wolfi\tWolfi\n:files\n");
     assert_eq!(complete(&["stop", "alp"]), "");

@@ -6,22 +6,23 @@
 //! it is not dumpable. That is also why sessions get the namespaces from its socket and not by its pid: setns(2) with a
 //! pidfd needs the very access that is denied to all.
 
+mod raise;
+
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::Error;
-use super::apply::{Means, apply};
-use super::boot::{own_namespaces, told};
-use super::protocol::{HELLO, Report, Request};
-use crate::plan::{BootPlan, RUN_DIR};
-use crate::sys::namespace::{self, Kind, Namespaces};
+use super::boot::own_namespaces;
+use super::protocol::{HELLO, Request};
+use crate::plan::RUN_DIR;
+use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Pid};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
-use crate::sys::{fs, lock, socket, system, tty};
+use crate::sys::{fs, lock, socket};
+pub(super) use raise::{Ends, start};
 
 /// The outer namespaces of a box: the user namespace that built it, and the pid namespace that belongs to that one. Names
 /// are those under `/proc/PID/ns`; the order is that in which a session joins them.
@@ -48,81 +49,11 @@ const LAST_LOOKS: Duration = Duration::from_millis(5);
 /// A keeper looks this often at the most whether it may leave.
 const SHORTEST_LINGER: Duration = Duration::from_millis(100);
 
+/// Words of one session that are heard before anything is done about them. An honest one has no more than three.
+const MOST_WORDS: u32 = 8;
+
 /// "Too many open files", in the system and in the process (errno(3)).
 const NO_DESCRIPTOR: [i32; 2] = [23, 24];
-
-/// The keeper's ends of what connects it with the host.
-#[derive(Debug)]
-pub(super) struct Ends {
-    /// Bound to the box's socket, not listening yet.
-    pub(super) listener: OwnedFd,
-    /// The box's lock file.
-    pub(super) lock: OwnedFd,
-    /// To the process that starts the box.
-    pub(super) report: OwnedFd,
-}
-
-/// Builds the root and keeps the box. The result is the exit status.
-pub(super) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends, tracing: bool) -> u8 {
-    let Ends { listener, lock, report } = ends;
-    let keep = [listener.as_fd(), lock.as_fd(), report.as_fd()];
-    let outcome = set_up(plan, means, &keep, &report, tracing)
-        .and_then(|outer| Keeper::new(listener, lock, outer, plan.linger).map_err(up_failed));
-    // Whether the process that started the box has lived to hear it makes no difference to the box.
-    match outcome {
-        Ok(mut keeper) => {
-            let _ = Report::Ready.send(&report);
-            drop(report);
-            match keeper.keep() {
-                Ok(()) => 0,
-                Err(_) => 1,
-            }
-        }
-        Err(error) => told(&report, &error),
-    }
-}
-
-fn up_failed(source: io::Error) -> Error {
-    Error::Session { what: "become the box's keeper", source }
-}
-
-/// Builds the root. The result are the outer namespaces, which cannot be opened any more from behind the seal.
-fn set_up(
-    plan: &BootPlan,
-    means: Means<'_>,
-    keep: &[BorrowedFd<'_>],
-    report: &OwnedFd,
-    tracing: bool,
-) -> Result<Vec<OwnedFd>, Error> {
-    // Nobody but its own loop may look into this process (CVE-2016-9962).
-    process::set_dumpable(false).map_err(up_failed)?;
-    // Else everybody in the box could read the words of the command that happened to start it, for as long as it is up.
-    process::set_title(&format!("envbox keeper {}", plan.name)).map_err(up_failed)?;
-    tty::new_session().map_err(up_failed)?;
-    let null = std::fs::File::options().read(true).write(true).open("/dev/null").map_err(up_failed)?;
-    (0..3).try_for_each(|number| tty::as_standard(&null, number)).map_err(up_failed)?;
-    drop(null);
-    let mut keep = keep.to_vec();
-    keep.extend(means.fuse.iter().flat_map(|fuse| [fuse.device.as_fd(), fuse.mounted.as_fd()]));
-    // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
-    process::close_all_but(&keep).map_err(up_failed)?;
-    let outer = own_namespaces(&OUTER).map_err(up_failed)?;
-    let served = means.fuse.is_some();
-    namespace::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
-    system::set_umask(0);
-    apply(plan, means, &mut |step| {
-        if tracing {
-            // Only for the reader's eyes.
-            let _ = Report::Step(step.to_string()).send(report);
-        }
-    })?;
-    system::set_umask(0o022);
-    if served {
-        // This process was forked by the one that is the server now. Without it there is no root, and nothing to keep.
-        process::die_with_parent(Signal::SIGKILL).map_err(up_failed)?;
-    }
-    Ok(outer)
-}
 
 struct Keeper {
     signals: Signals,
@@ -238,13 +169,29 @@ impl Keeper {
         }
     }
 
+    /// Takes in all that sessions have said by now, and only then stops if one of them wants that: a session says who it is
+    /// before what it wants, and both may be waiting to be heard.
     fn hear_sessions(&mut self) {
+        let mut stop = None;
+        for _ in 0..MOST_WORDS {
+            if !self.hear_each(&mut stop) {
+                break;
+            }
+        }
+        // Which signal it is for whom, the sessions know.
+        if let Some(grace) = stop {
+            self.begin_stop(grace);
+        }
+    }
+
+    /// Hears one word of each session that has one; `false` where none has.
+    fn hear_each(&mut self, stop: &mut Option<u32>) -> bool {
         let read = Ready { read: true, write: false };
         let fds: Vec<_> = self.sessions.iter().map(|session| (session.connection.as_fd(), read)).collect();
-        let Ok(ready) = poll::wait(&fds, Some(Duration::ZERO)) else { return };
+        let Ok(ready) = poll::wait(&fds, Some(Duration::ZERO)) else { return false };
+        let heard = ready.iter().any(|ready| ready.read);
         let mut ready = ready.into_iter();
         let mut kept = Vec::new();
-        let mut stop = None;
         for mut session in std::mem::take(&mut self.sessions) {
             if !ready.next().is_some_and(|ready| ready.read) {
                 kept.push(session);
@@ -256,7 +203,7 @@ impl Keeper {
                         Request::Session(leader) => session.leader = Some(leader),
                         Request::Main(pid, signal) => session.main = Some((pid, signal)),
                         Request::Bye => session.said_bye = true,
-                        Request::Stop(grace) => stop = Some(stop.map_or(grace, |other: u32| other.min(grace))),
+                        Request::Stop(grace) => *stop = Some(stop.map_or(grace, |other| other.min(grace))),
                     }
                     kept.push(session);
                 }
@@ -264,10 +211,7 @@ impl Keeper {
             }
         }
         self.sessions = kept;
-        // Which signal it is for whom, the sessions know.
-        if let Some(grace) = stop {
-            self.begin_stop(grace);
-        }
+        heard
     }
 
     fn part_with(&mut self, session: &Session) {

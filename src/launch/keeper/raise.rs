@@ -1,0 +1,88 @@
+//! How a keeper comes to be: a fork of the program that starts the box builds the root, and keeps it.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use super::{Keeper, OUTER};
+use crate::launch::Error;
+use crate::launch::apply::{Means, apply};
+use crate::launch::boot::{own_namespaces, told};
+use crate::launch::protocol::Report;
+use crate::plan::BootPlan;
+use crate::sys::namespace::{self, Namespaces};
+use crate::sys::process;
+use crate::sys::signal::Signal;
+use crate::sys::{system, tty};
+
+/// The keeper's ends of what connects it with the host.
+#[derive(Debug)]
+pub(in crate::launch) struct Ends {
+    /// Bound to the box's socket, not listening yet.
+    pub(in crate::launch) listener: OwnedFd,
+    /// The box's lock file.
+    pub(in crate::launch) lock: OwnedFd,
+    /// To the process that starts the box.
+    pub(in crate::launch) report: OwnedFd,
+}
+
+/// Builds the root and keeps the box. The result is the exit status.
+pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends, tracing: bool) -> u8 {
+    let Ends { listener, lock, report } = ends;
+    let keep = [listener.as_fd(), lock.as_fd(), report.as_fd()];
+    let outcome = set_up(plan, means, &keep, &report, tracing)
+        .and_then(|outer| Keeper::new(listener, lock, outer, plan.linger).map_err(up_failed));
+    // Whether the process that started the box has lived to hear it makes no difference to the box.
+    match outcome {
+        Ok(mut keeper) => {
+            let _ = Report::Ready.send(&report);
+            drop(report);
+            match keeper.keep() {
+                Ok(()) => 0,
+                Err(_) => 1,
+            }
+        }
+        Err(error) => told(&report, &error),
+    }
+}
+
+fn up_failed(source: io::Error) -> Error {
+    Error::Session { what: "become the box's keeper", source }
+}
+
+/// Builds the root. The result are the outer namespaces, which cannot be opened any more from behind the seal.
+fn set_up(
+    plan: &BootPlan,
+    means: Means<'_>,
+    keep: &[BorrowedFd<'_>],
+    report: &OwnedFd,
+    tracing: bool,
+) -> Result<Vec<OwnedFd>, Error> {
+    // Nobody but its own loop may look into this process (CVE-2016-9962).
+    process::set_dumpable(false).map_err(up_failed)?;
+    // Else everybody in the box could read the words of the command that happened to start it, for as long as it is up.
+    process::set_title(&format!("envbox keeper {}", plan.name)).map_err(up_failed)?;
+    tty::new_session().map_err(up_failed)?;
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null").map_err(up_failed)?;
+    (0..3).try_for_each(|number| tty::as_standard(&null, number)).map_err(up_failed)?;
+    drop(null);
+    let mut keep = keep.to_vec();
+    keep.extend(means.fuse.iter().flat_map(|fuse| [fuse.device.as_fd(), fuse.mounted.as_fd()]));
+    // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
+    process::close_all_but(&keep).map_err(up_failed)?;
+    let outer = own_namespaces(&OUTER).map_err(up_failed)?;
+    let served = means.fuse.is_some();
+    namespace::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
+    system::set_umask(0);
+    apply(plan, means, &mut |step| {
+        if tracing {
+            // Only for the reader's eyes.
+            let _ = Report::Step(step.to_string()).send(report);
+        }
+    })?;
+    system::set_umask(0o022);
+    if served {
+        // This process was forked by the one that is the server now. Without it there is no root, and nothing to keep.
+        process::die_with_parent(Signal::SIGKILL).map_err(up_failed)?;
+    }
+    Ok(outer)
+}
