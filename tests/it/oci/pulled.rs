@@ -115,3 +115,23 @@ fn a_bare_word_is_never_asked_for_at_a_registry() {
     let outcome = env.envbox(["create", "b", "--image", "debain"]).exits(125);
     assert!(outcome.stderr.contains("no recipe and no file named `debain`"), "{}", outcome.stderr);
 }
+
+#[test]
+fn an_image_is_known_by_all_the_names_that_are_shown() {
+    requires!(userns, subid, overlay, fixtures, docker_registry, skopeo);
+    let env = TestEnvironment::new();
+    let registry = Registry::open();
+    registry.fill(&layout([Layer::new().file("opt", "one").tar()]).source("image"), "x:1");
+    let name = registry.reference("x:1").to_string();
+    let pulled = env.envbox(["image", "pull", &format!("docker://{name}")]).succeeds();
+    assert!(pulled.stderr.contains("nothing vouches for"), "{}", pulled.stderr);
+    env.envbox(["image", "tag", &name, "mine"]).succeeds();
+    let digest = pulled.stdout.trim_end();
+    drop(registry);
+    for name in ["mine", "mine:latest", digest, &digest["sha256:".len()..][..12], &name] {
+        assert_eq!(output(&env, name, "cat /opt"), "one", "{name}");
+        env.envbox(["image", "inspect", name]).succeeds();
+    }
+    let outcome = env.envbox(["run", "--rm", "mine", "--", "no-such-program"]).exits(127);
+    assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
+}

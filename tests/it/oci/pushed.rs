@@ -60,6 +60,24 @@ fn what_was_made_here_is_pushed_and_podman_runs_it() {
 }
 
 #[test]
+fn a_layer_that_leans_on_those_below_is_packed_like_any_other() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = TestEnvironment::new();
+    // The first says nothing of the directory that it is in, the second links to what only the layer below has.
+    let implied = Layer::new().file("implied/file", "one").tar();
+    let linked = Layer::new().link("opt/linked", "implied/file").tar();
+    let layout = layout([implied, linked]);
+    let script = "cat /implied/file /opt/linked";
+    let from = layout.path().display().to_string();
+    env.envbox(["image", "load", &from, "--name", "localhost/stacked:1"]).succeeds();
+    assert_eq!(output(&env, "localhost/stacked:1", script), "oneone");
+    env.envbox(["image", "save", "localhost/stacked:1", "--output", "x.docker.tar"]).succeeds();
+    let elsewhere = TestEnvironment::new();
+    elsewhere.envbox(["image", "load"]).arg(env.path("home/x.docker.tar")).succeeds();
+    assert_eq!(output(&elsewhere, "localhost/stacked:1", script), "oneone");
+}
+
+#[test]
 fn a_push_goes_only_where_somebody_has_said() {
     requires!(userns, subid, fixtures);
     let env = TestEnvironment::new();

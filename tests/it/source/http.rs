@@ -53,6 +53,32 @@ fn a_cut_download_goes_on_where_it_was() {
 }
 
 #[test]
+fn what_an_earlier_download_has_left_is_gone_on_with() {
+    let content = content();
+    let (dir, blobs) = cache();
+    let want = |server: &Server| Want { url: server.url("/file"), digest: Some(Digest::of(&content)), size: None };
+    // As a process leaves it that is killed.
+    let mut part = blobs.resume(&Digest::of(&content)).unwrap().unwrap();
+    part.write(&content[..150_000]).unwrap();
+    drop(part);
+    let server = Server::start(|asked: &Asked| {
+        assert_eq!(asked.from, Some(150_000));
+        Answer::File(self::content())
+    });
+    client().session().unwrap().file(&blobs, &want(&server), &Told::default()).unwrap();
+    assert_eq!(held(dir.path()), (1, 0));
+
+    // A part that is another file's is found out at the end, and thrown away.
+    let (dir, blobs) = cache();
+    let mut part = blobs.resume(&Digest::of(&content)).unwrap().unwrap();
+    part.write(&[1; 1000]).unwrap();
+    drop(part);
+    let server = Server::start(|_| Answer::File(self::content()));
+    client().session().unwrap().file(&blobs, &want(&server), &Told::default()).unwrap();
+    assert_eq!((held(dir.path()), server.count("/file")), ((1, 0), 2));
+}
+
+#[test]
 fn a_download_that_gets_on_is_not_given_up() {
     let (result, tries) = fetch(|_| Answer::Cut(content(), 70_000));
     result.unwrap();
