@@ -275,7 +275,9 @@ impl Error {
             Self::Fetch { source, .. } => return source.hint(),
             Self::Registry { source, .. } => return source.hint(),
             Self::Cache { source: blobs::Error::Io { source, .. } } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk".to_owned(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "make room on that disk: `envbox gc --keep-downloads 0` removes downloads".to_owned()
+                }
                 _ => "set XDG_CACHE_HOME to a directory that can be written to".to_owned(),
             },
             Self::Digest { .. } | Self::Sum { .. } => {

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ImageLoad {
-    /// An archive that docker, podman, skopeo or envbox has written, or an OCI layout's directory
+    /// An archive that docker, podman, skopeo or envbox has written, or an OCI layout's directory; `-`: standard input
     #[arg(value_name = "FILE|DIRECTORY", value_hint = ValueHint::AnyPath)]
     pub from: std::path::PathBuf,
     /// Load only the image of this name; without it, all
@@ -20,4 +20,5 @@ pub struct ImageLoad {
 const EXAMPLES: &str = "\
 Examples:
   podman save python:3.12 | zstd > python.tar.zst && envbox image load python.tar.zst
+  docker save python:3.12 | envbox image load -
   envbox image load ./layout --name localhost/mine:1";

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Reference, place};
 use crate::launch;
-use crate::store::Aside;
+use crate::store::{Aside, Policy};
 
 /// Fetches what is damaged or missing. A layer that its source does not have any more is put back as it was.
 ///
@@ -55,9 +55,14 @@ fn fetch(context: &Context<'_>, catalogue: &Catalogue, digest: &Digest) -> Resul
         let wanted = pinned.as_deref().unwrap_or_else(|| place(name));
         match provision::image(context, wanted, &Source::default()) {
             Ok(leased) if leased.image().layers == image.layers => {
+                let twin = leased.digest();
+                drop(leased);
                 if let Some(pinned) = pinned.filter(|pinned| pinned != name) {
                     context.store.untag(&pinned)?;
                 }
+                // The same layers by another name; it was only wanted for them.
+                let only = Some([twin].into_iter().filter(|twin| twin != digest).collect());
+                context.store.collect(&Policy { only, ..Policy::default() })?;
                 return Ok(());
             }
             Ok(_) => last = Error::new(format!("`{name}` is another image by now")),

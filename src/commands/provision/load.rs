@@ -1,6 +1,7 @@
 //! All images of a bundle or a layout, under the names that they have there.
 
 use std::fs::File;
+use std::io::{self, Seek as _};
 use std::path::Path;
 
 use super::bundle::{self, Contents};
@@ -30,7 +31,7 @@ pub(crate) fn load(
         ("oci", Place::Directory(from.to_owned()))
     } else {
         let failed = |error| Error::new(format!("cannot read {shown}: {error}"));
-        let mut file = File::open(from).map_err(failed)?;
+        let mut file = open(context, from).map_err(failed)?;
         if !bundle::is_one(&mut file)? {
             let error = Error::new(format!("{shown} is neither an OCI layout nor what docker or podman save"));
             return Err(error.hint(format!("a root file system's tarball: envbox create NAME --image {shown}")));
@@ -54,6 +55,18 @@ pub(crate) fn load(
         }
     }
     Ok(loaded)
+}
+
+/// The archive; what comes from standard input, or from anything else that cannot be read twice, by way of a file.
+fn open(context: &Context<'_>, from: &Path) -> io::Result<File> {
+    let mut input = if from == Path::new("-") { File::open("/dev/stdin")? } else { File::open(from)? };
+    if input.metadata()?.is_file() {
+        return Ok(input);
+    }
+    let mut file = blobs(context).scratch().map_err(io::Error::other)?;
+    io::copy(&mut input, &mut file)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// The documents of the images: each once, whatever names it has.
