@@ -94,11 +94,12 @@ impl FromStr for Reference {
         if !is_registry(registry) {
             return Err(error("its registry is no host name"));
         }
+        let registry = registry.to_ascii_lowercase();
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(error("its tag has other characters than letters, digits, `.`, `_` and `-`"));
         }
-        let official = matches!(registry, "docker.io" | "index.docker.io" | "registry-1.docker.io");
-        let registry = if official { DEFAULT_REGISTRY } else { registry }.to_ascii_lowercase();
+        let official = matches!(&*registry, "docker.io" | "index.docker.io" | "registry-1.docker.io");
+        let registry = if official { DEFAULT_REGISTRY.to_owned() } else { registry };
         let repository =
             if official && !repository.contains('/') { format!("library/{repository}") } else { repository.to_owned() };
         if repository.len() + registry.len() > 255 || !repository.split('/').all(is_component) {
@@ -159,6 +160,7 @@ mod tests {
             ("alpine", "docker.io/library/alpine:latest"),
             ("alpine:3.20", "docker.io/library/alpine:3.20"),
             ("index.docker.io/alpine", "docker.io/library/alpine:latest"),
+            ("index.docKer.io/alpine", "docker.io/library/alpine:latest"),
             ("user/thing", "docker.io/user/thing:latest"),
             ("localhost/x", "localhost/x:latest"),
             ("localhost:5000/a/b/c:1.0-x", "localhost:5000/a/b/c:1.0-x"),
