@@ -84,6 +84,9 @@ pub(super) fn in_store(context: &Context<'_>, text: &str) -> Result<Option<Image
 const FEWEST_DIGITS: usize = 12;
 
 fn find(context: &Context<'_>, text: &str, how: How<'_>) -> Result<ImageLease> {
+    if how.options.allow_unverified {
+        context.ui.warning("--allow-unverified: what nothing vouches for is taken all the same");
+    }
     let recipes = recipes::catalogue(context.host, context.ui);
     if how.known == Known::Will
         && how.options.digest.is_none()
