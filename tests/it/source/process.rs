@@ -61,7 +61,10 @@ fn inner_full_disk() {
     let dir = Path::new(SMALL_DISK);
     let error = fetch(&Location::Url(server.url("/x")), None, &client(), &Blobs::new(dir), &Silent).unwrap_err();
     assert!(matches!(error, Error::Cache { .. }), "{error:?}");
-    assert_eq!(error.hint().as_deref(), Some("make room on that disk"));
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("make room on that disk: `envbox gc --keep-downloads 0` removes downloads")
+    );
     assert_eq!(held(dir), (0, 0));
     assert_eq!(server.count("/x"), 1);
 }
