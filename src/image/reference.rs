@@ -27,6 +27,11 @@ pub struct ParseReferenceError {
 }
 
 impl Reference {
+    /// Whether a text says which registry it means: what is before its first slash looks like a host.
+    pub fn names_registry(text: &str) -> bool {
+        text.split_once('/').is_some_and(|(host, _)| host == "localhost" || host.contains(['.', ':']))
+    }
+
     /// The registry: `docker.io`, `127.0.0.1:5000`.
     pub fn registry(&self) -> &str {
         &self.registry
@@ -88,7 +93,7 @@ impl FromStr for Reference {
             _ => (rest, None),
         };
         let (registry, repository) = match path.split_once('/') {
-            Some((first, others)) if first.contains(['.', ':']) || first == "localhost" => (first, others),
+            Some((first, others)) if Self::names_registry(path) => (first, others),
             _ => (DEFAULT_REGISTRY, path),
         };
         if !is_registry(registry) {

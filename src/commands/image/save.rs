@@ -66,8 +66,7 @@ fn name_of(text: &str, image: &Image) -> Option<Reference> {
     if digest(text).is_some() {
         return None;
     }
-    let host = text.split_once('/').map_or("", |(host, _)| host);
-    let whole = image.published.is_some() || host == "localhost" || host.contains(['.', ':']);
+    let whole = image.published.is_some() || Reference::names_registry(text);
     let text = if whole { text.to_owned() } else { format!("localhost/{text}") };
     text.parse().ok().filter(|reference: &Reference| reference.digest().is_none())
 }

@@ -78,13 +78,9 @@ impl<'a> Wanted<'a> {
         }
         let path = Path::new(text);
         let is_path = text.starts_with(['/', '.']) || is_archive_name(path);
-        let names_registry = || {
-            let host = text.split_once('/').map_or("", |(host, _)| host);
-            host == "localhost" || host.contains(['.', ':'])
-        };
         // A tag, a digest or a registry's name is a reference even where a file has that name: whose directory the user is
         // in shall not decide what they get.
-        if !is_path && (names_registry() || text.contains([':', '@'])) {
+        if !is_path && (Reference::names_registry(text) || text.contains([':', '@'])) {
             let reference = reference(text)?;
             return Ok(if text.contains('/') { Self::Registry(reference) } else { Self::Short(text, reference) });
         }
