@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::BoxName;
+use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
 
 /// The configuration of a box. The file is the source of truth: nothing of it is baked into the box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +26,58 @@ pub struct BoxConfig {
     /// Environment variables that every program in the box gets, over those of the caller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// How much of the user's home the box sees.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub home: Home,
+    /// What of the user's session on the host the box may use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub share: Vec<Share>,
+    /// What is mounted into the box.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+    /// Which network the box has.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub network: Network,
+    /// Ports of the host that lead into the box.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
+    /// How much of the machine the box may use.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// What is process 1 of the box.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub init: Init,
+    /// Where sessions begin that are started where the box sees nothing: an absolute path in the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workdir: Option<PathBuf>,
+    /// Who sessions are, if not the user: `USER[:GROUP]` of the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The project that the box belongs to, if it does. Its directory is bound into the box at its own path, and its recipe
+    /// is what this file is written from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Origin>,
     /// Seconds that the box stays up after the last process in it has ended.
     #[serde(default = "default_linger")]
     pub linger: u32,
     /// Whether the box is only there for one command, and goes with the envbox that made it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ephemeral: bool,
+}
+
+/// The project that a box belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The directory with the recipe in it; absolute, and no link.
+    pub root: PathBuf,
+    /// Which of the recipe's variants it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_linger() -> u32 {
@@ -64,6 +111,16 @@ impl BoxConfig {
             hostname: None,
             shell: None,
             env: BTreeMap::new(),
+            home: Home::default(),
+            share: Vec::new(),
+            mounts: Vec::new(),
+            network: Network::default(),
+            ports: Vec::new(),
+            limits: Limits::default(),
+            init: Init::default(),
+            workdir: None,
+            user: None,
+            project: None,
             linger: default_linger(),
             ephemeral: false,
         }

@@ -11,14 +11,16 @@ mod form;
 pub mod keyrings;
 mod machine;
 mod name;
+pub mod project;
 mod resolve;
+pub mod settings;
 mod source;
 mod suggest;
 mod text;
 mod variables;
 mod verified;
 
-pub use box_config::{BoxConfig, Overlay, ParseConfigError};
+pub use box_config::{BoxConfig, Origin, Overlay, ParseConfigError};
 pub use catalogue::{Catalogue, Entry, Match, NoMatch};
 pub use distro::{Architecture, Change, Packages, Recipe, Setup, Version};
 pub use fault::Fault;

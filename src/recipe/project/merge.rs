@@ -1,0 +1,155 @@
+//! From what is written to what is meant: files and variants laid over one another.
+
+use std::collections::BTreeMap;
+
+use super::{Environment, Project};
+use crate::recipe::fault::instead;
+use crate::recipe::settings::{Home, Limits};
+use crate::recipe::{BoxConfig, Fault, Text};
+
+impl Project {
+    /// This recipe over another: single values go before those of the other, maps before its entries of the same name, and
+    /// lists come after its lists.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            include: Vec::new(),
+            from: self.from.or(under.from),
+            packages: after(under.packages, self.packages),
+            copy: after(under.copy, self.copy),
+            setup: after(under.setup, self.setup),
+            env: before(self.env, under.env),
+            home: self.home.or(under.home),
+            share: after(under.share, self.share),
+            mounts: after(under.mounts, self.mounts),
+            network: self.network.or(under.network),
+            ports: after(under.ports, self.ports),
+            limits: limits(&self.limits, &under.limits),
+            init: self.init.or(under.init),
+            shell: self.shell.or(under.shell),
+            workdir: self.workdir.or(under.workdir),
+            user: self.user.or(under.user),
+            tasks: before(self.tasks, under.tasks),
+            services: before(self.services, under.services),
+            variants: before(self.variants, under.variants),
+        }
+    }
+
+    /// The box that the recipe or one of its variants describes. What is included has been laid under it. `file` is what the
+    /// recipe is called in faults.
+    ///
+    /// # Errors
+    /// All that is wrong with it; that there is no such variant.
+    pub fn environment(&self, file: &str, variant: Option<&str>) -> Result<Environment, Vec<Fault>> {
+        let fault = |what| vec![Fault { file: file.to_owned(), place: crate::recipe::Place::default(), what }];
+        let mut whole = self.clone();
+        let variants = std::mem::take(&mut whole.variants);
+        if let Some(name) = variant {
+            let names = || variants.keys().map(String::as_str);
+            let laid = variants.get(name).ok_or_else(|| {
+                fault(format!("there is no variant `{}`{}", name.escape_debug(), instead(name, names())))
+            })?;
+            whole = laid.clone().over(whole);
+        }
+        let from = whole.from.ok_or_else(|| fault("the key `from` is missing: what the box is made of".to_owned()))?;
+        let texts = |texts: Vec<Text>| {
+            let mut all: Vec<String> = Vec::new();
+            for text in texts {
+                if !all.iter().any(|known| known == text.as_str()) {
+                    all.push(text.as_str().to_owned());
+                }
+            }
+            all
+        };
+        let text = |text: Option<Text>| text.map(|text| text.as_str().to_owned());
+        let mut config = BoxConfig::new(from.as_str().to_owned());
+        config.env = whole.env;
+        config.home = whole.home.unwrap_or(Home::Project);
+        config.share = whole.share;
+        config.mounts = whole.mounts;
+        config.network = whole.network.unwrap_or_default();
+        config.ports = whole.ports;
+        config.limits = whole.limits;
+        config.init = whole.init.unwrap_or_default();
+        config.shell = text(whole.shell).map(Into::into);
+        config.workdir = text(whole.workdir).map(Into::into);
+        config.user = text(whole.user);
+        Ok(Environment {
+            variant: variant.map(str::to_owned),
+            from: from.as_str().to_owned(),
+            packages: texts(whole.packages),
+            copy: whole.copy,
+            setup: whole.setup,
+            config,
+            tasks: whole.tasks,
+            services: whole.services,
+        })
+    }
+}
+
+fn after<T>(mut under: Vec<T>, over: Vec<T>) -> Vec<T> {
+    under.extend(over);
+    under
+}
+
+fn before<T>(over: BTreeMap<String, T>, mut under: BTreeMap<String, T>) -> BTreeMap<String, T> {
+    under.extend(over);
+    under
+}
+
+fn limits(over: &Limits, under: &Limits) -> Limits {
+    Limits {
+        memory: over.memory.or(under.memory),
+        swap: over.swap.or(under.swap),
+        cpus: over.cpus.or(under.cpus),
+        pids: over.pids.or(under.pids),
+        nofile: over.nofile.or(under.nofile),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECIPE: &str = "\
+from: debian:12
+packages: [gcc, make]
+setup:
+  - make install
+  - {run: curl x, network: host, as: user}
+env: {A: '1', B: '2'}
+mounts: [{cache: cargo, at: ~/.cargo}]
+ports: ['8080:80', 53]
+limits: {memory: 4G, cpus: 1.5}
+tasks: {test: cargo test, lint: [cargo, clippy], all: {needs: [test, lint]}}
+services: {db: {run: postgres, ready: {port: 5432}}}
+variants:
+  ci: {packages: [git, gcc], env: {B: '3'}, home: none}
+";
+
+    #[test]
+    fn a_variant_is_laid_over_the_recipe() {
+        let project = Project::parse("envbox.yaml", RECIPE).unwrap();
+        let main = project.environment("envbox.yaml", None).unwrap();
+        assert_eq!((main.from.as_str(), main.packages.len(), main.setup.len()), ("debian:12", 2, 2));
+        let ci = project.environment("envbox.yaml", Some("ci")).unwrap();
+        assert_eq!(ci.packages, ["gcc", "make", "git"]);
+        assert_eq!((ci.config.env["A"].as_str(), ci.config.env["B"].as_str()), ("1", "3"));
+        assert_eq!((main.config.home, ci.config.home), (Home::Project, Home::None));
+        let wrong = project.environment("envbox.yaml", Some("ic")).unwrap_err();
+        assert!(wrong[0].to_string().contains("`ci` is"), "{}", wrong[0]);
+    }
+
+    #[test]
+    fn faults_have_their_place() {
+        for (text, place, word) in [
+            ("from: debian\npackges: [a]\n", "2:1", "`packages` is"),
+            ("from: debian\nports:\n  - 80:x\n", "3:5", "not a port"),
+            ("from: debian\nhome: hots\n", "2:7", "`host` is"),
+            ("from: debian\nfrom: x\n", "2:1", "from"),
+        ] {
+            let fault = Project::parse("envbox.yaml", text).unwrap_err().to_string();
+            assert!(fault.contains(place) && fault.contains(word), "{fault}");
+        }
+    }
+}
