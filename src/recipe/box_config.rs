@@ -131,7 +131,7 @@ impl BoxConfig {
     /// # Errors
     /// [`ParseConfigError`], with line, column and the keys that are known.
     pub fn parse(text: &str) -> Result<Self, ParseConfigError> {
-        let config: Self = serde_saphyr::from_str(text).map_err(|error| ParseConfigError(error.to_string()))?;
+        let config: Self = super::yaml::read(text).map_err(|error| ParseConfigError(error.to_string()))?;
         let bad = config.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']));
         match bad {
             Some(name) => Err(ParseConfigError(format!("`{}` cannot be a variable's name", name.escape_debug()))),

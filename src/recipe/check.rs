@@ -26,7 +26,7 @@ impl Recipe {
 
     /// Reads a recipe that is known to be a good one: checking all it comes to takes several times as long.
     pub(super) fn parse_unchecked(file: &str, text: &str) -> Result<Self, Fault> {
-        serde_saphyr::from_str(text).map_err(|error| Fault::of_yaml(file, &error))
+        super::yaml::read(text).map_err(|error| Fault::of_yaml(file, &error))
     }
 
     /// Reads a recipe's file, whose name has to be the recipe's.

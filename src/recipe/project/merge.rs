@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Environment, Project};
+use super::faults::Faults;
+use super::{Environment, Project, check};
 use crate::recipe::fault::instead;
-use crate::recipe::settings::{Home, Limits};
+use crate::recipe::settings::{Home, Limits, Network};
 use crate::recipe::{BoxConfig, Fault, Text};
 
 impl Project {
@@ -32,6 +33,7 @@ impl Project {
             tasks: before(self.tasks, under.tasks),
             services: before(self.services, under.services),
             variants: before(self.variants, under.variants),
+            written: after(under.written, self.written),
         }
     }
 
@@ -51,7 +53,18 @@ impl Project {
             })?;
             whole = laid.clone().over(whole);
         }
-        let from = whole.from.ok_or_else(|| fault("the key `from` is missing: what the box is made of".to_owned()))?;
+        let mut faults = Faults::of(file, &self.written, variant);
+        check::whole(&whole, &mut faults);
+        let faults = faults.sorted();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(whole.meant(variant))
+    }
+
+    /// What a recipe without faults comes to.
+    fn meant(self, variant: Option<&str>) -> Environment {
+        let from = self.from.as_ref().map_or("", Text::as_str).to_owned();
         let texts = |texts: Vec<Text>| {
             let mut all: Vec<String> = Vec::new();
             for text in texts {
@@ -62,28 +75,30 @@ impl Project {
             all
         };
         let text = |text: Option<Text>| text.map(|text| text.as_str().to_owned());
-        let mut config = BoxConfig::new(from.as_str().to_owned());
-        config.env = whole.env;
-        config.home = whole.home.unwrap_or(Home::Project);
-        config.share = whole.share;
-        config.mounts = whole.mounts;
-        config.network = whole.network.unwrap_or_default();
-        config.ports = whole.ports;
-        config.limits = whole.limits;
-        config.init = whole.init.unwrap_or_default();
-        config.shell = text(whole.shell).map(Into::into);
-        config.workdir = text(whole.workdir).map(Into::into);
-        config.user = text(whole.user);
-        Ok(Environment {
+        let mut config = BoxConfig::new(from.clone());
+        config.env = self.env;
+        config.home = self.home.unwrap_or(Home::Project);
+        config.share = self.share;
+        config.mounts = self.mounts;
+        // Ports that lead somewhere need a network of the box's own.
+        let usual = if self.ports.is_empty() { Network::Host } else { Network::Private };
+        config.network = self.network.unwrap_or(usual);
+        config.ports = self.ports;
+        config.limits = self.limits;
+        config.init = self.init.unwrap_or_default();
+        config.shell = text(self.shell).map(Into::into);
+        config.workdir = text(self.workdir).map(Into::into);
+        config.user = text(self.user);
+        Environment {
             variant: variant.map(str::to_owned),
-            from: from.as_str().to_owned(),
-            packages: texts(whole.packages),
-            copy: whole.copy,
-            setup: whole.setup,
+            from,
+            packages: texts(self.packages),
+            copy: self.copy,
+            setup: self.setup,
             config,
-            tasks: whole.tasks,
-            services: whole.services,
-        })
+            tasks: self.tasks,
+            services: self.services,
+        }
     }
 }
 

@@ -1,16 +1,25 @@
 //! A project's recipe: `envbox.yaml`, as it is written ([`Project`]) and as it is meant ([`Environment`]).
 
+mod check;
+mod faults;
+mod load;
 mod merge;
+mod needs;
+mod place;
+mod reach;
 mod short;
 mod steps;
 mod tasks;
+mod words;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
-use super::{BoxConfig, Fault, Text};
+use super::{BoxConfig, Fault, Text, yaml};
+pub use load::Reader;
+use place::Written;
 pub use steps::{As, Copied, Run};
 pub use tasks::{Command, Probe, Ready, Restart, Service, Task};
 
@@ -60,6 +69,9 @@ pub struct Project {
     pub services: BTreeMap<String, Service>,
     /// Further boxes, by name: each is this recipe with what stands there laid over it.
     pub variants: BTreeMap<String, Self>,
+    /// The files, the lowest first; empty for what was not read from any.
+    #[serde(skip)]
+    written: Vec<Written>,
 }
 
 /// One box that a project's recipe describes: everything included and laid over, and checked.
@@ -89,6 +101,6 @@ impl Project {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(file: &str, text: &str) -> Result<Self, Fault> {
-        serde_saphyr::from_str(text).map_err(|error| Fault::of_yaml(file, &error))
+        yaml::read(text).map_err(|error| Fault::of_yaml(file, &error))
     }
 }
