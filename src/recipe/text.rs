@@ -21,6 +21,11 @@ pub struct Place {
 }
 
 impl Text {
+    /// A text that stands there.
+    pub(super) fn at(text: String, place: Place) -> Self {
+        Self { text, place }
+    }
+
     /// The text as the recipe has it.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -47,7 +52,7 @@ impl From<serde_saphyr::Location> for Place {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value, referenced, .. } = Spanned::<String>::deserialize(deserializer)?;
-        Ok(Self { text: value, place: referenced.into() })
+        Ok(Self::at(value, referenced.into()))
     }
 }
 

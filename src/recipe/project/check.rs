@@ -10,6 +10,9 @@ use crate::recipe::Fault;
 use crate::recipe::settings::Init;
 use crate::recipe::{Text, fault};
 
+/// What says whether something is wrong with a text.
+type Check = fn(&str) -> Checked;
+
 /// What is wrong with a recipe's variants by themselves: their names, and what has no place in one.
 pub(super) fn variants(project: &Project) -> Vec<Fault> {
     let mut faults = Faults::of("", &project.written, None);
@@ -44,7 +47,7 @@ pub(super) fn whole(project: &Project, faults: &mut Faults<'_>) {
         setup(&root.key("setup").item(index), step, faults);
     }
     env(&root, &project.env, faults);
-    let texts: [(&str, &Option<Text>, fn(&str) -> Checked); 3] = [
+    let texts: [(&str, &Option<Text>, Check); 3] = [
         ("shell", &project.shell, words::absolute),
         ("workdir", &project.workdir, words::absolute),
         ("user", &project.user, words::user),

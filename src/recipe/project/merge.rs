@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::faults::Faults;
 use super::{Environment, Project, check};
 use crate::recipe::fault::instead;
-use crate::recipe::settings::{Home, Limits, Network};
+use crate::recipe::settings::{Home, Io, Limits, Network};
 use crate::recipe::{BoxConfig, Fault, Text};
 
 impl Project {
@@ -117,7 +117,9 @@ fn limits(over: &Limits, under: &Limits) -> Limits {
         memory: over.memory.or(under.memory),
         swap: over.swap.or(under.swap),
         cpus: over.cpus.or(under.cpus),
+        cpuset: over.cpuset.clone().or_else(|| under.cpuset.clone()),
         pids: over.pids.or(under.pids),
+        io: Io { read: over.io.read.or(under.io.read), write: over.io.write.or(under.io.write) },
         nofile: over.nofile.or(under.nofile),
     }
 }

@@ -1,6 +1,7 @@
 //! A project's recipe: `envbox.yaml`, as it is written ([`Project`]) and as it is meant ([`Environment`]).
 
 mod check;
+mod command;
 mod faults;
 mod load;
 mod merge;
@@ -18,10 +19,11 @@ use serde::Deserialize;
 
 use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
 use super::{BoxConfig, Fault, Text, yaml};
+pub use command::Command;
 pub use load::Reader;
 use place::Written;
 pub use steps::{As, Copied, Run};
-pub use tasks::{Command, Probe, Ready, Restart, Service, Task};
+pub use tasks::{Probe, Ready, Restart, Service, Task};
 
 /// The name of the file.
 pub const FILE: &str = "envbox.yaml";

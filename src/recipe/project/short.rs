@@ -6,8 +6,10 @@ use std::marker::PhantomData;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
 
-use super::tasks::Command;
+use super::command::Command;
+use crate::recipe::Place;
 
 /// A value with a short form.
 pub(super) trait Short: Sized {
@@ -17,8 +19,8 @@ pub(super) trait Short: Sized {
     /// What is expected in its place, for whoever wrote something else.
     const EXPECTED: &'static str;
 
-    /// The value that a command alone stands for; nothing if it can't be a list of words.
-    fn short(command: Command) -> Option<Self>;
+    /// The value that a command alone stands for, and where that stands; nothing if it can't be a list of words.
+    fn short(command: Command, place: Place) -> Option<Self>;
 
     /// The value that a map stands for.
     ///
@@ -27,30 +29,49 @@ pub(super) trait Short: Sized {
     fn long(long: Self::Long) -> Result<Self, String>;
 }
 
+/// What is written.
+enum Form<L> {
+    Short(Command),
+    Long(L),
+}
+
 /// Reads a value in either form.
 pub(super) fn either<'de, T: Short, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct Either<T>(PhantomData<T>);
+    let Spanned { value, referenced, .. } = Spanned::<Either<T>>::deserialize(deserializer)?;
+    match value.0 {
+        Form::Short(command) => T::short(command, referenced.into())
+            .ok_or_else(|| D::Error::custom(format_args!("{} is expected here", T::EXPECTED))),
+        Form::Long(long) => T::long(long).map_err(D::Error::custom),
+    }
+}
 
-    impl<'de, T: Short> Visitor<'de> for Either<T> {
-        type Value = T;
+struct Either<T: Short>(Form<T::Long>);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(T::EXPECTED)
-        }
+impl<'de, T: Short> Deserialize<'de> for Either<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Forms(PhantomData))
+    }
+}
 
-        fn visit_str<E: Error>(self, line: &str) -> Result<T, E> {
-            T::short(Command::Line(line.to_owned())).ok_or_else(|| E::custom(T::EXPECTED))
-        }
+struct Forms<T>(PhantomData<T>);
 
-        fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<T, A::Error> {
-            let words = Vec::deserialize(SeqAccessDeserializer::new(words))?;
-            T::short(Command::Words(words)).ok_or_else(|| A::Error::custom(T::EXPECTED))
-        }
+impl<'de, T: Short> Visitor<'de> for Forms<T> {
+    type Value = Either<T>;
 
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::long(T::Long::deserialize(MapAccessDeserializer::new(map))?).map_err(A::Error::custom)
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTED)
     }
 
-    deserializer.deserialize_any(Either(PhantomData))
+    fn visit_str<E: Error>(self, line: &str) -> Result<Either<T>, E> {
+        Ok(Either(Form::Short(Command::Line(line.to_owned()))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<Either<T>, A::Error> {
+        let words = Vec::deserialize(SeqAccessDeserializer::new(words))?;
+        Ok(Either(Form::Short(Command::Words(words))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Either<T>, A::Error> {
+        Ok(Either(Form::Long(T::Long::deserialize(MapAccessDeserializer::new(map))?)))
+    }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::Text;
 use super::super::settings::Network;
+use super::super::{Place, Text};
+use super::command::Command;
 use super::short::{Short, either};
-use super::tasks::Command;
 use crate::image::Digest;
 
 /// Something that becomes part of the image: `{from: tools/, to: /opt/tools}`.
@@ -69,10 +69,10 @@ impl Short for Run {
 
     const EXPECTED: &'static str = "a command line, or a map with `run`";
 
-    fn short(command: Command) -> Option<Self> {
+    fn short(command: Command, place: Place) -> Option<Self> {
         match command {
             Command::Line(line) => {
-                Some(Self { run: line.into(), by: As::Root, network: Network::None, env: BTreeMap::new() })
+                Some(Self { run: Text::at(line, place), by: As::Root, network: Network::None, env: BTreeMap::new() })
             }
             Command::Words(_) => None,
         }

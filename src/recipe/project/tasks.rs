@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::Text;
+use super::super::settings::Seconds;
+use super::super::{Place, Text};
+use super::command::Command;
 use super::short::{Short, either};
 
 /// A task: a command line, or with more to say `{run: cargo test, needs: [build]}`.
@@ -24,16 +26,6 @@ pub struct Task {
     pub workdir: Option<Text>,
     /// Who runs it, if not the user: `USER[:GROUP]` of the box.
     pub user: Option<Text>,
-}
-
-/// What is run: a line for the box's `/bin/sh`, or a program and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Command {
-    /// For `/bin/sh`.
-    Line(String),
-    /// A program and its arguments.
-    Words(Vec<String>),
 }
 
 /// A service: a command line, or with more to say `{run: …, ready: {port: 5432}, restart: on-failure}`.
@@ -120,7 +112,7 @@ impl Short for Task {
 
     const EXPECTED: &'static str = "a command line, a list of words, or a map with `run`";
 
-    fn short(command: Command) -> Option<Self> {
+    fn short(command: Command, _: Place) -> Option<Self> {
         Some(Self {
             run: Some(command),
             about: None,
@@ -169,7 +161,7 @@ pub(super) struct LongService {
     #[serde(default)]
     stop_signal: Option<Text>,
     #[serde(default)]
-    stop_time: Option<u32>,
+    stop_time: Option<Seconds>,
 }
 
 impl Short for Service {
@@ -177,7 +169,7 @@ impl Short for Service {
 
     const EXPECTED: &'static str = "a command line, a list of words, or a map with `run`";
 
-    fn short(command: Command) -> Option<Self> {
+    fn short(command: Command, _: Place) -> Option<Self> {
         Some(Self {
             run: command,
             ready: None,
@@ -193,7 +185,7 @@ impl Short for Service {
 
     fn long(long: LongService) -> Result<Self, String> {
         let LongService { run, ready, restart, needs, env, workdir, user, stop_signal, stop_time } = long;
-        let stop_time = stop_time.unwrap_or(STOP_TIME);
+        let stop_time = stop_time.map_or(STOP_TIME, |time| time.0);
         Ok(Self { run, ready, restart, needs, env, workdir, user, stop_signal, stop_time })
     }
 }
@@ -220,9 +212,9 @@ pub(super) struct LongReady {
     #[serde(default)]
     log: Option<String>,
     #[serde(default)]
-    every: Option<u32>,
+    every: Option<Seconds>,
     #[serde(default)]
-    within: Option<u32>,
+    within: Option<Seconds>,
 }
 
 impl Short for Ready {
@@ -230,7 +222,7 @@ impl Short for Ready {
 
     const EXPECTED: &'static str = "a command line, or a map with one of `run`, `port`, `file` and `log`";
 
-    fn short(command: Command) -> Option<Self> {
+    fn short(command: Command, _: Place) -> Option<Self> {
         Some(Self { probe: Probe::Run(command), every: EVERY, within: WITHIN })
     }
 
@@ -241,9 +233,10 @@ impl Short for Ready {
             (None, Some(port), None, None) if port > 0 => Probe::Port(port),
             (None, None, Some(file), None) if !file.is_empty() => Probe::File(file),
             (None, None, None, Some(text)) if !text.is_empty() => Probe::Log(text),
-            _ => return Err(Self::EXPECTED.into()),
+            _ => return Err(format!("{} is expected here", Self::EXPECTED)),
         };
-        Ok(Self { probe, every: every.unwrap_or(EVERY).max(1), within: within.unwrap_or(WITHIN).max(1) })
+        let seconds = |given: Option<Seconds>, usual| given.map_or(usual, |time| time.0).max(1);
+        Ok(Self { probe, every: seconds(every, EVERY), within: seconds(within, WITHIN) })
     }
 }
 

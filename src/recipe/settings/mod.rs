@@ -1,15 +1,21 @@
 //! What a box sees and may do: the values that `box.yaml` and a project's recipe have in common.
 
+mod cpus;
+mod io;
 mod limits;
 mod mount;
 mod port;
+mod seconds;
 mod size;
 
 use serde::{Deserialize, Serialize};
 
-pub use limits::{Cpus, Limits};
+pub use cpus::{CpuSet, Cpus, ParseCpuSetError, ParseCpusError};
+pub use io::{Io, Rate};
+pub use limits::Limits;
 pub use mount::{At, Mount, ParseMountError};
 pub use port::{ParsePortError, Port, Protocol};
+pub use seconds::{ParseSecondsError, Seconds};
 pub use size::{ParseSizeError, Size};
 
 /// How much of the user's home directory a box sees.
