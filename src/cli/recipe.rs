@@ -61,8 +61,8 @@ pub struct RecipeShow {
 /// What `envbox recipe check` takes.
 #[derive(Debug, Args)]
 pub struct RecipeCheck {
-    /// Files of recipes
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Files of recipes; the project's `envbox.yaml` if none is given
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
 

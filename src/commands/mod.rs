@@ -14,6 +14,7 @@ mod layer;
 mod list;
 mod live;
 mod manual;
+mod project_recipe;
 mod provision;
 mod recipe;
 mod recipes;

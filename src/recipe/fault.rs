@@ -29,6 +29,12 @@ impl Fault {
     }
 }
 
+/// Brings faults into the order of their files, each once.
+pub(super) fn sort(faults: &mut Vec<Fault>) {
+    faults.sort_by(|a, b| (&a.file, a.place, &a.what).cmp(&(&b.file, b.place, &b.what)));
+    faults.dedup();
+}
+
 /// What is said of what somebody is likely to write.
 fn misread(error: &YamlError) -> Option<String> {
     Some(match error {

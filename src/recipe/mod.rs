@@ -19,7 +19,7 @@ mod suggest;
 mod text;
 mod variables;
 mod verified;
-pub(crate) mod yaml;
+mod yaml;
 
 pub use box_config::{BoxConfig, Origin, Overlay, ParseConfigError};
 pub use catalogue::{Catalogue, Entry, Match, NoMatch};

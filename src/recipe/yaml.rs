@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_saphyr::{Error, NonFiniteFloatPolicy, Options};
 
 /// Bytes at the most in a file: the largest recipe that envbox carries has some 3 KiB.
-pub(crate) const LARGEST: usize = 256 << 10;
+pub const LARGEST: usize = 256 << 10;
 
 /// Maps and lists in one another at the most; the schema needs seven.
 const DEEPEST: usize = 24;
@@ -21,7 +21,7 @@ const REPLAYED: usize = 4096;
 ///
 /// # Errors
 /// It is no YAML, not of the type, or beyond the budget.
-pub(crate) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Error> {
+pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Error> {
     serde_saphyr::from_str_with_options(text, options())
 }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::place::{Outlines, Part, Way, Written};
 use super::words::Checked;
-use crate::recipe::Fault;
+use crate::recipe::{Fault, fault};
 
 /// Faults of a recipe, or of one of its variants.
 #[derive(Debug)]
@@ -46,8 +46,7 @@ impl<'a> Faults<'a> {
 
     /// All of them, in the order of the files.
     pub(super) fn sorted(mut self) -> Vec<Fault> {
-        self.found.sort_by(|a, b| (&a.file, a.place, &a.what).cmp(&(&b.file, b.place, &b.what)));
-        self.found.dedup();
+        fault::sort(&mut self.found);
         self.found
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::{Environment, Project, check};
-use crate::recipe::fault::instead;
+use crate::recipe::fault::{self, instead};
 use crate::recipe::settings::{Home, Io, Limits, Network};
 use crate::recipe::{BoxConfig, Fault, Text};
 
@@ -35,6 +35,17 @@ impl Project {
             variants: before(self.variants, under.variants),
             written: after(under.written, self.written),
         }
+    }
+
+    /// All that is wrong with the recipe and its variants, each fault once. `file` is what the recipe is called in them. A
+    /// recipe that has variants need not be a box itself: it may leave `from` to them.
+    pub fn faults(&self, file: &str) -> Vec<Fault> {
+        let all = self.variants.keys().map(|name| Some(name.as_str()));
+        let itself = (self.from.is_some() || self.variants.is_empty()).then_some(None);
+        let mut found: Vec<Fault> =
+            itself.into_iter().chain(all).filter_map(|name| self.environment(file, name).err()).flatten().collect();
+        fault::sort(&mut found);
+        found
     }
 
     /// The box that the recipe or one of its variants describes. What is included has been laid under it. `file` is what the

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
+pub use super::yaml::LARGEST;
 use super::{BoxConfig, Fault, Text, yaml};
 pub use command::Command;
 pub use load::Reader;
