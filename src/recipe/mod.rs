@@ -13,6 +13,7 @@ mod machine;
 mod name;
 pub mod project;
 mod resolve;
+pub mod schema;
 pub mod settings;
 mod source;
 mod suggest;

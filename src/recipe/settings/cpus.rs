@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Processors' time, in thousandths of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "f64", into = "f64")]
+#[schemars(extend("minimum" = 0.001, "maximum" = 8192, "examples" = [1.5]))]
 pub struct Cpus(pub u32);
 
 /// The number is not one of processors.
@@ -49,8 +51,9 @@ impl fmt::Display for Cpus {
 }
 
 /// Processors by number, as in cpuset(7)'s list format: `0-3,5`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = "^[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*$", "examples" = ["0-3,5"]))]
 pub struct CpuSet(String);
 
 /// The text is no list of processors.

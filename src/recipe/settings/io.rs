@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::schema;
 use super::{ParseSizeError, Size};
 
 /// The most that is read and written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Io {
     /// What is read.
@@ -27,8 +29,9 @@ impl Io {
 }
 
 /// A number of bytes a second: `50M/s`, and `50M` for short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = schema::RATE, "examples" = ["50M/s"]))]
 pub struct Rate(pub u64);
 
 impl FromStr for Rate {

@@ -1,11 +1,12 @@
 //! How much of the machine a box may use.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CpuSet, Cpus, Io, Size};
 
 /// Limits of a box; what is not given is not limited.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Memory, all processes together.

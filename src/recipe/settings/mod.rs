@@ -8,6 +8,7 @@ mod port;
 mod seconds;
 mod size;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cpus::{CpuSet, Cpus, ParseCpuSetError, ParseCpusError};
@@ -19,7 +20,7 @@ pub use seconds::{ParseSecondsError, Seconds};
 pub use size::{ParseSizeError, Size};
 
 /// How much of the user's home directory a box sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Home {
     /// The host's, at its own path.
@@ -27,7 +28,7 @@ pub enum Home {
     Host,
     /// A directory of the box's own, at the same path; it lives and goes with the box.
     Private,
-    /// As [`Home::Private`], with the project's directory in it at its own path.
+    /// As `private`, with the project's directory in it at its own path.
     Project,
     /// The host's to read; what is written stays in the box.
     Overlay,
@@ -36,7 +37,7 @@ pub enum Home {
 }
 
 /// Something of the user's session on the host that a box may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Share {
     /// The Wayland compositor's socket.
@@ -56,7 +57,7 @@ pub enum Share {
 }
 
 /// Which network a box has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// The host's.
@@ -69,8 +70,9 @@ pub enum Network {
 }
 
 /// What is process 1 of a box.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
+#[schemars(extend("pattern" = "^(none|auto|/.*)$", "default" = "none", "examples" = ["auto", "/sbin/init"]))]
 pub enum Init {
     /// envbox's own keeper: an application box.
     #[default]

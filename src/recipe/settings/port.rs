@@ -4,12 +4,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::super::schema;
 
 /// A port of the host that leads to one of the box: `8080:80`, `127.0.0.1:8080:80`, `53:53/udp`, `8080` for the same on
 /// both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = schema::PORT, "examples" = ["8080:80", "127.0.0.1:8080:80", "53:53/udp"]))]
 pub struct Port {
     /// The host's address; all of them where it is not given.
     pub address: Option<IpAddr>,

@@ -2,11 +2,13 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A number of seconds: `90`, `90s`, `2m`, `1h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "u32")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = "^[0-9]+[smh]?$", "examples" = [90, "2m"]))]
 pub struct Seconds(pub u32);
 
 /// The text is no time.
@@ -36,6 +38,12 @@ impl TryFrom<String> for Seconds {
 
     fn try_from(text: String) -> Result<Self, ParseSecondsError> {
         text.parse()
+    }
+}
+
+impl From<Seconds> for u32 {
+    fn from(seconds: Seconds) -> Self {
+        seconds.0
     }
 }
 

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::schema;
+
 /// A number of bytes, as people write it: `512M`, `4G`, `1048576`. The units are powers of 1024.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = schema::SIZE, "examples" = ["512M", "4G"]))]
 pub struct Size(pub u64);
 
 /// The text is not a size.
