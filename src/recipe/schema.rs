@@ -32,16 +32,37 @@ pub(super) const PORT: &str = r"^(([0-9.]+|\[[0-9a-fA-F:.]+\]):)?([0-9]{1,5}:)?[
 pub fn project() -> Value {
     let mut schema = of::<Project>();
     variant(&mut schema);
-    schema.to_value()
+    plain(schema)
 }
 
 /// The schema of a box's `box.yaml`.
 pub fn box_config() -> Value {
-    of::<BoxConfig>().to_value()
+    plain(of::<BoxConfig>())
 }
 
 fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+}
+
+/// The schema without what says nothing: defaults of nothing, and ends of lines that stand in the source only.
+fn plain(schema: Schema) -> Value {
+    let mut value = schema.to_value();
+    tidy(&mut value);
+    value
+}
+
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, value| key != "default" || !value.is_null());
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            map.values_mut().for_each(tidy);
+        }
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        _ => {}
+    }
 }
 
 /// A variant is a recipe that has no variants and includes nothing.

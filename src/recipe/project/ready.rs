@@ -39,7 +39,7 @@ pub enum Probe {
 const EVERY: u32 = 1;
 const WITHIN: u32 = 60;
 
-/// The long form of what says that a service is ready: one of `run`, `port`, `file` and `log`.
+/// How one knows that a service is ready: one of `run`, `port`, `file` and `log`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Ready", transform = one_probe, transform = schema::or_command)]

@@ -83,7 +83,7 @@ pub(super) fn from(text: &str) -> Checked {
     if text.contains("://") {
         return Ok(());
     }
-    inside(text)
+    in_project(text)
 }
 
 /// A path of the project's, relative to its root.
@@ -208,7 +208,7 @@ mod tests {
                     "./envbox.yaml",
                     "../x/envbox.yaml",
                 ],
-                &["", "-x", "a b", "/etc", "~/x", "a\u{1b}", &long],
+                &["", "-x", "a b", "/etc", "~/x", "../x/envbox.yaml", "a\u{1b}", &long],
             ),
             (in_project, &["x", ".", "a/../b", "tools/"], &["", "/x", "~/x", "..", "a/../../b", "x\u{1b}"]),
             (absolute, &["/", "/opt/x/"], &["", "x", "/../x", "/a/./b", "/a\n", "~/x"]),

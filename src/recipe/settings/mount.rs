@@ -67,13 +67,18 @@ pub enum ParseMountError {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Mount", transform = one_kind)]
 struct Written {
+    /// What is bound: a file or directory of the host's, relative to the project; `~/` is the user's home.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bind: Option<String>,
+    /// The name of a directory that outlives the box's image; boxes of one project share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cache: Option<String>,
+    /// The size of an empty directory in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tmpfs: Option<Size>,
+    /// Where it is in the box.
     at: At,
+    /// For `bind`: whether the box may not write to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     read_only: bool,
 }
