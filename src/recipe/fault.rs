@@ -61,6 +61,7 @@ fn misread(error: &YamlError) -> Option<String> {
         }
         YamlError::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => "one word is expected here".to_owned(),
         YamlError::NullIntoString { .. } => r#"there is no text here; an empty one is `""`"#.to_owned(),
+        YamlError::InvalidBooleanStrict { .. } => "`true` or `false` is expected here".to_owned(),
         YamlError::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => {
             "a whole number is expected here".to_owned()
         }

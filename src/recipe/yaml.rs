@@ -45,6 +45,8 @@ fn options() -> Options {
             max_replay_stack_depth: DEEPEST,
         },
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        // `y`, `yes` and `on` are words, as in YAML 1.2 and for editors.
+        strict_booleans: true,
         with_snippet: false,
         emit_comments: false,
     }

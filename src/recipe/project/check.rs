@@ -13,10 +13,16 @@ use crate::recipe::{Text, fault};
 /// What says whether something is wrong with a text.
 type Check = fn(&str) -> Checked;
 
+/// Tasks, services and variants at the most, of each.
+pub(super) const MOST: usize = 256;
+
 /// What is wrong with a recipe's variants by themselves: their names, and what has no place in one.
 pub(super) fn variants(project: &Project) -> Vec<Fault> {
     let mut faults = Faults::of("", &project.written, None);
     let all = Way::ROOT.key("variants");
+    if project.variants.len() > MOST {
+        faults.add(&all, Part::Key, format!("there are more than {MOST} variants"));
+    }
     for (name, variant) in &project.variants {
         let way = all.key(name);
         faults.key(&way, words::name(name));
@@ -140,7 +146,10 @@ mod tests {
             ("from: x\nmounts: [{cache: a, at: ~/}]\n", "f:2:25: nothing can be mounted at"),
             ("from: x\nmounts: [{cache: a, at: /x}, {cache: b, at: /x/}]\n", "f:2:45: a second thing is mounted"),
             ("from: x\ntasks: {Test: x}\n", "f:2:9: `Test` is no name"),
-            ("from: x\ntasks:\n  a: {run: x, needs: [b]}\n  bb: y\n", "f:3:23: there is no task `b`; `bb` is"),
+            (
+                "from: x\ntasks:\n  a: {run: x, needs: [bulid]}\n  build: y\n",
+                "f:3:23: there is no task `bulid`; `build` is",
+            ),
             ("from: x\ntasks: {a: {run: x, services: [s]}}\n", "f:2:32: there is no service `s`"),
             ("from: x\ntasks: {a: {run: x, workdir: ../x}}\n", "f:2:30: `../x` is outside of the project"),
             ("from: x\ntasks: {a: {run: x, about: \"\\e\"}}\n", "f:2:28: `\\u{1b}` is not one line"),
@@ -184,6 +193,8 @@ mod tests {
             format!("tasks: {{a: {}{}}}\n", long("[", 10_000), long("]", 10_000)),
             long("---\nfrom: x\n", 5000),
             format!("from: &a\n{}", long("  <<: *a\n", 5000)),
+            format!("from: x\ntasks: {{{}}}\n", (0..300).map(|n| format!("t{n}: x, ")).collect::<String>()),
+            format!("from: x\nvariants: {{{}}}\n", (0..300).map(|n| format!("v{n}: {{}}, ")).collect::<String>()),
             "from: x\nfrom: y\n".to_owned(),
             "tasks: {a: x, a: y}\n".to_owned(),
             "from: &a *a\n".to_owned(),

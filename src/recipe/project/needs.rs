@@ -17,6 +17,12 @@ pub(super) fn check(project: &Project, faults: &mut Faults<'_>) {
     let (all_tasks, all_services) = (Way::ROOT.key("tasks"), Way::ROOT.key("services"));
     let tasks: Needs<'_> = project.tasks.iter().map(|(name, task)| (name.as_str(), &*task.needs)).collect();
     let services: Needs<'_> = project.services.iter().map(|(name, service)| (name.as_str(), &*service.needs)).collect();
+    for (way, what, count) in [(all_tasks, "tasks", tasks.len()), (all_services, "services", services.len())] {
+        if count > check::MOST {
+            faults.add(&way, Part::Key, format!("there are more than {} {what}", check::MOST));
+            return;
+        }
+    }
     for (name, one) in &project.tasks {
         let way = all_tasks.key(name);
         faults.key(&way, words::name(name));

@@ -201,13 +201,7 @@ mod tests {
             ),
             (
                 from,
-                &[
-                    "debian:12",
-                    "ghcr.io/a/b@sha256:x",
-                    "https://example.org/x.tar",
-                    "./envbox.yaml",
-                    "../x/envbox.yaml",
-                ],
+                &["debian:12", "ghcr.io/a/b@sha256:x", "https://example.org/x.tar", "./envbox.yaml"],
                 &["", "-x", "a b", "/etc", "~/x", "../x/envbox.yaml", "a\u{1b}", &long],
             ),
             (in_project, &["x", ".", "a/../b", "tools/"], &["", "/x", "~/x", "..", "a/../../b", "x\u{1b}"]),
