@@ -22,7 +22,7 @@ pub use image::{
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
-pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
+pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Schema, Search};
 pub use run::{Run, Target};
 
 /// Linux environments without root and without a daemon
@@ -128,6 +128,10 @@ pub enum Command {
     Search(Search),
     /// Look at recipes, and check your own
     Recipe(Recipe),
+    /// Print the JSON Schema of a project's `envbox.yaml`
+    ///
+    /// With it, editors complete and check the file while it is written.
+    Schema(Schema),
     /// Check what this machine offers, and show how to mend what it lacks
     ///
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot

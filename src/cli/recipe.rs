@@ -61,10 +61,25 @@ pub struct RecipeShow {
 /// What `envbox recipe check` takes.
 #[derive(Debug, Args)]
 pub struct RecipeCheck {
-    /// Files of recipes
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Files of recipes; the project's `envbox.yaml` if none is given
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
+
+/// What `envbox schema` takes.
+#[derive(Debug, Args)]
+#[command(after_long_help = SCHEMA_EXAMPLES)]
+pub struct Schema {
+    /// That of a box's `box.yaml` instead
+    #[arg(long = "box")]
+    pub of_box: bool,
+}
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  envbox schema > envbox.schema.json
+and, for editors, as the first line of an envbox.yaml:
+  # yaml-language-server: $schema=envbox.schema.json";
 
 /// A recipe by one of its names, or a file with one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,11 +14,13 @@ mod layer;
 mod list;
 mod live;
 mod manual;
+mod project_recipe;
 mod provision;
 mod recipe;
 mod recipes;
 mod remove;
 mod run;
+mod schema;
 mod search;
 mod session;
 mod stop;
@@ -45,6 +47,7 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Gc(args) => gc::run(&args, host, ui),
         Command::Search(args) => search::run(&args, host, ui),
         Command::Recipe(args) => recipe::run(&args, host, ui),
+        Command::Schema(args) => schema::run(&args, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::BoxName;
 use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
+use super::{BoxName, schema};
 
 /// The configuration of a box. The file is the source of truth: nothing of it is baked into the box.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "box.yaml")]
 pub struct BoxConfig {
     /// What the box was made from: a recipe, a tarball. For people; the image itself is recorded by digest.
     pub from: String,
@@ -19,12 +21,14 @@ pub struct BoxConfig {
     pub overlay: Overlay,
     /// The host name inside; the box's own name where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("pattern" = schema::BOX_NAME))]
     pub hostname: Option<BoxName>,
     /// The shell for `enter`; the user's own, or the best there is, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<PathBuf>,
     /// Environment variables that every program in the box gets, over those of the caller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::variables")]
     pub env: BTreeMap<String, String>,
     /// How much of the user's home the box sees.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -66,7 +70,7 @@ pub struct BoxConfig {
 }
 
 /// The project that a box belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The directory with the recipe in it; absolute, and no link.
@@ -85,7 +89,7 @@ fn default_linger() -> u32 {
 }
 
 /// Which overlay file system to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overlay {
     /// The kernel's where it works, else fuse-overlayfs.
@@ -131,7 +135,7 @@ impl BoxConfig {
     /// # Errors
     /// [`ParseConfigError`], with line, column and the keys that are known.
     pub fn parse(text: &str) -> Result<Self, ParseConfigError> {
-        let config: Self = serde_saphyr::from_str(text).map_err(|error| ParseConfigError(error.to_string()))?;
+        let config: Self = super::yaml::read(text).map_err(|error| ParseConfigError(error.to_string()))?;
         let bad = config.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']));
         match bad {
             Some(name) => Err(ParseConfigError(format!("`{}` cannot be a variable's name", name.escape_debug()))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::fault::instead;
+use super::fault::{instead, sort};
 use super::form::Form;
 use super::machine::MACHINES;
 use super::resolve::ResolveError;
@@ -19,14 +19,13 @@ impl Recipe {
         let recipe = Self::parse_unchecked(file, text).map_err(|fault| vec![fault])?;
         let mut faults = Faults { file, found: Vec::new() };
         faults.check(&recipe);
-        faults.found.sort_by(|a, b| (a.place, &a.what).cmp(&(b.place, &b.what)));
-        faults.found.dedup();
+        sort(&mut faults.found);
         if faults.found.is_empty() { Ok(recipe) } else { Err(faults.found) }
     }
 
     /// Reads a recipe that is known to be a good one: checking all it comes to takes several times as long.
     pub(super) fn parse_unchecked(file: &str, text: &str) -> Result<Self, Fault> {
-        serde_saphyr::from_str(text).map_err(|error| Fault::of_yaml(file, &error))
+        super::yaml::read(text).map_err(|error| Fault::of_yaml(file, &error))
     }
 
     /// Reads a recipe's file, whose name has to be the recipe's.

@@ -13,12 +13,14 @@ mod machine;
 mod name;
 pub mod project;
 mod resolve;
+pub mod schema;
 pub mod settings;
 mod source;
 mod suggest;
 mod text;
 mod variables;
 mod verified;
+mod yaml;
 
 pub use box_config::{BoxConfig, Origin, Overlay, ParseConfigError};
 pub use catalogue::{Catalogue, Entry, Match, NoMatch};

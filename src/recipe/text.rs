@@ -1,5 +1,8 @@
 //! Texts of a recipe, with the place where they stand.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -21,6 +24,11 @@ pub struct Place {
 }
 
 impl Text {
+    /// A text that stands there.
+    pub(super) fn at(text: String, place: Place) -> Self {
+        Self { text, place }
+    }
+
     /// The text as the recipe has it.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -47,7 +55,21 @@ impl From<serde_saphyr::Location> for Place {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value, referenced, .. } = Spanned::<String>::deserialize(deserializer)?;
-        Ok(Self { text: value, place: referenced.into() })
+        Ok(Self::at(value, referenced.into()))
+    }
+}
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Text")
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
     }
 }
 

@@ -36,6 +36,21 @@ pub fn open(root: impl AsFd, path: &Path, flags: Open) -> io::Result<OwnedFd> {
     }
 }
 
+/// Opens a file beneath `root` for reading (openat2(2), `RESOLVE_BENEATH`): what leaves it is an error.
+///
+/// # Errors
+/// openat2(2)'s; `EXDEV` for an absolute path, and for a `..` or a symbolic link that leads out.
+pub fn open_beneath(root: impl AsFd, path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    loop {
+        match rustix::fs::openat2(&root, path, flags, Mode::empty(), resolve) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
 /// What [`open`] is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {

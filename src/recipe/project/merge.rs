@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Environment, Project};
-use crate::recipe::fault::instead;
-use crate::recipe::settings::{Home, Limits};
+use super::faults::Faults;
+use super::{Environment, Project, check};
+use crate::recipe::fault::{self, instead};
+use crate::recipe::settings::{Home, Io, Limits, Network};
 use crate::recipe::{BoxConfig, Fault, Text};
 
 impl Project {
@@ -32,7 +33,19 @@ impl Project {
             tasks: before(self.tasks, under.tasks),
             services: before(self.services, under.services),
             variants: before(self.variants, under.variants),
+            written: after(under.written, self.written),
         }
+    }
+
+    /// All that is wrong with the recipe and its variants, each fault once. `file` is what the recipe is called in them. A
+    /// recipe that has variants need not be a box itself: it may leave `from` to them.
+    pub fn faults(&self, file: &str) -> Vec<Fault> {
+        let all = self.variants.keys().map(|name| Some(name.as_str()));
+        let itself = (self.from.is_some() || self.variants.is_empty()).then_some(None);
+        let mut found: Vec<Fault> =
+            itself.into_iter().chain(all).filter_map(|name| self.environment(file, name).err()).flatten().collect();
+        fault::sort(&mut found);
+        found
     }
 
     /// The box that the recipe or one of its variants describes. What is included has been laid under it. `file` is what the
@@ -51,7 +64,18 @@ impl Project {
             })?;
             whole = laid.clone().over(whole);
         }
-        let from = whole.from.ok_or_else(|| fault("the key `from` is missing: what the box is made of".to_owned()))?;
+        let mut faults = Faults::of(file, &self.written, variant);
+        check::whole(&whole, &mut faults);
+        let faults = faults.sorted();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(whole.meant(variant))
+    }
+
+    /// What a recipe without faults comes to.
+    fn meant(self, variant: Option<&str>) -> Environment {
+        let from = self.from.as_ref().map_or("", Text::as_str).to_owned();
         let texts = |texts: Vec<Text>| {
             let mut all: Vec<String> = Vec::new();
             for text in texts {
@@ -62,28 +86,30 @@ impl Project {
             all
         };
         let text = |text: Option<Text>| text.map(|text| text.as_str().to_owned());
-        let mut config = BoxConfig::new(from.as_str().to_owned());
-        config.env = whole.env;
-        config.home = whole.home.unwrap_or(Home::Project);
-        config.share = whole.share;
-        config.mounts = whole.mounts;
-        config.network = whole.network.unwrap_or_default();
-        config.ports = whole.ports;
-        config.limits = whole.limits;
-        config.init = whole.init.unwrap_or_default();
-        config.shell = text(whole.shell).map(Into::into);
-        config.workdir = text(whole.workdir).map(Into::into);
-        config.user = text(whole.user);
-        Ok(Environment {
+        let mut config = BoxConfig::new(from.clone());
+        config.env = self.env;
+        config.home = self.home.unwrap_or(Home::Project);
+        config.share = self.share;
+        config.mounts = self.mounts;
+        // Ports that lead somewhere need a network of the box's own.
+        let usual = if self.ports.is_empty() { Network::Host } else { Network::Private };
+        config.network = self.network.unwrap_or(usual);
+        config.ports = self.ports;
+        config.limits = self.limits;
+        config.init = self.init.unwrap_or_default();
+        config.shell = text(self.shell).map(Into::into);
+        config.workdir = text(self.workdir).map(Into::into);
+        config.user = text(self.user);
+        Environment {
             variant: variant.map(str::to_owned),
-            from: from.as_str().to_owned(),
-            packages: texts(whole.packages),
-            copy: whole.copy,
-            setup: whole.setup,
+            from,
+            packages: texts(self.packages),
+            copy: self.copy,
+            setup: self.setup,
             config,
-            tasks: whole.tasks,
-            services: whole.services,
-        })
+            tasks: self.tasks,
+            services: self.services,
+        }
     }
 }
 
@@ -102,7 +128,9 @@ fn limits(over: &Limits, under: &Limits) -> Limits {
         memory: over.memory.or(under.memory),
         swap: over.swap.or(under.swap),
         cpus: over.cpus.or(under.cpus),
+        cpuset: over.cpuset.clone().or_else(|| under.cpuset.clone()),
         pids: over.pids.or(under.pids),
+        io: Io { read: over.io.read.or(under.io.read), write: over.io.write.or(under.io.write) },
         nofile: over.nofile.or(under.nofile),
     }
 }

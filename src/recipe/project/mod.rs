@@ -1,25 +1,41 @@
 //! A project's recipe: `envbox.yaml`, as it is written ([`Project`]) and as it is meant ([`Environment`]).
 
+mod check;
+mod command;
+mod faults;
+mod load;
 mod merge;
+mod needs;
+mod place;
+mod reach;
+mod ready;
 mod short;
 mod steps;
 mod tasks;
+mod words;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
-use super::{BoxConfig, Fault, Text};
+pub use super::yaml::LARGEST;
+use super::{BoxConfig, Fault, Text, schema, yaml};
+pub use command::Command;
+pub use load::Reader;
+use place::Written;
+pub use ready::{Probe, Ready};
 pub use steps::{As, Copied, Run};
-pub use tasks::{Command, Probe, Ready, Restart, Service, Task};
+pub use tasks::{Restart, Service, Task};
 
 /// The name of the file.
 pub const FILE: &str = "envbox.yaml";
 
 /// `envbox.yaml` as it is written. What is not given is the included file's, or as it is by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "envbox.yaml")]
 pub struct Project {
     /// Other files of the project, relative to this one, which it is laid over.
     pub include: Vec<Text>,
@@ -27,12 +43,14 @@ pub struct Project {
     /// another `envbox.yaml`.
     pub from: Option<Text>,
     /// Packages, installed by the distribution's own package manager.
+    #[schemars(extend("items" = {"type": "string", "pattern": schema::PACKAGE}))]
     pub packages: Vec<Text>,
     /// Files of the project that are part of the image.
     pub copy: Vec<Copied>,
     /// Commands that make the image what it is, each a layer.
     pub setup: Vec<Run>,
     /// Variables of every program in the box.
+    #[schemars(schema_with = "schema::variables")]
     pub env: BTreeMap<String, String>,
     /// How much of the user's home the box sees.
     pub home: Option<Home>,
@@ -49,17 +67,25 @@ pub struct Project {
     /// What is process 1 of the box.
     pub init: Option<Init>,
     /// The shell for `enter`; an absolute path.
+    #[schemars(extend("pattern" = schema::ABSOLUTE))]
     pub shell: Option<Text>,
     /// Where sessions begin that are started outside of the project: an absolute path in the box.
+    #[schemars(extend("pattern" = schema::ABSOLUTE))]
     pub workdir: Option<Text>,
     /// Who sessions are, if not the user: `USER[:GROUP]` of the box.
     pub user: Option<Text>,
     /// Commands to run in the box, by name.
+    #[schemars(extend("propertyNames" = {"pattern": schema::NAME}))]
     pub tasks: BTreeMap<String, Task>,
     /// Programs that run in the box in the background, by name.
+    #[schemars(extend("propertyNames" = {"pattern": schema::NAME}))]
     pub services: BTreeMap<String, Service>,
     /// Further boxes, by name: each is this recipe with what stands there laid over it.
+    #[schemars(extend("propertyNames" = {"pattern": schema::NAME}))]
     pub variants: BTreeMap<String, Self>,
+    /// The files, the lowest first; empty for what was not read from any.
+    #[serde(skip)]
+    written: Vec<Written>,
 }
 
 /// One box that a project's recipe describes: everything included and laid over, and checked.
@@ -89,6 +115,6 @@ impl Project {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(file: &str, text: &str) -> Result<Self, Fault> {
-        serde_saphyr::from_str(text).map_err(|error| Fault::of_yaml(file, &error))
+        yaml::read(text).map_err(|error| Fault::of_yaml(file, &error))
     }
 }

@@ -6,51 +6,66 @@ use std::marker::PhantomData;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
 
-use super::tasks::Command;
+use super::command::Command;
+use crate::recipe::Place;
 
 /// A value with a short form.
 pub(super) trait Short: Sized {
-    /// The map that says all of it.
-    type Long: for<'de> Deserialize<'de>;
-
     /// What is expected in its place, for whoever wrote something else.
     const EXPECTED: &'static str;
 
-    /// The value that a command alone stands for; nothing if it can't be a list of words.
-    fn short(command: Command) -> Option<Self>;
+    /// The value that a command alone stands for, and where that stands; nothing if it can't be a list of words.
+    fn short(command: Command, place: Place) -> Option<Self>;
 
-    /// The value that a map stands for.
+    /// Reads the map that says all of it.
     ///
     /// # Errors
-    /// What contradicts itself in it.
-    fn long(long: Self::Long) -> Result<Self, String>;
+    /// It is none, or what is in it contradicts itself.
+    fn long<'de, D: Deserializer<'de>>(map: D) -> Result<Self, D::Error>;
+}
+
+/// What is written.
+enum Form<T> {
+    Short(Command),
+    Long(T),
 }
 
 /// Reads a value in either form.
 pub(super) fn either<'de, T: Short, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct Either<T>(PhantomData<T>);
+    let Spanned { value, referenced, .. } = Spanned::<Form<T>>::deserialize(deserializer)?;
+    let expected = || D::Error::custom(format_args!("{} is expected here", T::EXPECTED));
+    match value {
+        Form::Short(command) => T::short(command, referenced.into()).ok_or_else(expected),
+        Form::Long(value) => Ok(value),
+    }
+}
 
-    impl<'de, T: Short> Visitor<'de> for Either<T> {
-        type Value = T;
+impl<'de, T: Short> Deserialize<'de> for Form<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Forms(PhantomData))
+    }
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(T::EXPECTED)
-        }
+struct Forms<T>(PhantomData<T>);
 
-        fn visit_str<E: Error>(self, line: &str) -> Result<T, E> {
-            T::short(Command::Line(line.to_owned())).ok_or_else(|| E::custom(T::EXPECTED))
-        }
+impl<'de, T: Short> Visitor<'de> for Forms<T> {
+    type Value = Form<T>;
 
-        fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<T, A::Error> {
-            let words = Vec::deserialize(SeqAccessDeserializer::new(words))?;
-            T::short(Command::Words(words)).ok_or_else(|| A::Error::custom(T::EXPECTED))
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::long(T::Long::deserialize(MapAccessDeserializer::new(map))?).map_err(A::Error::custom)
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTED)
     }
 
-    deserializer.deserialize_any(Either(PhantomData))
+    fn visit_str<E: Error>(self, line: &str) -> Result<Form<T>, E> {
+        Ok(Form::Short(Command::Line(line.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<Form<T>, A::Error> {
+        Command::deserialize(SeqAccessDeserializer::new(words)).map(Form::Short)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Form<T>, A::Error> {
+        T::long(MapAccessDeserializer::new(map)).map(Form::Long)
+    }
 }

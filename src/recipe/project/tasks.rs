@@ -2,89 +2,82 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::Text;
+use super::super::settings::Seconds;
+use super::super::{Place, Text, schema};
+use super::command::Command;
+use super::ready::Ready;
 use super::short::{Short, either};
 
 /// A task: a command line, or with more to say `{run: cargo test, needs: [build]}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[schemars(rename = "Task", transform = schema::or_command)]
 pub struct Task {
     /// What it runs; nothing for one that only gathers others.
+    #[serde(default)]
     pub run: Option<Command>,
     /// For people, one line.
+    #[serde(default)]
     pub about: Option<String>,
     /// Tasks that have to have succeeded before.
+    #[serde(default)]
     pub needs: Vec<Text>,
     /// Services that have to be ready before.
+    #[serde(default)]
     pub services: Vec<Text>,
     /// Variables for it alone.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::variables")]
     pub env: BTreeMap<String, String>,
     /// Where it begins, relative to the project's root.
+    #[serde(default)]
     pub workdir: Option<Text>,
     /// Who runs it, if not the user: `USER[:GROUP]` of the box.
+    #[serde(default)]
     pub user: Option<Text>,
 }
 
-/// What is run: a line for the box's `/bin/sh`, or a program and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Command {
-    /// For `/bin/sh`.
-    Line(String),
-    /// A program and its arguments.
-    Words(Vec<String>),
-}
-
 /// A service: a command line, or with more to say `{run: …, ready: {port: 5432}, restart: on-failure}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[schemars(rename = "Service", transform = schema::or_command)]
 pub struct Service {
     /// What it runs, in the foreground.
     pub run: Command,
     /// How one knows that it is ready; without it, it is as soon as it runs.
+    #[serde(default)]
     pub ready: Option<Ready>,
     /// What happens when it ends.
+    #[serde(default)]
     pub restart: Restart,
     /// Services that have to be ready before.
+    #[serde(default)]
     pub needs: Vec<Text>,
     /// Variables for it alone.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::variables")]
     pub env: BTreeMap<String, String>,
     /// Where it begins, relative to the project's root.
+    #[serde(default)]
     pub workdir: Option<Text>,
     /// Who runs it, if not the user: `USER[:GROUP]` of the box.
+    #[serde(default)]
     pub user: Option<Text>,
     /// The signal that asks it to end.
+    #[serde(default)]
     pub stop_signal: Option<Text>,
     /// Seconds it has to end before it is killed.
+    #[serde(default = "stop_time", deserialize_with = "seconds")]
+    #[schemars(with = "Seconds")]
     pub stop_time: u32,
 }
 
-/// How one knows that a service is ready: `pg_isready` for short, or `{port: 5432, within: 60}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ready {
-    /// What is tried.
-    pub probe: Probe,
-    /// Seconds between two tries.
-    pub every: u32,
-    /// Seconds after which it has failed.
-    pub within: u32,
-}
-
-/// What is tried to know that a service is ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Probe {
-    /// The command succeeds.
-    Run(Command),
-    /// The box's port takes TCP connections.
-    Port(u16),
-    /// The file is there: an absolute path in the box, or relative to where the service begins.
-    File(String),
-    /// The service has printed a line with this text in it.
-    Log(String),
-}
-
 /// What happens when a service ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// It stays ended.
@@ -96,31 +89,10 @@ pub enum Restart {
     Always,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LongTask {
-    #[serde(default)]
-    run: Option<Command>,
-    #[serde(default)]
-    about: Option<String>,
-    #[serde(default)]
-    needs: Vec<Text>,
-    #[serde(default)]
-    services: Vec<Text>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    #[serde(default)]
-    workdir: Option<Text>,
-    #[serde(default)]
-    user: Option<Text>,
-}
-
 impl Short for Task {
-    type Long = LongTask;
-
     const EXPECTED: &'static str = "a command line, a list of words, or a map with `run`";
 
-    fn short(command: Command) -> Option<Self> {
+    fn short(command: Command, _: Place) -> Option<Self> {
         Some(Self {
             run: Some(command),
             about: None,
@@ -132,12 +104,12 @@ impl Short for Task {
         })
     }
 
-    fn long(long: LongTask) -> Result<Self, String> {
-        let LongTask { run, about, needs, services, env, workdir, user } = long;
-        if run.is_none() && needs.is_empty() && services.is_empty() {
-            return Err("a task has `run`, or `needs` other tasks".into());
+    fn long<'de, D: Deserializer<'de>>(map: D) -> Result<Self, D::Error> {
+        let task = Self::deserialize(map)?;
+        if task.run.is_none() && task.needs.is_empty() && task.services.is_empty() {
+            return Err(D::Error::custom("a task has `run`, or `needs` other tasks"));
         }
-        Ok(Self { run, about, needs, services, env, workdir, user })
+        Ok(task)
     }
 }
 
@@ -150,34 +122,18 @@ impl<'de> Deserialize<'de> for Task {
 /// Seconds that a service has to end.
 const STOP_TIME: u32 = 10;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LongService {
-    run: Command,
-    #[serde(default)]
-    ready: Option<Ready>,
-    #[serde(default)]
-    restart: Restart,
-    #[serde(default)]
-    needs: Vec<Text>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    #[serde(default)]
-    workdir: Option<Text>,
-    #[serde(default)]
-    user: Option<Text>,
-    #[serde(default)]
-    stop_signal: Option<Text>,
-    #[serde(default)]
-    stop_time: Option<u32>,
+fn stop_time() -> u32 {
+    STOP_TIME
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Seconds::deserialize(deserializer).map(|time| time.0)
 }
 
 impl Short for Service {
-    type Long = LongService;
-
     const EXPECTED: &'static str = "a command line, a list of words, or a map with `run`";
 
-    fn short(command: Command) -> Option<Self> {
+    fn short(command: Command, _: Place) -> Option<Self> {
         Some(Self {
             run: command,
             ready: None,
@@ -191,63 +147,12 @@ impl Short for Service {
         })
     }
 
-    fn long(long: LongService) -> Result<Self, String> {
-        let LongService { run, ready, restart, needs, env, workdir, user, stop_signal, stop_time } = long;
-        let stop_time = stop_time.unwrap_or(STOP_TIME);
-        Ok(Self { run, ready, restart, needs, env, workdir, user, stop_signal, stop_time })
+    fn long<'de, D: Deserializer<'de>>(map: D) -> Result<Self, D::Error> {
+        Self::deserialize(map)
     }
 }
 
 impl<'de> Deserialize<'de> for Service {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        either(deserializer)
-    }
-}
-
-/// Seconds between two tries, and those after which there are no more.
-const EVERY: u32 = 1;
-const WITHIN: u32 = 60;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LongReady {
-    #[serde(default)]
-    run: Option<Command>,
-    #[serde(default)]
-    port: Option<u16>,
-    #[serde(default)]
-    file: Option<String>,
-    #[serde(default)]
-    log: Option<String>,
-    #[serde(default)]
-    every: Option<u32>,
-    #[serde(default)]
-    within: Option<u32>,
-}
-
-impl Short for Ready {
-    type Long = LongReady;
-
-    const EXPECTED: &'static str = "a command line, or a map with one of `run`, `port`, `file` and `log`";
-
-    fn short(command: Command) -> Option<Self> {
-        Some(Self { probe: Probe::Run(command), every: EVERY, within: WITHIN })
-    }
-
-    fn long(long: LongReady) -> Result<Self, String> {
-        let LongReady { run, port, file, log, every, within } = long;
-        let probe = match (run, port, file, log) {
-            (Some(command), None, None, None) => Probe::Run(command),
-            (None, Some(port), None, None) if port > 0 => Probe::Port(port),
-            (None, None, Some(file), None) if !file.is_empty() => Probe::File(file),
-            (None, None, None, Some(text)) if !text.is_empty() => Probe::Log(text),
-            _ => return Err(Self::EXPECTED.into()),
-        };
-        Ok(Self { probe, every: every.unwrap_or(EVERY).max(1), within: within.unwrap_or(WITHIN).max(1) })
-    }
-}
-
-impl<'de> Deserialize<'de> for Ready {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         either(deserializer)
     }

@@ -1,19 +1,26 @@
 //! What a box sees and may do: the values that `box.yaml` and a project's recipe have in common.
 
+mod cpus;
+mod io;
 mod limits;
 mod mount;
 mod port;
+mod seconds;
 mod size;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use limits::{Cpus, Limits};
+pub use cpus::{CpuSet, Cpus, ParseCpuSetError, ParseCpusError};
+pub use io::{Io, Rate};
+pub use limits::Limits;
 pub use mount::{At, Mount, ParseMountError};
 pub use port::{ParsePortError, Port, Protocol};
+pub use seconds::{ParseSecondsError, Seconds};
 pub use size::{ParseSizeError, Size};
 
 /// How much of the user's home directory a box sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Home {
     /// The host's, at its own path.
@@ -21,7 +28,7 @@ pub enum Home {
     Host,
     /// A directory of the box's own, at the same path; it lives and goes with the box.
     Private,
-    /// As [`Home::Private`], with the project's directory in it at its own path.
+    /// As `private`, with the project's directory in it at its own path.
     Project,
     /// The host's to read; what is written stays in the box.
     Overlay,
@@ -30,7 +37,7 @@ pub enum Home {
 }
 
 /// Something of the user's session on the host that a box may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Share {
     /// The Wayland compositor's socket.
@@ -50,7 +57,7 @@ pub enum Share {
 }
 
 /// Which network a box has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// The host's.
@@ -63,8 +70,9 @@ pub enum Network {
 }
 
 /// What is process 1 of a box.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
+#[schemars(extend("pattern" = "^(none|auto|/.*)$", "default" = "none", "examples" = ["auto", "/sbin/init"]))]
 pub enum Init {
     /// envbox's own keeper: an application box.
     #[default]

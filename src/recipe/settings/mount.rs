@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::schema;
 use super::Size;
 
 /// Something that is mounted into a box.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written", into = "Written")]
 pub enum Mount {
     /// A file or directory of the host's: `{bind: ../data, at: /data}`. Relative to the project; `~/` is the user's home.
@@ -36,8 +38,9 @@ pub enum Mount {
 }
 
 /// A place in the box: an absolute path, or one that begins with `~/`, the user's home.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^(~$|~/|/.)"))]
 pub struct At(String);
 
 /// It is no mount.
@@ -60,18 +63,29 @@ pub enum ParseMountError {
     From(String),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Mount", transform = one_kind)]
 struct Written {
+    /// What is bound: a file or directory of the host's, relative to the project; `~/` is the user's home.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bind: Option<String>,
+    /// The name of a directory that outlives the box's image; boxes of one project share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cache: Option<String>,
+    /// The size of an empty directory in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tmpfs: Option<Size>,
+    /// Where it is in the box.
     at: At,
+    /// For `bind`: whether the box may not write to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     read_only: bool,
+}
+
+/// Exactly one of the three kinds.
+fn one_kind(schema: &mut schemars::Schema) {
+    schema::exactly_one(schema, &["bind", "cache", "tmpfs"]);
 }
 
 impl TryFrom<Written> for Mount {

@@ -4,12 +4,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::super::schema;
 
 /// A port of the host that leads to one of the box: `8080:80`, `127.0.0.1:8080:80`, `53:53/udp`, `8080` for the same on
 /// both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = schema::PORT, "examples" = ["8080:80", "127.0.0.1:8080:80", "53:53/udp"]))]
 pub struct Port {
     /// The host's address; all of them where it is not given.
     pub address: Option<IpAddr>,
@@ -35,13 +39,6 @@ pub enum Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a port: [ADDRESS:][HOST:]BOX[/tcp|/udp], as in `8080:80`", .0.escape_debug())]
 pub struct ParsePortError(String);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Number(u16),
-    Text(String),
-}
 
 impl FromStr for Port {
     type Err = ParsePortError;
@@ -73,14 +70,11 @@ fn parse(text: &str) -> Option<Port> {
     Some(Port { address, host, inside, protocol })
 }
 
-impl TryFrom<Written> for Port {
+impl TryFrom<String> for Port {
     type Error = ParsePortError;
 
-    fn try_from(written: Written) -> Result<Self, ParsePortError> {
-        match written {
-            Written::Number(port) => port.to_string().parse(),
-            Written::Text(text) => text.parse(),
-        }
+    fn try_from(text: String) -> Result<Self, ParsePortError> {
+        text.parse()
     }
 }
 

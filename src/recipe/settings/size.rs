@@ -3,25 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::schema;
+
 /// A number of bytes, as people write it: `512M`, `4G`, `1048576`. The units are powers of 1024.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("type" = ["string", "integer"], "pattern" = schema::SIZE, "examples" = ["512M", "4G"]))]
 pub struct Size(pub u64);
 
 /// The text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a size: a number of bytes, or of K, M, G or T", .0.escape_debug())]
 pub struct ParseSizeError(String);
-
-/// A YAML number or text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Number(u64),
-    Text(String),
-}
 
 /// The units, the largest first.
 const UNITS: [(char, u32); 4] = [('T', 40), ('G', 30), ('M', 20), ('K', 10)];
@@ -41,14 +37,11 @@ impl FromStr for Size {
     }
 }
 
-impl TryFrom<Written> for Size {
+impl TryFrom<String> for Size {
     type Error = ParseSizeError;
 
-    fn try_from(written: Written) -> Result<Self, ParseSizeError> {
-        match written {
-            Written::Number(bytes) => Ok(Self(bytes)),
-            Written::Text(text) => text.parse(),
-        }
+    fn try_from(text: String) -> Result<Self, ParseSizeError> {
+        text.parse()
     }
 }
 
