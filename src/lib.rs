@@ -10,6 +10,7 @@ pub mod error;
 pub mod host;
 pub mod image;
 pub mod launch;
+pub mod net;
 pub mod pack;
 pub mod plan;
 pub mod recipe;

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use super::{identity, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::launch::{self, Live};
+use crate::launch::{self, Live, Programs};
 use crate::plan::{BootPlan, BootRequest};
 use crate::recipe::Overlay;
+use crate::recipe::settings::Network;
 use crate::store::StoredBox;
 use crate::sys::process::SingleThread;
 use crate::userns::Identity;
-use crate::{sys, userns};
+use crate::{net, sys, userns};
 
 /// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
 ///
@@ -39,7 +40,8 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         let plan = plan(context, stored, agent.clone(), fuse.is_some())?;
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
-        Ok(launch::boot(&proof, &identity, &plan, &runtime, fuse.as_deref(), trace)?)
+        let programs = Programs { fuse, network: network_program(context, stored)? };
+        Ok(launch::boot(&proof, &identity, &plan, &runtime, &programs, trace)?)
     };
     match stored.config.overlay {
         Overlay::Kernel => start(None),
@@ -55,6 +57,19 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
             outcome => outcome,
         },
     }
+}
+
+/// The program that serves the box's network, where it needs one.
+fn network_program(context: &Context<'_>, stored: &StoredBox) -> Result<Option<PathBuf>> {
+    if stored.config.network != Network::Private {
+        return Ok(None);
+    }
+    let program = context.host.find_program(net::NAME).ok_or_else(|| {
+        Error::new(net::Error::NoProgram(net::NAME))
+            .hint("as root: apt-get install slirp4netns   (dnf, apk, pacman have it under the same name)")
+            .hint("or give the box the host's network: `network: host`")
+    });
+    program.map(Some)
 }
 
 fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {

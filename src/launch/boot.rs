@@ -3,14 +3,15 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apply::Means;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
-use super::{Error, keeper, overlay};
+use super::{Error, keeper, network, overlay};
 use crate::plan::{BootPlan, Overlay, Step};
+use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
 use crate::sys::namespace::{Kind, Namespaces};
 use crate::sys::poll::{self, Ready};
@@ -44,6 +45,15 @@ pub fn kill(runtime: &Runtime, pid: i32) -> Result<(), Error> {
 /// How long a keeper may take to say hello: it has nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Programs of the host's that serve a box.
+#[derive(Debug, Clone, Default)]
+pub struct Programs {
+    /// fuse-overlayfs, where it is to be the box's overlay.
+    pub fuse: Option<PathBuf>,
+    /// slirp4netns, where the box is to have a private network.
+    pub network: Option<PathBuf>,
+}
+
 /// A connection to the keeper of a box that is up. The box stays up as long as it is held.
 #[derive(Debug)]
 pub struct Live {
@@ -53,6 +63,7 @@ pub struct Live {
     outer: Vec<OwnedFd>,
     inner: Vec<OwnedFd>,
     pub(super) run_dir: OwnedFd,
+    network: Option<OwnedFd>,
 }
 
 /// Connects to a box's keeper; `None` if the box is not up.
@@ -85,7 +96,9 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
     let outer: Vec<OwnedFd> = fds.by_ref().take(keeper::OUTER.len()).collect();
     let inner: Vec<OwnedFd> = fds.by_ref().take(keeper::INNER.len()).collect();
     match fds.next() {
-        Some(run_dir) if &hello[..length] == HELLO => Ok(Some(Live { pid, connection, outer, inner, run_dir })),
+        Some(run_dir) if &hello[..length] == HELLO => {
+            Ok(Some(Live { pid, connection, outer, inner, run_dir, network: fds.next() }))
+        }
         _ => Err(Error::OtherVersion { pid: pid.as_raw() }),
     }
 }
@@ -98,6 +111,8 @@ impl Live {
 
     /// Joins all the rest; [`Live::join_outer`] must have come first.
     pub(super) fn join_inner(&self, proof: &SingleThread) -> io::Result<()> {
+        // It belongs to the outer user namespace, whose privilege is gone in the inner one.
+        self.network.iter().try_for_each(|network| namespace::join(proof, network, Kind::Network))?;
         join(proof, &keeper::INNER, &self.inner)
     }
 
@@ -156,9 +171,10 @@ pub fn boot(
     identity: &Identity,
     plan: &BootPlan,
     runtime: &Runtime,
-    fuse: Option<&Path>,
+    programs: &Programs,
     trace: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Live, Error> {
+    let fuse = programs.fuse.as_deref();
     let fail = |what| move |source| Error::Session { what, source };
     await_last_keeper(runtime)?;
     runtime.clear()?;
@@ -169,10 +185,21 @@ pub fn boot(
 
     // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever. The
     // others come with the seal.
-    let kinds = Namespaces::NEWPID;
+    let own_network = plan.network != Network::Host;
+    let kinds = if own_network { Namespaces::NEWPID | Namespaces::NEWNET } else { Namespaces::NEWPID };
+    let (server, client) = match plan.network {
+        Network::Private => network::ends().map(|(server, client)| (Some(server), Some(client))),
+        Network::Host | Network::None => Ok((None, None)),
+    }
+    .map_err(fail("make a socket pair"))?;
     let inner = identity.map.within();
     let tracing = trace.is_some();
     let child = userns::spawn(proof, identity, kinds, move |proof| {
+        let keep = [listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+        let network = match client.map(|client| client.await_network(&keep)).transpose() {
+            Ok(network) => network,
+            Err(source) => return told(&report, &Error::Session { what: "wait for the box's network", source }),
+        };
         let served = match fuse.map(|program| Served::new(program, plan)).transpose() {
             Ok(served) => served,
             Err(source) => return told(&report, &Error::Overlay { source }),
@@ -183,7 +210,7 @@ pub fn boot(
                 let fuse = served.map(|served| served.fuse);
                 let means = Means { proof, fuse, inner: &inner };
                 process::finish(|| {
-                    keeper::start(plan, means, keeper::Ends { listener, lock: lock.into(), report }, tracing)
+                    keeper::start(plan, means, keeper::Ends { listener, lock: lock.into(), report, network }, tracing)
                 })
             }
             Ok(Fork::Parent(_)) => {
@@ -191,7 +218,10 @@ pub fn boot(
             }
         }
     })?;
-    let result = await_ready(&reports, trace);
+    let served = server.zip(programs.network.as_deref());
+    let network = served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));
+    // Without a network the child has ended, and has nothing to say that would be nearer to the cause.
+    let result = network.and_then(|()| await_ready(&reports, trace));
     if fuse.is_none() || result.is_err() {
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{store, userns};
+use crate::{net, store, userns};
 
 /// A failure to start a box or a session in it.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// No network of the box's own.
+    #[error(transparent)]
+    Network(#[from] net::Error),
     /// A step of the plan failed.
     #[error("cannot set the box up: {step}")]
     Step {

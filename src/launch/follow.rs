@@ -9,6 +9,9 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use crate::net;
+use crate::plan::SessionPlan;
+use crate::recipe::settings::Network;
 use crate::sys::poll::Watch;
 use crate::sys::root;
 
@@ -18,15 +21,17 @@ const FILES: [&str; 3] = ["resolv.conf", "hosts", "localtime"];
 #[derive(Debug)]
 pub(super) struct Follower {
     hostname: String,
+    resolver: Option<&'static str>,
     watch: Option<Watch>,
 }
 
 impl Follower {
-    /// With a watch on the host's files if `lasting`. Closing a watch costs milliseconds (the kernel waits for its
+    /// With a watch on the host's files for a session with a terminal, which may last. Closing a watch costs milliseconds (the kernel waits for its
     /// readers), which a short command should not pay.
-    pub(super) fn new(hostname: &str, lasting: bool) -> Self {
+    pub(super) fn new(plan: &SessionPlan) -> Self {
+        let resolver = (plan.network == Network::Private).then_some(net::RESOLVER);
         // A user at the limit of watches has a box that does not follow until the next session.
-        Self { hostname: hostname.to_owned(), watch: lasting.then(watch).and_then(Result::ok) }
+        Self { hostname: plan.hostname.clone(), resolver, watch: plan.terminal.then(watch).and_then(Result::ok) }
     }
 
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -48,7 +53,11 @@ impl Follower {
 
     fn refresh(&self, run_dir: &OwnedFd, name: &str) -> io::Result<()> {
         let Ok(host) = fs::read(Path::new("/etc").join(name)) else { return Ok(()) };
-        let content = if name == "hosts" { with_own_name(host, &self.hostname) } else { host };
+        let content = match (name, self.resolver) {
+            ("hosts", _) => with_own_name(host, &self.hostname),
+            ("resolv.conf", Some(resolver)) => with_resolver(&host, resolver),
+            _ => host,
+        };
         match root::read(run_dir, Path::new(name)) {
             Ok(old) if old == content => Ok(()),
             _ => root::replace_file(run_dir, OsStr::new(name), &content, 0o644),
@@ -69,6 +78,16 @@ fn watch() -> io::Result<Watch> {
     Ok(watch)
 }
 
+/// The resolver's configuration with one server in the place of all others (resolv.conf(5)): the host's may be on a loopback
+/// device that is not the box's.
+fn with_resolver(host: &[u8], resolver: &str) -> Vec<u8> {
+    let host = String::from_utf8_lossy(host);
+    let kept = host.lines().filter(|line| !line.trim_start().starts_with("nameserver"));
+    let lines: Vec<&str> = kept.collect();
+    let first = format!("nameserver {resolver}");
+    lines.into_iter().chain([first.as_str()]).map(|line| format!("{line}\n")).collect::<String>().into_bytes()
+}
+
 /// The hosts file, with a line for the box's own name (hosts(5)): programs that look it up must not have to wait for
 /// a name server to say that it knows nothing.
 fn with_own_name(mut hosts: Vec<u8>, name: &str) -> Vec<u8> {
@@ -87,6 +106,13 @@ fn with_own_name(mut hosts: Vec<u8>, name: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resolver_takes_the_place_of_all_others() {
+        let of = |text: &str| String::from_utf8(with_resolver(text.as_bytes(), "10.0.2.3")).unwrap();
+        let host = "search example.org\nnameserver 127.0.0.53\n nameserver ::1\noptions edns0\n";
+        assert_eq!(of(host), "search example.org\noptions edns0\nnameserver 10.0.2.3\n");
+    }
 
     #[test]
     fn the_boxs_name_is_added_once() {

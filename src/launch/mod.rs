@@ -10,6 +10,7 @@ mod error;
 mod follow;
 mod keeper;
 mod locale;
+mod network;
 mod offline;
 mod overlay;
 mod payload;
@@ -20,7 +21,7 @@ mod seal;
 mod session;
 mod shells;
 
-pub use boot::{Live, boot, connect, is_up, kill};
+pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;
 pub use offline::{carry_out, run_in};
 

@@ -57,9 +57,10 @@ impl Report {
     }
 }
 
-/// The first packet a keeper sends on every connection; the namespaces and the run directory come with it. Another
+/// The first packet a keeper sends on every connection; the namespaces and the run directory come with it, and last the
+/// network namespace of a box that has one of its own. Another
 /// version's is not understood, and says so.
-pub(super) const HELLO: &[u8] = b"envbox keeper 2";
+pub(super) const HELLO: &[u8] = b"envbox keeper 3";
 
 /// From a session, or from `envbox stop`, to the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

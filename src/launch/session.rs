@@ -48,7 +48,7 @@ pub fn run(
     let fail = |what| move |source| Error::Session { what, source };
     let watched: Vec<Signal> = PASSED_ON.into_iter().chain(HANDLED).collect();
     let signals = Signals::watch(&watched).map_err(fail("watch for signals"))?;
-    let follower = Follower::new(&plan.hostname, plan.terminal);
+    let follower = Follower::new(plan);
 
     // This process joins only what its child needs it to: a pid namespace counts for children, and takes the user
     // namespace's privilege. It stays in the host's mount namespace, and holds nothing of the box's open.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::step::{Account, Kind, Overlay, Step};
 use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR};
 use crate::host::User;
+use crate::recipe::settings::{Network, Port};
 use crate::recipe::{BoxConfig, BoxName, Change};
 
 /// What a boot plan is made from.
@@ -40,13 +41,23 @@ pub struct BootPlan {
     pub name: String,
     /// In this order.
     pub steps: Vec<Step>,
+    /// Which network the box has.
+    pub network: Network,
+    /// Ports of the host that lead into it, where it has one of its own.
+    pub ports: Vec<Port>,
     /// Seconds that the keeper stays when nothing is left to keep.
     pub linger: u32,
 }
 
 impl fmt::Display for BootPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))?;
+        match self.network {
+            Network::Host => {}
+            Network::None => writeln!(f, "network   none")?,
+            Network::Private => writeln!(f, "network   private")?,
+        }
+        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))
     }
 }
 
@@ -132,7 +143,13 @@ impl BootPlan {
         steps.push(Step::Mqueue { at: BoxPath::known("/dev/mqueue") });
         let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
         steps.push(Step::Hostname(hostname.to_string()));
-        Ok(Self { name: request.name.to_string(), steps, linger: request.config.linger })
+        Ok(Self {
+            name: request.name.to_string(),
+            steps,
+            network: request.config.network,
+            ports: request.config.ports.clone(),
+            linger: request.config.linger,
+        })
     }
 }
 
@@ -144,7 +161,7 @@ pub fn bootstrap(root: Step) -> BootPlan {
     steps.push(Step::Proc { at: BoxPath::known("/proc") });
     steps.push(Step::Hostname("localhost".to_owned()));
     steps.push(Step::PivotRoot);
-    BootPlan { name: "bootstrap".to_owned(), steps, linger: 0 }
+    BootPlan { name: "bootstrap".to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 }
 }
 
 /// The steps that change files of a root, which is the first of them.
@@ -163,7 +180,7 @@ pub fn changes(root: Step, changes: &[Change]) -> Result<BootPlan, NotABoxPath> 
             }
         });
     }
-    Ok(BootPlan { name: "changes".to_owned(), steps, linger: 0 })
+    Ok(BootPlan { name: "changes".to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 })
 }
 
 /// Shells, the one wanted most first.

@@ -9,6 +9,7 @@ use super::{NoSession, Person, Who, env, wishes};
 use crate::host::Host;
 use crate::image::accounts::UserSpec;
 use crate::image::oci::RunConfig;
+use crate::recipe::settings::Network;
 use crate::recipe::{BoxConfig, BoxName};
 
 /// What a session plan is made from.
@@ -64,6 +65,8 @@ pub struct SessionPlan {
     pub terminal: bool,
     /// The box's host name, which its `hosts` file must know.
     pub hostname: String,
+    /// Which network the box has, and with it which resolver.
+    pub network: Network,
     /// For the image's own command: the number of the signal that asks it to end, in the place of all others.
     pub stop_signal: Option<i32>,
     /// What the user should know.
@@ -111,6 +114,7 @@ impl SessionPlan {
             caller: Person::caller(user),
             terminal: request.terminal,
             hostname: config.hostname.as_ref().unwrap_or(request.name).to_string(),
+            network: config.network,
             stop_signal: None,
             notes: Vec::new(),
         };

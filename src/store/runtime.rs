@@ -50,6 +50,15 @@ impl Runtime {
         self.dir.join("fuse-overlayfs.log")
     }
 
+    /// Where the program that serves the box's network has its socket and its log.
+    ///
+    /// # Errors
+    /// [`Error::Write`], where what the last one has left cannot be removed.
+    pub fn network_dir(&self) -> Result<PathBuf, Error> {
+        remove_if_there(&self.dir.join("network.sock"))?;
+        Ok(self.dir.clone())
+    }
+
     fn record_file(&self) -> PathBuf {
         self.dir.join("keeper.json")
     }

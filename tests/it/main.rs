@@ -21,6 +21,7 @@ mod hostile;
 mod image;
 mod keeper;
 mod many;
+mod network;
 mod oci;
 mod overlay;
 mod pack;

@@ -7,10 +7,11 @@
 #   skopeo, umoci, buildah, podman, runc, attr: what reads the images that envbox writes, and what makes trees for them
 #   docker-registry, openssl: a registry, and its keys · xfsprogs: a file system that shares extents
 #   build-essential: the C of compression libraries · git: what belongs to the source tree
+#   slirp4netns: private networks
 #   minisign: the signatures of Void's and Chimera's sums
 PACKAGES=(newuidmap:uidmap fuse-overlayfs:fuse-overlayfs tmux:tmux zsh:zsh fish:fish setsid:util-linux
     skopeo:skopeo umoci:umoci buildah:buildah podman:podman runc:runc setfattr:attr
-    docker-registry:docker-registry openssl:openssl
+    docker-registry:docker-registry openssl:openssl slirp4netns:slirp4netns
     mkfs.xfs:xfsprogs shellcheck:shellcheck cc:build-essential git:git minisign:minisign)
 
 install_packages() {

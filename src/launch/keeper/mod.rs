@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use super::boot::own_namespaces;
 use super::protocol::{HELLO, Request};
-use crate::plan::RUN_DIR;
+use crate::plan::{BootPlan, RUN_DIR};
+use crate::recipe::settings::Network;
 use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Pid};
@@ -85,13 +86,16 @@ struct Session {
 }
 
 impl Keeper {
-    fn new(listener: OwnedFd, lock: OwnedFd, outer: Vec<OwnedFd>, linger: u32) -> io::Result<Self> {
+    fn new(listener: OwnedFd, lock: OwnedFd, outer: Vec<OwnedFd>, plan: &BootPlan) -> io::Result<Self> {
         // Each session costs one, and the limit is that of whoever happened to come first.
         process::raise_descriptor_limit()?;
         let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
         let mut handout = outer;
         handout.extend(own_namespaces(&INNER)?);
         handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
+        if plan.network != Network::Host {
+            handout.extend(own_namespaces(&[(Kind::Network, "net")])?);
+        }
         let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
         socket::set_nonblocking(&listener)?;
         socket::start_listening(&listener)?;
@@ -99,7 +103,7 @@ impl Keeper {
             signals,
             listener,
             lock,
-            linger: Duration::from_secs(u64::from(linger)).max(SHORTEST_LINGER),
+            linger: Duration::from_secs(u64::from(plan.linger)).max(SHORTEST_LINGER),
             handout,
             proc,
             sessions: Vec::new(),

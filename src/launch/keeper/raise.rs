@@ -9,10 +9,11 @@ use crate::launch::apply::{Means, apply};
 use crate::launch::boot::{own_namespaces, told};
 use crate::launch::protocol::Report;
 use crate::plan::BootPlan;
+use crate::recipe::settings::Network;
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process;
 use crate::sys::signal::Signal;
-use crate::sys::{system, tty};
+use crate::sys::{net, system, tty};
 
 /// The keeper's ends of what connects it with the host.
 #[derive(Debug)]
@@ -23,14 +24,17 @@ pub(in crate::launch) struct Ends {
     pub(in crate::launch) lock: OwnedFd,
     /// To the process that starts the box.
     pub(in crate::launch) report: OwnedFd,
+    /// What keeps the program that serves the box's network.
+    pub(in crate::launch) network: Option<OwnedFd>,
 }
 
 /// Builds the root and keeps the box. The result is the exit status.
 pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends, tracing: bool) -> u8 {
-    let Ends { listener, lock, report } = ends;
-    let keep = [listener.as_fd(), lock.as_fd(), report.as_fd()];
+    let Ends { listener, lock, report, network } = ends;
+    let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd()];
+    keep.extend(network.iter().map(OwnedFd::as_fd));
     let outcome = set_up(plan, means, &keep, &report, tracing)
-        .and_then(|outer| Keeper::new(listener, lock, outer, plan.linger).map_err(up_failed));
+        .and_then(|outer| Keeper::new(listener, lock, outer, plan).map_err(up_failed));
     // Whether the process that started the box has lived to hear it makes no difference to the box.
     match outcome {
         Ok(mut keeper) => {
@@ -70,6 +74,12 @@ fn set_up(
     // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
     process::close_all_but(&keep).map_err(up_failed)?;
     let outer = own_namespaces(&OUTER).map_err(up_failed)?;
+    if plan.network != Network::Host {
+        net::loopback_up().map_err(up_failed)?;
+        // The network belongs to the namespace outside of the seal, so the box's root has no privilege over it; and who has
+        // a network for themselves need not be kept from any port (ip(7)).
+        std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").map_err(up_failed)?;
+    }
     let served = means.fuse.is_some();
     namespace::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
     system::set_umask(0);

@@ -87,6 +87,8 @@ requirements! {
     podman: || works("podman", &["--version"]);
     /// setfattr.
     setfattr: || works("setfattr", &["--version"]);
+    /// slirp4netns, and the device it needs.
+    slirp: || works("slirp4netns", &["--version"]) && opens("/dev/net/tun");
     /// docker-registry.
     docker_registry: || works("docker-registry", &["--version"]);
     /// minisign.
