@@ -22,8 +22,8 @@ pub use image::{
     Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull,
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
-pub use project::InProject;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
+pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
 

@@ -32,7 +32,9 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
             let (config, image) = model(&context, target, &args.source)?;
             return throw_away(&context, args, config, image, &wish);
         }
-        (None, Some(target)) => create::opened(&context, target, &args.source).map_err(|error| taught(&context, error))?,
+        (None, Some(target)) => {
+            create::opened(&context, target, &args.source).map_err(|error| taught(&context, error))?
+        }
         (None, None) => return Err(project::none(&context).hint("envbox run NAME -- COMMAND")),
     };
     session::run(&context, &stored, &wish)

@@ -29,7 +29,9 @@ pub(in crate::commands) fn meant(
         return Ok(None);
     }
     if let Some(target) = target.filter(|target| has_box(context, target)) {
-        context.ui.note(&format!("`{0}` is a variant of this project; the box `{0}` is entered from elsewhere", target.0));
+        context
+            .ui
+            .note(&format!("`{0}` is a variant of this project; the box `{0}` is entered from elsewhere", target.0));
     }
     let environment = found.environment(variant)?;
     Ok(Some((found, environment)))

@@ -1,5 +1,6 @@
 //! A project's boxes: which project is meant, and its box, made and up to date.
 
+mod boxes;
 mod find;
 mod meant;
 mod name;
@@ -8,6 +9,7 @@ mod ready;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use boxes::{left_behind, own};
 pub(super) use find::{NotUsable, find, root_of};
 pub(super) use meant::meant;
 pub(super) use preview::{Preview, preview};

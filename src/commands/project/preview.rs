@@ -40,11 +40,7 @@ pub(in crate::commands) fn preview(
     }
     let mut stored = context.store.open_box(&name)?;
     let wanted = config(found, environment)?;
-    stored.config = crate::recipe::BoxConfig {
-        overlay: stored.config.overlay,
-        linger: stored.config.linger,
-        ..wanted
-    };
+    stored.config = crate::recipe::BoxConfig { overlay: stored.config.overlay, linger: stored.config.linger, ..wanted };
     Ok(Preview { text: format!("box       {name}\n"), stored: Some(stored) })
 }
 

@@ -90,8 +90,9 @@ pub(super) fn known(
 ) -> Result<(Option<Lock>, Option<Digest>)> {
     let lock = lock::of(&found.root, environment)?;
     if options.locked && lock.is_none() {
-        return Err(Error::new(format!("there is no envbox.lock in {}", found.root.display()))
-            .hint("envbox lock writes it"));
+        return Err(
+            Error::new(format!("there is no envbox.lock in {}", found.root.display())).hint("envbox lock writes it")
+        );
     }
     let image = build::known(context, &found.root, environment, lock.as_ref())?;
     Ok((lock, image))
