@@ -25,6 +25,7 @@ mod network;
 mod oci;
 mod overlay;
 mod pack;
+mod project;
 mod project_schema;
 mod readme;
 mod recipes;
