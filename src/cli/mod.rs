@@ -9,6 +9,7 @@ mod image;
 mod own;
 mod recipe;
 mod run;
+mod trust;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
@@ -24,6 +25,7 @@ pub use image::{
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
+pub use trust::{Trust, Untrust};
 
 /// Linux environments without root and without a daemon
 ///
@@ -128,6 +130,15 @@ pub enum Command {
     Search(Search),
     /// Look at recipes, and check your own
     Recipe(Recipe),
+    /// Show what a project asks for, and agree to it
+    ///
+    /// The recipe of a project runs nothing and reaches nothing beyond it until you have seen what it asks for and agreed.
+    /// That is remembered for this directory, and asked again only where a recipe asks for more.
+    Trust(Trust),
+    /// Take back what you have agreed to for a project
+    ///
+    /// It asks again at the next use. Its boxes stay as they are; `envbox rm` removes them.
+    Untrust(Untrust),
     /// Check what this machine offers, and show how to mend what it lacks
     ///
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot

@@ -6,6 +6,7 @@ mod create;
 mod doctor;
 mod enter;
 mod export;
+mod found;
 mod gc;
 mod identity;
 mod image;
@@ -23,6 +24,7 @@ mod search;
 mod session;
 mod stop;
 mod sweep;
+mod trust;
 
 use crate::cli::Command;
 use crate::error::Result;
@@ -45,6 +47,8 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Gc(args) => gc::run(&args, host, ui),
         Command::Search(args) => search::run(&args, host, ui),
         Command::Recipe(args) => recipe::run(&args, host, ui),
+        Command::Trust(args) => trust::trust(&args, host, ui),
+        Command::Untrust(args) => trust::untrust(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),
