@@ -7,7 +7,6 @@ mod create;
 mod doctor;
 mod enter;
 mod export;
-mod found;
 mod gc;
 mod identity;
 mod image;

@@ -32,6 +32,7 @@ mod source;
 mod store;
 mod terminal;
 mod tidy;
+mod trust;
 mod unpack;
 mod usage;
 mod world;

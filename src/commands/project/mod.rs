@@ -6,7 +6,7 @@ mod ready;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use find::{NotUsable, find};
+pub(super) use find::{NotUsable, find, of_host};
 pub(super) use ready::{Options, config, ready};
 
 use crate::error::{Error, Result};

@@ -33,8 +33,9 @@ pub(super) fn question(wanted: &Wanted, new: &[&Ask]) -> String {
 pub(super) fn groups(asks: &[&Ask]) -> String {
     let mut lines = Vec::new();
     for (group, heading) in GROUPS {
-        let of_group = asks.iter().filter(|ask| ask.what.group() == group);
-        let (packages, others): (Vec<_>, Vec<_>) = of_group.partition(|ask| matches!(ask.what, What::Package { .. }));
+        let of_group = asks.iter().copied().filter(|ask| ask.what.group() == group);
+        let (packages, others): (Vec<&Ask>, Vec<&Ask>) =
+            of_group.partition(|ask| matches!(ask.what, What::Package { .. }));
         if !packages.is_empty() || !others.is_empty() {
             lines.push(format!("  {heading}"));
         }

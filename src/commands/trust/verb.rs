@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::{Wanted, canonical, list, real, show};
 use crate::cli::{Trust, Untrust};
-use crate::commands::found;
+use crate::commands::project;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::recipe::project::Environment;
 use crate::recipe::project::asks::{Ask, Group, What};
 use crate::ui::Ui;
 
@@ -29,10 +30,11 @@ pub(in crate::commands) fn trust(args: &Trust, host: &Host, ui: &Ui) -> Result {
         return list::run(&context, args.json);
     }
     let start = args.dir.clone().unwrap_or_else(|| host.cwd.clone());
-    let found = found::find(host, &start)?.ok_or_else(|| no_project(&start))?;
+    let there = Host { cwd: canonical(&start)?, ..host.clone() };
+    let found = project::of_host(&there)?.ok_or_else(|| no_project(&start))?;
     let environments = match &args.variant {
         Some(variant) => vec![found.environment(Some(variant))?],
-        None => found.environments()?,
+        None => all(&found)?,
     };
     let wanted = Wanted::new(&context, &found.root, &environments)?;
     if args.json {
@@ -55,6 +57,14 @@ pub(in crate::commands) fn trust(args: &Trust, host: &Host, ui: &Ui) -> Result {
         ui.line(&show::groups(&wanted.asks.iter().collect::<Vec<_>>()))?;
     }
     Ok(0)
+}
+
+/// The boxes of a recipe and of all its variants.
+fn all(found: &project::Found) -> Result<Vec<Environment>> {
+    let variants = found.recipe.variants.keys().map(|name| Some(name.as_str()));
+    // A recipe may say in its variants alone what the box is made of.
+    let itself = (found.recipe.from.is_some() || found.recipe.variants.is_empty()).then_some(None);
+    itself.into_iter().chain(variants).map(|variant| found.environment(variant)).collect()
 }
 
 fn no_project(start: &Path) -> Error {
