@@ -8,6 +8,7 @@ mod doctor;
 mod enter;
 mod export;
 mod gc;
+mod hook;
 mod identity;
 mod image;
 mod janitor;
@@ -24,6 +25,7 @@ mod remove;
 mod run;
 mod search;
 mod session;
+mod settings;
 mod stop;
 mod sweep;
 mod trust;
@@ -52,6 +54,7 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Trust(args) => trust::trust(&args, host, ui),
         Command::Untrust(args) => trust::untrust(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
+        Command::Hook(args) => hook::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),
         Command::Complete(args) => complete::run(&args, host, ui),

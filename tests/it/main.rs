@@ -17,6 +17,7 @@ mod distro;
 mod distros;
 mod doctor;
 mod help;
+mod hook;
 mod hostile;
 mod image;
 mod keeper;

@@ -79,7 +79,8 @@ pub(super) fn at(context: &Context<'_>, root: &Path) -> Result<Option<Found>> {
     if there { read(context.host.user.uid, root.to_owned()).map(Some) } else { Ok(None) }
 }
 
-fn root_of(host: &Host) -> Option<PathBuf> {
+/// The directory of that project, whatever is in its recipe.
+pub(in crate::commands) fn root_of(host: &Host) -> Option<PathBuf> {
     // A link in the path leads into a project, and not its name out of one.
     let here = fs::canonicalize(&host.cwd).ok()?;
     let home = fs::canonicalize(&host.user.home).ok();
