@@ -16,7 +16,7 @@ mod trust;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub use boxes::{List, Remove, Stop};
-pub use complete::{Candidate, Completion, Follow, complete};
+pub use complete::{Candidate, Completion, Follow, Names, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, Session};
 pub use gc::Gc;

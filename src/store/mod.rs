@@ -130,6 +130,12 @@ pub fn image_names(data: &Path) -> Vec<String> {
     store.names().map_or_else(|_| Vec::new(), |(names, _)| names.into_iter().map(|name| name.name).collect())
 }
 
+/// The projects that something was agreed to for, sorted; nothing is made.
+pub fn trusted_projects(data: &Path) -> Vec<PathBuf> {
+    let store = Store { data: data.to_owned() };
+    store.all_agreed().map_or_else(|_| Vec::new(), |(agreed, _)| agreed.into_iter().map(|one| one.root).collect())
+}
+
 fn private_dir(path: &Path) -> Result<(), Error> {
     fs::DirBuilder::new()
         .recursive(true)
