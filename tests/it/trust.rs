@@ -15,6 +15,9 @@ network: none
 mounts: [{bind: ../data, at: /data}]
 ";
 
+/// What is in the store of one who has agreed to nothing.
+const NOTHING: [PathBuf; 0] = [];
+
 /// A project in the user's home, with this recipe.
 fn project(recipe: &str) -> (TestEnvironment, PathBuf) {
     let env = TestEnvironment::new();
@@ -68,7 +71,7 @@ fn the_first_use_asks_and_the_answer_is_remembered() {
     pty.send("\r");
     let (status, text) = pty.wait();
     assert!(status.code() == Some(125) && text.contains("you have not agreed"), "{text}");
-    assert_eq!(things(&env), [PathBuf::new(); 0]);
+    assert_eq!(things(&env), NOTHING);
     let mut pty = trust_on_a_terminal(&env, &dir);
     pty.expect("[y/N] ");
     pty.send("y\r");
@@ -89,14 +92,14 @@ fn nothing_is_done_before_the_answer() {
              hint: envbox trust\n",
             "{verb:?}"
         );
-        assert_eq!(things(&env), [PathBuf::new(); 0], "{verb:?}");
+        assert_eq!(things(&env), NOTHING, "{verb:?}");
         let mut command = env.command(envbox());
         command.args(verb).current_dir(&dir);
         let mut pty = Pty::spawn(&command);
         pty.expect("[y/N] ");
         pty.send("n\r");
         assert_eq!(pty.wait().0.code(), Some(125));
-        assert_eq!(things(&env), [PathBuf::new(); 0], "{verb:?}");
+        assert_eq!(things(&env), NOTHING, "{verb:?}");
     }
 }
 
