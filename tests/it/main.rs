@@ -25,6 +25,7 @@ mod many;
 mod oci;
 mod overlay;
 mod pack;
+mod project;
 mod readme;
 mod recipes;
 mod registry;
