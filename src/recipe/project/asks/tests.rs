@@ -1,3 +1,5 @@
+//! What is asked, of what, and when not.
+
 use std::convert::Infallible;
 
 use super::*;
