@@ -110,9 +110,12 @@ fn without_a_terminal_there_is_the_command_to_give() {
     assert!(said.ends_with("hint: envbox trust '$ENV/home/my project'\n"), "{said}");
     let none = env.envbox(["trust"]).exits(125).stderr;
     assert!(none.contains("there is no envbox.yaml in $ENV/home or above it"), "{none}");
-    // Not even who wants quiet agrees unseen.
-    let seen = env.envbox(["trust", "--yes", "--quiet"]).dir(&dir).succeeds().stderr;
-    assert!(seen.contains("`make install`"), "{seen}");
+    let mut command = env.command(envbox());
+    command.args(["trust", "--quiet"]).current_dir(&dir);
+    let mut pty = Pty::spawn(&command);
+    assert!(pty.expect("[y/N] ").contains("`make install`"), "nobody agrees unseen");
+    drop(pty);
+    assert_eq!(env.envbox(["trust", "--yes", "--quiet"]).dir(&dir).succeeds().stderr, "");
     env.envbox(["trust"]).dir(&dir).succeeds();
 }
 

@@ -82,7 +82,12 @@ impl Wanted {
         if !yes && !context.ui.is_interactive() {
             return Err(self.nobody_to_ask(context, &new));
         }
-        context.ui.show(&show::question(self, &new));
+        let question = show::question(self, &new);
+        if yes {
+            context.ui.note(&question);
+        } else {
+            context.ui.show(&question);
+        }
         if !(yes || context.ui.confirm("Do you agree?", "--yes")?) {
             return Err(Error::new(format!("you have not agreed to what {} asks for", self.root.display()))
                 .hint("nothing was fetched, built or run"));

@@ -356,8 +356,8 @@ fn digest(value: &impl Serialize) -> Digest {
 
 /// A text of the recipe's on one line. Nothing in it can move the cursor, and one that is too long is cut.
 fn shown(text: &str, longest: usize) -> String {
-    let length = text.chars().count();
     let text = text.trim_end_matches('\n');
+    let length = text.chars().count();
     let mut line = String::new();
     for character in text.chars().take(longest) {
         if character.is_control() {
