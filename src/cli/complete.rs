@@ -16,15 +16,49 @@ use crate::recipe::BoxName;
 pub struct Completion {
     /// Words that the definitions name.
     pub candidates: Vec<Candidate>,
-    /// Whether a box's name may stand there.
-    pub boxes: bool,
-    /// Whether the name of an image in the store may stand there.
-    pub images: bool,
-    /// Whether a recipe's name may stand there.
-    pub recipes: bool,
+    /// Names that are not known here, the likeliest first.
+    pub names: Vec<Names>,
+    /// As much of the value as is typed.
+    pub begun: String,
+    /// What stands before the value in the same word: `--variant=`, or nothing.
+    pub prefix: String,
     /// What the shell itself knows best.
     pub follow: Option<Follow>,
 }
+
+/// Names that only a look at the machine tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Of boxes.
+    Boxes,
+    /// Of images in the store.
+    Images,
+    /// Of recipes that boxes are made of.
+    Recipes,
+    /// Of the variants of the project here.
+    Variants,
+    /// Of its tasks.
+    Tasks,
+    /// Of its services.
+    Services,
+    /// Of the packages in its recipe.
+    Packages,
+    /// Of the directories of projects that were agreed to.
+    Trusted,
+}
+
+/// The names that an argument takes which is called like this, whatever its command.
+const BY_ID: [(&str, Names); 9] = [
+    ("variant", Names::Variants),
+    ("task", Names::Tasks),
+    ("tasks", Names::Tasks),
+    ("service", Names::Services),
+    ("services", Names::Services),
+    ("package", Names::Packages),
+    ("packages", Names::Packages),
+    ("upgrade", Names::Packages),
+    ("trusted", Names::Trusted),
+];
 
 /// A word, and what it means.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,6 +145,7 @@ impl<'a> Place<'a> {
             for candidate in &mut completion.candidates {
                 candidate.value = format!("--{long}={}", candidate.value);
             }
+            completion.prefix = format!("--{long}=");
             return completion;
         }
         if last.starts_with('-') {
@@ -125,21 +160,17 @@ impl<'a> Place<'a> {
 }
 
 fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
-    let value_type = arg.get_value_parser().type_id();
-    let either = value_type == TypeId::of::<Target>();
+    let either = is::<Target>(arg);
     let hint = arg.get_value_hint();
-    let image = value_type == TypeId::of::<ImageName>() || arg.get_long() == Some("image");
-    let is_box = value_type == TypeId::of::<BoxName>();
     let candidates = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).map(|value| {
         let help = value.get_help().map(ToString::to_string).unwrap_or_default();
         Candidate { value: value.get_name().to_owned(), help: sentence(&help) }
     });
     Completion {
         candidates: candidates.filter(|candidate| candidate.value.starts_with(begun)).collect(),
-        images: either || image,
-        boxes: either || (is_box && hint != ValueHint::Other),
-        // A box that is not there yet is made of the recipe of its name.
-        recipes: either || value_type == TypeId::of::<RecipeWord>() || (is_box && hint == ValueHint::Other),
+        names: names(arg),
+        begun: begun.to_owned(),
+        prefix: String::new(),
         follow: match hint {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
@@ -147,6 +178,28 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
             ValueHint::Other => None,
             _ => either.then_some(Follow::Files),
         },
+    }
+}
+
+fn is<T: 'static>(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<T>()
+}
+
+fn names(arg: &Arg) -> Vec<Names> {
+    let new_box = is::<BoxName>(arg) && arg.get_value_hint() == ValueHint::Other;
+    if is::<Target>(arg) {
+        vec![Names::Variants, Names::Boxes, Names::Images, Names::Recipes]
+    } else if new_box {
+        // A box that is not there yet is a variant's, or made of the recipe of its name.
+        vec![Names::Variants, Names::Recipes]
+    } else if is::<BoxName>(arg) {
+        vec![Names::Boxes]
+    } else if is::<RecipeWord>(arg) {
+        vec![Names::Recipes]
+    } else if is::<ImageName>(arg) || arg.get_long() == Some("image") {
+        vec![Names::Images]
+    } else {
+        BY_ID.iter().filter(|(id, _)| arg.get_id() == id).map(|(_, names)| *names).collect()
     }
 }
 
@@ -191,6 +244,34 @@ mod tests {
         of(line).candidates.into_iter().map(|candidate| candidate.value).collect()
     }
 
+    fn has(line: &str, names: Names) -> bool {
+        of(line).names.contains(&names)
+    }
+
+    #[test]
+    fn names_of_a_project_where_one_may_stand() {
+        for line in ["enter ", "run ", "create ", "trust --variant "] {
+            assert!(has(line, Names::Variants), "{line}");
+        }
+        for (line, begun, prefix) in [
+            ("trust --variant=c", "c", "--variant="),
+            ("trust --variant = c", "c", ""),
+            ("trust --variant =", "", ""),
+            ("enter ci", "ci", ""),
+        ] {
+            let found = of(line);
+            assert_eq!((&*found.begun, &*found.prefix), (begun, prefix), "{line}");
+        }
+        assert!(has("untrust ", Names::Trusted) && !has("trust ", Names::Trusted));
+        assert_eq!(of("trust ").follow, Some(Follow::Directories));
+        assert_eq!(words("hook f"), ["fish"]);
+        // Arguments of commands that are yet to be.
+        let command = |id| Command::new("envbox").arg(Arg::new(id));
+        for (id, names) in BY_ID {
+            assert_eq!(complete(command(id), &["".into()]).names, [names], "{id}");
+        }
+    }
+
     #[test]
     fn subcommands_but_not_the_hidden_ones() {
         assert_eq!(words("s"), ["stop", "search"]);
@@ -203,10 +284,10 @@ mod tests {
     fn names_of_boxes_where_one_may_stand() {
         for line in ["enter ", "stop ", "rm a b ", "rm --yes ", "ls -v ; enter ", "run "] {
             let line = line.rsplit("; ").next().unwrap();
-            assert!(of(line).boxes, "{line}");
+            assert!(has(line, Names::Boxes), "{line}");
         }
         for line in ["create ", "enter deb ", "list ", "completions ", "enter --mirror "] {
-            assert!(!of(line).boxes, "{line}");
+            assert!(!has(line, Names::Boxes), "{line}");
         }
     }
 
@@ -215,20 +296,20 @@ mod tests {
         for line in
             ["enter ", "run ", "create x --image ", "image inspect ", "image rm a ", "image tag ", "image verify "]
         {
-            assert!(of(line).images, "{line}");
+            assert!(has(line, Names::Images), "{line}");
         }
         for line in ["image tag a ", "image list ", "rm "] {
-            assert!(!of(line).images, "{line}");
+            assert!(!has(line, Names::Images), "{line}");
         }
     }
 
     #[test]
     fn names_of_recipes_where_one_may_stand() {
         for line in ["enter ", "run ", "create ", "recipe show "] {
-            assert!(of(line).recipes, "{line}");
+            assert!(has(line, Names::Recipes), "{line}");
         }
         for line in ["stop ", "rm ", "list ", "recipe check ", "enter -- "] {
-            assert!(!of(line).recipes, "{line}");
+            assert!(!has(line, Names::Recipes), "{line}");
         }
         assert_eq!(words("recipe "), ["show", "check"]);
     }

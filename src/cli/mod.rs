@@ -5,19 +5,22 @@ mod complete;
 mod create;
 mod enter;
 mod gc;
+mod hook;
 mod image;
 mod own;
 mod project;
 mod recipe;
 mod run;
+mod trust;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub use boxes::{List, Remove, Stop};
-pub use complete::{Candidate, Completion, Follow, complete};
+pub use complete::{Candidate, Completion, Follow, Names, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, Session};
 pub use gc::Gc;
+pub use hook::Hook;
 pub use image::{
     Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull,
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
@@ -26,6 +29,7 @@ pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Schema, Search};
 pub use run::{Run, Target};
+pub use trust::{Trust, Untrust};
 
 /// Linux environments without root and without a daemon
 ///
@@ -140,11 +144,25 @@ pub enum Command {
     ///
     /// With it, editors complete and check the file while it is written.
     Schema(Schema),
+    /// Show what a project asks for, and agree to it
+    ///
+    /// The recipe of a project runs nothing and reaches nothing beyond it until you have seen what it asks for and agreed.
+    /// That is remembered for this directory, and asked again only where a recipe asks for more.
+    Trust(Trust),
+    /// Take back what you have agreed to for a project
+    ///
+    /// It asks again at the next use. Its boxes stay as they are; `envbox rm` removes them.
+    Untrust(Untrust),
     /// Check what this machine offers, and show how to mend what it lacks
     ///
     /// Each requirement is tried out rather than looked up. Exits with 1 where something is missing that envbox cannot
     /// do without.
     Doctor(Doctor),
+    /// Print what makes a shell's prompt offer the box of a project
+    ///
+    /// On `cd` into a project a line says that it has a box, once per project and shell. Nothing of the project's is read,
+    /// and no program is started.
+    Hook(Hook),
     /// Print the completion script of a shell
     Completions(Completions),
     /// Write the manual pages into a directory

@@ -8,6 +8,7 @@ mod doctor;
 mod enter;
 mod export;
 mod gc;
+mod hook;
 mod identity;
 mod image;
 mod janitor;
@@ -53,7 +54,10 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Search(args) => search::run(&args, host, ui),
         Command::Recipe(args) => recipe::run(&args, host, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Trust(args) => trust::trust(&args, host, ui),
+        Command::Untrust(args) => trust::untrust(&args, host, ui),
         Command::Doctor(args) => doctor::run(&args, host, ui),
+        Command::Hook(args) => hook::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Manual(args) => manual::run(&args),
         Command::Complete(args) => complete::run(&args, host, ui),

@@ -14,6 +14,7 @@ mod lease;
 mod names;
 mod runtime;
 mod staging;
+mod trust;
 
 use std::fs;
 use std::io;
@@ -28,6 +29,7 @@ pub use lease::{ImageLease, Lease};
 pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;
+pub use trust::Agreed;
 
 /// One user's store.
 #[derive(Debug, Clone)]
@@ -126,6 +128,12 @@ pub fn box_names(data: &Path) -> Vec<crate::recipe::BoxName> {
 pub fn image_names(data: &Path) -> Vec<String> {
     let store = Store { data: data.to_owned() };
     store.names().map_or_else(|_| Vec::new(), |(names, _)| names.into_iter().map(|name| name.name).collect())
+}
+
+/// The projects that something was agreed to for, sorted; nothing is made.
+pub fn trusted_projects(data: &Path) -> Vec<PathBuf> {
+    let store = Store { data: data.to_owned() };
+    store.all_agreed().map_or_else(|_| Vec::new(), |(agreed, _)| agreed.into_iter().map(|one| one.root).collect())
 }
 
 fn private_dir(path: &Path) -> Result<(), Error> {

@@ -164,6 +164,16 @@ impl Ui {
         }
     }
 
+    /// Shows what a question is about, which nobody who is asked can do without.
+    pub fn show(&self, text: &str) {
+        self.say(None, text);
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
     /// Asks a yes-or-no question; no is the default.
     ///
     /// # Errors

@@ -122,6 +122,39 @@ fn fish_completes() {
     assert!(complete("envbox run alpha -- env").contains(&"env".to_owned()));
 }
 
+const RECIPE: &str = "\
+from: x
+packages: [gcc]
+tasks: {test: x}
+services: {db: x}
+variants: {ci: {packages: [git]}, cd: {tasks: {tell: x}}}
+";
+
+#[test]
+fn names_of_the_project_here() {
+    let env = TestEnvironment::new();
+    let project = env.path("home/project/sub");
+    fs::create_dir_all(&project).unwrap();
+    let complete = |words: &[&str]| env.envbox(["__complete", "--"]).args(words).dir(&project).succeeds();
+    for recipe in ["from: x\nvariants: {ci: [}", "from: x\nvariant: {ci: {}}\n", "\0", ""] {
+        fs::write(env.path("home/project/envbox.yaml"), recipe).unwrap();
+        let found = complete(&["trust", "--variant", ""]);
+        assert_eq!((&*found.stdout, &*found.stderr), ("", ""), "{recipe}");
+    }
+    fs::write(env.path("home/project/envbox.yaml"), RECIPE).unwrap();
+    assert_eq!(complete(&["trust", "--variant", ""]).stdout, "cd\t\nci\t\n");
+    assert_eq!(complete(&["trust", "--variant=ci"]).stdout, "--variant=ci\t\n");
+    for words in [&["enter", "c"][..], &["run", "c"], &["create", "c"]] {
+        assert!(complete(words).stdout.starts_with("cd\t\nci\t\n"), "{words:?}");
+    }
+    assert_eq!(complete(&["untrust", ""]).stdout, ":directories\n");
+    env.envbox(["trust", "--yes"]).dir(&project).succeeds();
+    assert_eq!(
+        complete(&["untrust", "/"]).bytes,
+        format!("{}\t\n:directories\n", env.path("home/project").display()).into_bytes()
+    );
+}
+
 #[test]
 fn a_thousand_boxes_are_no_burden() {
     let boxes = Boxes::new((0..1000).map(|number| format!("box-{number:04}")));

@@ -61,8 +61,16 @@ pub(in crate::commands) enum NotUsable {
 /// # Errors
 /// [`NotUsable`]; or what is wrong in the recipe, with line and column.
 pub(in crate::commands) fn find(context: &Context<'_>) -> Result<Option<Found>> {
-    let Some(root) = root_of(context.host) else { return Ok(None) };
-    read(context.host.user.uid, root).map(Some)
+    of_host(context.host)
+}
+
+/// The same, where there need not be a store.
+///
+/// # Errors
+/// As [`find`].
+pub(in crate::commands) fn of_host(host: &Host) -> Result<Option<Found>> {
+    let Some(root) = root_of(host) else { return Ok(None) };
+    read(host.user.uid, root).map(Some)
 }
 
 /// The project of a directory that is known to have been one.

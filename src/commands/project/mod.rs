@@ -10,7 +10,7 @@ mod ready;
 use std::path::{Path, PathBuf};
 
 pub(super) use boxes::{left_behind, own};
-pub(super) use find::{NotUsable, find, root_of};
+pub(super) use find::{NotUsable, find, of_host, root_of};
 pub(super) use meant::meant;
 pub(super) use preview::{Preview, preview};
 pub(super) use ready::{Options, config, image, ready};

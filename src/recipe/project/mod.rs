@@ -1,5 +1,6 @@
 //! A project's recipe: `envbox.yaml`, as it is written ([`Project`]) and as it is meant ([`Environment`]).
 
+pub mod asks;
 mod check;
 mod command;
 mod faults;
