@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Found, shown};
+use super::{Found, faulty};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -111,8 +111,13 @@ fn read(uid: u32, root: PathBuf) -> Result<Found> {
     if root.to_str().is_none() {
         return Err(NotUsable::NoName(root).into());
     }
-    let text = text(uid, &root, Path::new(FILE))?;
-    let recipe = Project::parse(&shown(&file), &text).map_err(Error::new)?;
+    // Before anything is made of what it says: that it cannot be used is an error of its own.
+    let main = text(uid, &root, Path::new(FILE))?;
+    let read = |path: &Path| match path == Path::new(FILE) {
+        true => Ok(main.clone()),
+        false => text(uid, &root, path).map_err(|error| error.to_string()),
+    };
+    let recipe = Project::load(&root, Path::new(FILE), &read).map_err(|faults| faulty(&faults))?;
     Ok(Found { root, file, recipe })
 }
 
