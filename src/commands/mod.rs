@@ -23,6 +23,7 @@ mod search;
 mod session;
 mod stop;
 mod sweep;
+mod world;
 
 use crate::cli::Command;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::live;
+use super::{live, world};
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::accounts::UserSpec;
@@ -29,6 +29,8 @@ pub(super) struct Wish<'a> {
 /// # Errors
 /// An image that makes none.
 pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> Result<SessionPlan> {
+    // A project goes by its name without links; one who came by another name is in it all the same.
+    let real_cwd = stored.config.project.as_ref().and_then(|_| std::fs::canonicalize(&context.host.cwd).ok());
     Ok(SessionPlan::new(&SessionRequest {
         name: &stored.name,
         config: &stored.config,
@@ -40,6 +42,8 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
         at_home: wish.at_home,
         terminal: tty::is_terminal(stream::STDIN) && tty::is_terminal(stream::STDOUT),
         hidden: &context.hidden(),
+        real_cwd: real_cwd.as_deref(),
+        shares: &world::shares(context, &stored.config),
     })?)
 }
 

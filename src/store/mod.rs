@@ -14,6 +14,7 @@ mod lease;
 mod names;
 mod runtime;
 mod staging;
+mod volumes;
 
 use std::fs;
 use std::io;
@@ -28,6 +29,7 @@ pub use lease::{ImageLease, Lease};
 pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;
+pub use volumes::Owner as VolumeOwner;
 
 /// One user's store.
 #[derive(Debug, Clone)]
