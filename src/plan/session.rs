@@ -165,6 +165,10 @@ fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
     if is_visible(request, dir) {
         return Ok(WorkDir::Shared(dir.clone()));
     }
+    // The home of the box is what the box has of that place.
+    if *dir == request.host.user.home {
+        return Ok(WorkDir::Home);
+    }
     match request.real_cwd.filter(|dir| is_visible(request, dir)) {
         Some(dir) => Ok(WorkDir::Shared(dir.to_owned())),
         None => Ok(request.config.workdir.clone().map_or_else(|| WorkDir::NotVisible(dir.clone()), WorkDir::Named)),

@@ -155,3 +155,88 @@ pub(super) fn hidden_in(hidden: &[PathBuf], from: &Path, at: &BoxPath) -> Vec<St
     let inside = hidden.iter().filter_map(|path| path.strip_prefix(from).ok());
     inside.filter_map(|rest| BoxPath::new(at.as_path().join(rest)).ok()).map(|at| Step::Hide { at }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::User;
+    use crate::plan::BootPlan;
+
+    /// The plan of a box with this configuration, from the home on. Each mount is of a directory of its name.
+    fn plan(yaml: &str) -> Result<String, NoBoot> {
+        let (name, user) = ("b".parse().unwrap(), User::example());
+        let config = BoxConfig::parse(&format!("from: x\n{yaml}")).unwrap();
+        let source = |path: &str| Source { path: path.into(), kind: Kind::Directory };
+        let mounts = config.mounts.iter().map(|mount| match mount {
+            Mount::Bind { from, .. } => Some(source(from)),
+            Mount::Cache { name, .. } => Some(source(&format!("/home/al/.data/volumes/{name}"))),
+            Mount::Tmpfs { .. } => None,
+        });
+        let plan = BootPlan::new(&BootRequest {
+            name: &name,
+            config: &config,
+            user: &user,
+            layers: vec!["/l".into()],
+            upper: "/u".into(),
+            work: "/w".into(),
+            root: "/r".into(),
+            fuse: false,
+            home: ["/hu".into(), "/hw".into()],
+            hidden: vec!["/home/al/.data".into()],
+            project: config.project.as_ref().map(|origin| Source { path: origin.root.clone(), kind: Kind::Directory }),
+            mounts: mounts.collect(),
+            shares: &[],
+            agent: "/a".into(),
+        })?
+        .to_string();
+        let (_, rest) = plan.split_once("sudo      for al\n").unwrap();
+        Ok(rest.split_once("pivot_root").unwrap().0.to_owned())
+    }
+
+    #[test]
+    fn a_plain_box_has_the_home_and_nothing_else() {
+        assert_eq!(plan("").unwrap(), "bind      /home/al  (from /home/al, rw)\nhide      /home/al/.data\n");
+    }
+
+    #[test]
+    fn what_lies_in_something_comes_after_it_and_what_is_outside_of_the_home_before() {
+        let yaml = "home: private\nproject: {root: /home/al/p}\nmounts: [{tmpfs: 1M, at: /home/al/p/t}, \
+                    {cache: c, at: ~/.c}, {bind: /srv/x, at: /x/y}, {bind: /home/al, at: /x}]";
+        assert_eq!(
+            plan(yaml).unwrap(),
+            "place     /x  (directory, 0:0, if missing)\n\
+             bind      /x  (from /home/al, rw)\n\
+             hide      /x/.data\n\
+             place     /x/y  (directory, 1000:1000, if missing)\n\
+             bind      /x/y  (from /srv/x, rw)\n\
+             home      /home/al  (the box's own, 1000:1000; if missing, from /etc/skel)\n\
+             place     /home/al/.c  (directory, 1000:1000, if missing)\n\
+             bind      /home/al/.c  (from /home/al/.data/volumes/c, rw)\n\
+             place     /home/al/p  (directory, 1000:1000, if missing)\n\
+             bind      /home/al/p  (from /home/al/p, rw)\n\
+             place     /home/al/p/t  (directory, 1000:1000, if missing)\n\
+             tmpfs     /home/al/p/t  (mode 0755, 1000:1000, at most 1M)\n"
+        );
+    }
+
+    #[test]
+    fn a_project_in_the_home_is_there_already() {
+        let home = "bind      /home/al  (from /home/al, rw)\nhide      /home/al/.data\n";
+        assert_eq!(plan("project: {root: /home/al/p}").unwrap(), home);
+        assert_eq!(plan("project: {root: /home/al}").unwrap(), home);
+        let elsewhere = plan("project: {root: /home/alice/p}").unwrap();
+        assert!(elsewhere.ends_with("bind      /home/alice/p  (from /home/alice/p, rw)\n"), "{elsewhere}");
+    }
+
+    #[test]
+    fn places_that_are_the_boxs_own() {
+        for root in ["/", "/usr/src", "/etc", "/proc/1", "/home", "/home/al/.data/envbox"] {
+            let fault = plan(&format!("home: private\nproject: {{root: {root}}}"));
+            assert!(matches!(fault, Err(NoBoot::Project { .. })), "{root}: {fault:?}");
+        }
+        for at in ["/proc", "/sys/x", "/run", "/run/envbox/x", "/dev", "/home", "~"] {
+            let fault = plan(&format!("mounts: [{{tmpfs: 1M, at: '{at}'}}]"));
+            assert!(matches!(fault, Err(NoBoot::Mount { file: "box.yaml", index: 0, .. })), "{at}: {fault:?}");
+        }
+    }
+}
