@@ -133,6 +133,19 @@ fn the_store_is_hidden_under_every_home() {
 }
 
 #[test]
+fn as_root_a_home_that_cannot_be_under_an_overlay_is_said() {
+    requires!(root, userns, overlay, fixtures);
+    let env = busybox();
+    fs::create_dir(env.path("home/mount")).unwrap();
+    env.reconfigure(&["home: overlay"]);
+    let script = format!("mount -t tmpfs none mount && exec {} run {BOX} -- true", crate::support::envbox().display());
+    let output = env.command("unshare").args(["-m", "sh", "-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(125) && said.contains("`home: overlay` needs"), "{output:?}");
+    env.sh("true").succeeds();
+}
+
+#[test]
 fn fuse_overlayfs_has_the_same_homes() {
     requires!(user, userns, subid, overlay, fuse, fixtures);
     let env = busybox();
