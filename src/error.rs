@@ -192,9 +192,14 @@ impl From<pack::Error> for Error {
     }
 }
 
-impl From<plan::NotAHome> for Error {
-    fn from(error: plan::NotAHome) -> Self {
-        Self::new(error).hint("HOME=/some/directory envbox …")
+impl From<plan::NoBoot> for Error {
+    fn from(error: plan::NoBoot) -> Self {
+        match error {
+            plan::NoBoot::HomePath(_) | plan::NoBoot::OwnHome(_) => {
+                Self::new(error).hint("HOME=/some/directory envbox …")
+            }
+            plan::NoBoot::Project { .. } | plan::NoBoot::Mount { .. } => Self::new(error),
+        }
     }
 }
 

@@ -48,6 +48,7 @@ struct All<'a> {
     downloads: Amount,
     agents: usize,
     boxes: Vec<BoxName>,
+    volumes: usize,
 }
 
 impl<'a> Garbage<'a> {
@@ -72,20 +73,25 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
     let agents = context.store.collect_agents(&live::build()?, args.dry_run)?;
     // Before the images, which they may be the last to need.
     let boxes = boxes(context, args)?;
+    let volumes = context.store.collect_volumes(args.dry_run)?;
     if !args.dry_run {
         sweep::if_needed(context)?;
     }
     let collected = collect(context, &Policy { idle: args.older_than, only: None, dry_run: args.dry_run })?;
     if args.json {
         let garbage = Garbage::new(&collected, args.dry_run);
-        ui.json(&All { garbage, downloads, agents, boxes })?;
+        ui.json(&All { garbage, downloads, agents, boxes, volumes })?;
         return Ok(0);
     }
     for name in &boxes {
         ui.line(&format!("box {name}"))?;
     }
     say(context, &collected)?;
-    let counted = [(downloads.count, "downloads", Some(downloads.bytes)), (count(agents), "old agents", None)];
+    let counted = [
+        (downloads.count, "downloads", Some(downloads.bytes)),
+        (count(agents), "old agents", None),
+        (count(volumes), "caches", None),
+    ];
     for (count, what, bytes) in counted.into_iter().filter(|(count, ..)| *count > 0) {
         let bytes = bytes.map(|bytes| format!(", {}", ui::size(bytes))).unwrap_or_default();
         ui.line(&format!("{what}: {count}{bytes}"))?;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{identity, settings, sweep};
+use super::{identity, settings, sweep, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -38,6 +38,7 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     runtime.record_settings(&stored.config)?;
     // Held until the box has it: an agent of a build that is not this one's is garbage otherwise.
     let (agent, _lease) = agent(context, &identity)?;
+    let _made = world::make(context, stored)?;
     let proof = proof()?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
         let plan = plan(context, stored, agent.clone(), fuse.is_some())?;
@@ -85,9 +86,10 @@ fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
 /// Plans the boot of a box.
 ///
 /// # Errors
-/// A home directory that cannot be one in a box.
+/// What the box's configuration names and cannot be in a box.
 pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fuse: bool) -> Result<BootPlan> {
     let paths = &stored.paths;
+    let world = world::of(context, stored)?;
     Ok(BootPlan::new(&BootRequest {
         name: &stored.name,
         config: &stored.config,
@@ -97,7 +99,11 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fu
         work: paths.work.clone(),
         root: paths.root.clone(),
         fuse,
-        hidden: context.hidden(),
+        home: paths.home.clone(),
+        hidden: world.hidden,
+        project: world.project,
+        mounts: world.mounts,
+        shares: &world.shares,
         agent,
     })?)
 }

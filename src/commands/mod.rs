@@ -31,6 +31,7 @@ mod settings;
 mod stop;
 mod sweep;
 mod trust;
+mod world;
 
 use crate::cli::Command;
 use crate::error::Result;

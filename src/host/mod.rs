@@ -5,7 +5,9 @@
 mod apt;
 mod colour;
 mod dirs;
+mod mounts;
 mod passwd;
+mod socket;
 mod subid;
 mod terminfo;
 mod tools;
@@ -18,7 +20,9 @@ use std::path::{Path, PathBuf};
 
 pub use apt::AptMirror;
 pub use dirs::Dirs;
+pub use mounts::places;
 pub use passwd::User;
+pub use socket::{cookie, socket};
 pub use subid::{NoSubIds, Range, SubIds};
 pub use tools::IdHelpers;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::overlay::{self, Fuse};
 use super::seal::seal;
-use super::{Error, account};
+use super::{Error, account, home};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
@@ -54,18 +54,18 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
     Ok(())
 }
 
-/// Trees of the host's that have been copied already, by their paths.
-type Copies<'a> = HashMap<&'a HostPath, OwnedFd>;
+/// Trees of the host's that have been copied already, by where they are to be.
+type Copies<'a> = HashMap<&'a BoxPath, OwnedFd>;
 
 /// Copies of the trees in which the root is to be attached, such as a home with the store in it. Made afterwards, they would
 /// carry the box's own mounts into the box a second time.
 fn copies_before(plan: &BootPlan) -> io::Result<Copies<'_>> {
     let Some(Step::Overlay(overlay)) = plan.steps.first() else { return Ok(Copies::new()) };
     let around = plan.steps.iter().filter_map(|step| match step {
-        Step::Bind { from, .. } if overlay.root.0.starts_with(&from.0) => Some(from),
+        Step::Bind { from, at, .. } if overlay.root.0.starts_with(&from.0) => Some((from, at)),
         _ => None,
     });
-    around.map(|from| Ok((from, mount::copy_tree(&from.0)?))).collect()
+    around.map(|(from, at)| Ok((at, mount::copy_tree(&from.0)?))).collect()
 }
 
 /// The first step: the root, attached somewhere, and open.
@@ -103,11 +103,20 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
         Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
         Step::Devpts { at } => attach(&devpts()?, root, at),
         Step::Bind { from, at, kind, read_only, optional } => {
-            let tree = match early.remove(from).map_or_else(|| mount::copy_tree(&from.0), Ok) {
+            let tree = match early.remove(at).map_or_else(|| mount::copy_tree(&from.0), Ok) {
                 Err(_) if *optional => return Ok(()),
                 tree => tree?,
             };
             bind(root, &tree, at, *kind, *read_only)
+        }
+        Step::MountPoint { at, kind, owner } => mount_point(root, at, *kind, *owner),
+        Step::Scratch { at, mode, owner, size } => {
+            mount::attach(scratch(*mode, *owner, *size)?, root::open(root, at.as_path(), Open::Path)?)
+        }
+        Step::Home { at, owner } => home::ensure(root, at, *owner),
+        Step::HomeOverlay { at, lower, upper, work } => {
+            let merged = overlay::over_home(lower, upper, work)?;
+            mount::attach(merged, root::open(root, at.as_path(), Open::Path)?)
         }
         Step::ReadOnly { at } => read_only(root, at),
         Step::Hide { at } => hide(root, at),
@@ -183,6 +192,32 @@ fn bind_place(root: &OwnedFd, at: &BoxPath, kind: Kind) -> io::Result<OwnedFd> {
             }
         }
     }
+}
+
+fn mount_point(root: &OwnedFd, at: &BoxPath, kind: Kind, owner: (u32, u32)) -> io::Result<()> {
+    // What is there is not opened: a directory may be closed to us, as one of a FUSE file system's is.
+    if root::open(root, at.as_path(), Open::Path).is_ok() {
+        return Ok(());
+    }
+    if kind == Kind::Directory {
+        return root::make_dirs_for(root, at.as_path(), 0o755, owner).map(drop);
+    }
+    let (parent, name) = split(at)?;
+    let dir = root::make_dirs_for(root, parent, 0o755, owner)?;
+    let file = root::open(&dir, Path::new(name), Open::Create(0o644))?;
+    fs::set_owner(file, owner.0, owner.1)
+}
+
+fn scratch(mode: u32, (uid, gid): (u32, u32), size: Option<u64>) -> io::Result<OwnedFd> {
+    let tmpfs = Context::open("tmpfs")?;
+    tmpfs.set("mode", format!("{mode:o}"))?;
+    tmpfs.set("uid", uid.to_string())?;
+    tmpfs.set("gid", gid.to_string())?;
+    if let Some(bytes) = size {
+        // To the kernel 0 is no limit at all (tmpfs(5)).
+        tmpfs.set("size", bytes.max(1).to_string())?;
+    }
+    tmpfs.mount(Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOSUID)
 }
 
 fn read_only(root: &OwnedFd, at: &BoxPath) -> io::Result<()> {

@@ -8,6 +8,7 @@ mod apply;
 mod boot;
 mod error;
 mod follow;
+mod home;
 mod keeper;
 mod locale;
 mod network;

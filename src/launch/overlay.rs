@@ -58,11 +58,39 @@ fn topmost_first(plan: &Overlay) -> Vec<&HostPath> {
     plan.layers.iter().rev().filter(|layer| seen.insert(&layer.0)).collect()
 }
 
-fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
+/// The host's home with another directory over it. The kernel's overlay only: what is a home's to read is on a file system
+/// of the host's, and the upper directory beside the box's own.
+///
+/// # Errors
+/// The kernel's, with what it logged, and what that means for a home.
+pub(super) fn over_home(lower: &HostPath, upper: &HostPath, work: &HostPath) -> io::Result<OwnedFd> {
+    let mounted = || {
+        let overlay = kernel_overlay()?;
+        let [lower, upper, work] = [Named::new(lower)?, Named::new(upper)?, Named::new(work)?];
+        if overlay.set("lowerdir+", &lower.name).is_err() {
+            overlay.set("lowerdir", &lower.name)?;
+        }
+        overlay.set("upperdir", &upper.name)?;
+        overlay.set("workdir", &work.name)?;
+        overlay.mount(Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOSUID)
+    };
+    mounted().map_err(|error| {
+        let why = "`home: overlay` needs a file system for the home that can be the lower layer of an overlay, without \
+                   other mounts in the home: `home: private` and `home: host` do without";
+        io::Error::new(error.kind(), format!("{error}: {why}"))
+    })
+}
+
+fn kernel_overlay() -> io::Result<Context> {
     let overlay = Context::open("overlay")?;
     // In a user namespace the marks of whiteouts and opaque directories are `user.overlay.*` attributes; without this
     // every rename of a directory fails, new ones included (Documentation/filesystems/overlayfs.rst).
     overlay.flag("userxattr")?;
+    Ok(overlay)
+}
+
+fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
+    let overlay = kernel_overlay()?;
     let layers: Vec<Named> = topmost_first(plan).into_iter().map(Named::new).collect::<io::Result<_>>()?;
     let (upper, work) = (Named::new(&plan.upper)?, Named::new(&plan.work)?);
     if !lower_dirs(&overlay, &layers)? {

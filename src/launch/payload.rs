@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use super::person::{self, Unknown};
 use super::protocol::Request;
 use super::{Error, Live, Terminfo, locale, shells};
-use crate::plan::{Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, WorkDir, set_missing_variable, set_variable};
+use crate::plan::{
+    Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, Socket, Who, WorkDir, set_missing_variable, set_variable,
+};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
@@ -149,6 +151,7 @@ fn enter(
     }
     let (connection, _) = live.into_ends();
     let person = become_somebody(plan, word)?;
+    plan.sockets.iter().filter(|_| plan.who == Who::Caller).for_each(|socket| look_at(socket, word));
     for (name, value) in person.variables() {
         set_missing_variable(&mut env, name, value);
     }
@@ -172,6 +175,18 @@ fn enter(
         return lead(proof, signals, word, become_it);
     }
     Err(become_it())
+}
+
+/// Says so where a socket is not the one that the host has now. The mounts of a box that is up are locked.
+fn look_at(socket: &Socket, word: &OwnedFd) {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = std::fs::symlink_metadata(&socket.at).map(|found| (found.dev(), found.ino()));
+    if !identity.is_ok_and(|identity| identity == socket.identity) {
+        let text =
+            format!("share: {}: the host has another socket by now; the box has it after `envbox stop`", socket.name);
+        // A note that cannot be delivered has nobody to read it.
+        let _ = Word::Note(text).send(word);
+    }
 }
 
 /// Becomes whoever the session is.

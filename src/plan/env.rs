@@ -50,6 +50,8 @@ pub(super) struct Sources<'a> {
     pub(super) box_name: &'a str,
     /// The image's `Env`: `NAME=value`.
     pub(super) image: &'a [String],
+    /// What leads to the sockets of the caller's that the box has.
+    pub(super) shared: Vec<(&'static str, OsString)>,
     /// `box.yaml`'s `env`.
     pub(super) configured: &'a BTreeMap<String, String>,
     /// Whether the session is somebody else's than the caller's.
@@ -78,6 +80,10 @@ pub(super) fn session(caller: &[(OsString, OsString)], sources: &Sources<'_>) ->
     set(&mut env, "PATH", path);
     set(&mut env, "container", "envbox".into());
     set(&mut env, "ENVBOX", sources.box_name.into());
+    // Nobody else reaches what is in the caller's runtime directory.
+    for (name, value) in sources.shared.iter().filter(|_| !sources.other_user) {
+        set(&mut env, name, value.clone());
+    }
     for (name, value) in sources.configured {
         set(&mut env, name, value.into());
     }
@@ -132,7 +138,10 @@ mod tests {
         let caller: Vec<(OsString, OsString)> = caller.iter().map(|(k, v)| (k.into(), v.into())).collect();
         let configured = BTreeMap::from([("FROM_BOX".to_owned(), "1".to_owned())]);
         let image: Vec<String> = image.iter().map(|entry| (*entry).to_owned()).collect();
-        session(&caller, &Sources { box_name: "deb", image: &image, configured: &configured, other_user })
+        session(
+            &caller,
+            &Sources { box_name: "deb", image: &image, shared: Vec::new(), configured: &configured, other_user },
+        )
     }
 
     fn of(caller: &[(&str, &str)]) -> Vec<(OsString, OsString)> {

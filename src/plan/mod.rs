@@ -7,17 +7,21 @@ mod boot;
 mod env;
 mod path;
 mod session;
+mod share;
 mod step;
 mod user;
 mod wishes;
+mod xauth;
 
-pub use boot::{BootPlan, BootRequest, NotAHome, bootstrap, changes};
+pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Source, bootstrap, changes};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};
+pub use share::{Shared, Socket, Wanted, display, wanted};
 pub use step::{Account, Kind, Overlay, Step};
 pub use user::{NOT_ROOT, Person, Who};
 pub use wishes::NoSession;
+pub use xauth::cookies;
 
 /// Where envbox keeps its own things in a box: a directory on the box's `/run`, gone when the box stops.
 pub const RUN_DIR: &str = "/run/envbox";

@@ -14,7 +14,7 @@ impl fmt::Display for HostPath {
 }
 
 /// A path as the box has it: absolute, and made of plain names only.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BoxPath(PathBuf);
 
 /// A path that is relative, or has `.` or `..` in it.

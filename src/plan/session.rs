@@ -5,11 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::boot::shells;
-use super::{BoxPath, NoSession, Person, Who, env, wishes};
+use super::{BoxPath, NoSession, Person, Shared, Socket, Who, env, wishes};
 use crate::host::Host;
 use crate::image::accounts::UserSpec;
 use crate::image::oci::RunConfig;
-use crate::recipe::settings::Network;
+use crate::recipe::settings::{Home, Network};
 use crate::recipe::{BoxConfig, BoxName};
 
 /// What a session plan is made from.
@@ -35,6 +35,10 @@ pub struct SessionRequest<'a> {
     pub terminal: bool,
     /// Directories of the host's that no box sees.
     pub hidden: &'a [PathBuf],
+    /// The working directory with no link in it, for a box that has a project.
+    pub real_cwd: Option<&'a Path>,
+    /// Sockets of the user's session that are shared.
+    pub shares: &'a [Shared],
 }
 
 /// What is asked to be run.
@@ -69,6 +73,8 @@ pub struct SessionPlan {
     pub network: Network,
     /// For the image's own command: the number of the signal that asks it to end, in the place of all others.
     pub stop_signal: Option<i32>,
+    /// Sockets that the box must have as the host has them now.
+    pub sockets: Vec<Socket>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -118,7 +124,8 @@ impl SessionPlan {
             hostname: config.hostname.as_ref().unwrap_or(request.name).to_string(),
             network: config.network,
             stop_signal: None,
-            notes: Vec::new(),
+            sockets: request.shares.iter().filter_map(Shared::socket).collect(),
+            notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {
@@ -132,6 +139,7 @@ impl SessionPlan {
             &env::Sources {
                 box_name: request.name.as_str(),
                 image: wishes::variables(image)?,
+                shared: request.shares.iter().flat_map(|share| share.variables(user.uid)).collect(),
                 configured: &config.env,
                 other_user: plan.who != Who::Caller,
             },
@@ -162,21 +170,37 @@ fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
         }
         return wishes::workdir(request.image).map(WorkDir::Image);
     }
-    let (dir, home) = (request.host.cwd.clone(), &request.host.user.home);
-    // Component by component: `/home/al` is not a part of `/home/alice`.
-    let hidden = request.hidden.iter().any(|hidden| dir.starts_with(hidden));
-    let project = request.config.project.as_ref().is_some_and(|project| dir.starts_with(&project.root));
-    Ok(match configured {
-        _ if (project || dir.starts_with(home)) && !hidden => WorkDir::Shared(dir),
-        Some(configured) => configured,
-        None => WorkDir::NotVisible(dir),
-    })
+    let dir = &request.host.cwd;
+    if is_visible(request, dir) {
+        return Ok(WorkDir::Shared(dir.clone()));
+    }
+    // The home of the box is what the box has of that place.
+    if *dir == request.host.user.home {
+        return Ok(WorkDir::Home);
+    }
+    match request.real_cwd.filter(|dir| is_visible(request, dir)) {
+        Some(dir) => Ok(WorkDir::Shared(dir.to_owned())),
+        None => Ok(configured.unwrap_or_else(|| WorkDir::NotVisible(dir.clone()))),
+    }
 }
 
 fn configured(dir: &Path) -> Result<WorkDir, NoSession> {
     BoxPath::new(dir)
         .map(|dir| WorkDir::Named(dir.as_path().to_owned()))
         .map_err(|_| NoSession::NoPlace(dir.to_owned()))
+}
+
+/// Whether the box has a directory of the host's at its own path. Component by component: `/home/al` is not a part of
+/// `/home/alice`.
+fn is_visible(request: &SessionRequest<'_>, dir: &Path) -> bool {
+    let has_home = matches!(request.config.home, Home::Host | Home::Overlay);
+    let in_home = has_home && dir.starts_with(&request.host.user.home);
+    let in_project = request.config.project.as_ref().is_some_and(|origin| dir.starts_with(&origin.root));
+    (in_home || in_project) && !request.hidden.iter().any(|hidden| dir.starts_with(hidden))
+}
+
+fn not_there(share: &Shared) -> String {
+    format!("share: {}: your session on the host has no socket of that kind", share.wanted.name())
 }
 
 impl fmt::Display for SessionPlan {
@@ -235,6 +259,8 @@ mod tests {
             at_home: false,
             terminal: false,
             hidden: &hidden,
+            real_cwd: None,
+            shares: &[],
         })
     }
 

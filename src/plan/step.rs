@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{BoxPath, HostPath};
+use crate::recipe::settings::Size;
 
 /// One step. They are carried out in order, and all before the first program of the box runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,45 @@ pub enum Step {
         read_only: bool,
         /// Whether it is no failure that the host does not have it.
         optional: bool,
+    },
+    /// Makes a place to mount on, if it is missing, and whatever is missing on the way to it. A link is followed: it may be
+    /// the user's own.
+    MountPoint {
+        /// The place.
+        at: BoxPath,
+        /// What is to be mounted on it.
+        kind: Kind,
+        /// Owner of what is made: user and group.
+        owner: (u32, u32),
+    },
+    /// Mounts an empty file system in memory for somebody, on what [`Step::MountPoint`] has made.
+    Scratch {
+        /// On which directory.
+        at: BoxPath,
+        /// Permission bits of its root.
+        mode: u32,
+        /// Owner of its root: user and group.
+        owner: (u32, u32),
+        /// Bytes that it takes at the most; the kernel's default, half of the memory, where it is not given.
+        size: Option<u64>,
+    },
+    /// Makes the user's home in the box's own root, if it is missing, with what the image has in `/etc/skel`.
+    Home {
+        /// The home.
+        at: BoxPath,
+        /// The user and their group.
+        owner: (u32, u32),
+    },
+    /// Mounts the host's home with a directory of the box's own over it, by the kernel's overlay.
+    HomeOverlay {
+        /// On which directory.
+        at: BoxPath,
+        /// The host's.
+        lower: HostPath,
+        /// What is written goes here.
+        upper: HostPath,
+        /// A directory of the file system's own, beside the upper one.
+        work: HostPath,
     },
     /// Makes what the box sees at a place read-only, and all below it.
     ReadOnly {
@@ -177,6 +217,22 @@ impl fmt::Display for Step {
                 let access = if *read_only { "ro" } else { "rw" };
                 let optional = if *optional { ", if there" } else { "" };
                 write!(f, "bind      {at}  (from {from}, {access}{optional})")
+            }
+            Self::MountPoint { at, kind, owner: (uid, gid) } => {
+                let kind = if *kind == Kind::Directory { "directory" } else { "file" };
+                write!(f, "place     {at}  ({kind}, {uid}:{gid}, if missing)")
+            }
+            Self::Scratch { at, mode, owner: (uid, gid), size } => {
+                write!(f, "tmpfs     {at}  (mode {mode:04o}, {uid}:{gid}")?;
+                size.as_ref().map_or(Ok(()), |size| write!(f, ", at most {}", Size(*size)))?;
+                write!(f, ")")
+            }
+            Self::Home { at, owner: (uid, gid) } => {
+                write!(f, "home      {at}  (the box's own, {uid}:{gid}; if missing, from /etc/skel)")
+            }
+            Self::HomeOverlay { at, lower, upper, work } => {
+                write!(f, "overlay   {at}  (kernel)\n            lower {lower}")?;
+                write!(f, "\n            upper {upper}\n            work  {work}")
             }
             Self::ReadOnly { at } => write!(f, "read-only {at}"),
             Self::Hide { at } => write!(f, "hide      {at}"),

@@ -23,6 +23,9 @@ pub struct BoxPaths {
     pub work: PathBuf,
     /// An empty directory to mount the root on.
     pub root: PathBuf,
+    /// The upper and the work directory of a home that is an overlay. They are made when they are needed:
+    /// [`Store::make_home`].
+    pub home: [PathBuf; 2],
     /// The layers, the lowest first.
     pub layers: Vec<PathBuf>,
 }
@@ -171,9 +174,18 @@ impl Store {
             upper: self.box_upper(name),
             work: dir.join("work"),
             root: dir.join("root"),
+            home: ["home", "home-work"].map(|name| dir.join(name)),
             layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),
         };
         Ok(StoredBox { name: name.clone(), config, digest, image, paths })
+    }
+
+    /// Makes the directories of a home that is an overlay.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn make_home(&self, paths: &BoxPaths) -> Result<(), Error> {
+        paths.home.iter().try_for_each(|dir| private_dir(dir))
     }
 
     /// Ephemeral boxes whose owner is gone. Their names begin with `run-`, so no others are looked at.
@@ -194,6 +206,10 @@ impl Store {
     pub fn remove_box(&self, name: &BoxName) -> Result<Staging, Error> {
         if !self.has_box(name) {
             return Err(Error::NoBox(name.clone()));
+        }
+        let volumes = self.volumes_dir(&super::volumes::Owner::Box(name));
+        if volumes.is_dir() {
+            self.abandon(&volumes)?;
         }
         self.discard(&self.box_dir(name))
     }

@@ -15,6 +15,7 @@ mod names;
 mod runtime;
 mod staging;
 mod trust;
+mod volumes;
 
 use std::fs;
 use std::io;
@@ -30,6 +31,7 @@ pub use names::{Name, NameLock};
 pub use runtime::{KeeperRecord, Runtime};
 pub use staging::Staging;
 pub use trust::Agreed;
+pub use volumes::Owner as VolumeOwner;
 
 /// One user's store.
 #[derive(Debug, Clone)]

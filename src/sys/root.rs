@@ -72,7 +72,18 @@ pub enum Open {
 /// # Errors
 /// openat2(2)'s and mkdirat(2)'s; `ENOTDIR` where something else is in the way.
 pub fn make_dirs(root: impl AsFd, path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let root = root.as_fd();
+    make_dirs_as(root.as_fd(), path, mode, None)
+}
+
+/// [`make_dirs`], where what is made belongs to somebody: user and group.
+///
+/// # Errors
+/// Those of [`make_dirs`], and fchown(2)'s.
+pub fn make_dirs_for(root: impl AsFd, path: &Path, mode: u32, owner: (u32, u32)) -> io::Result<OwnedFd> {
+    make_dirs_as(root.as_fd(), path, mode, Some(owner))
+}
+
+fn make_dirs_as(root: BorrowedFd<'_>, path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<OwnedFd> {
     match open(root, path, Open::Directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         result => return result,
@@ -80,15 +91,18 @@ pub fn make_dirs(root: impl AsFd, path: &Path, mode: u32) -> io::Result<OwnedFd>
     // A relative path begins at the root too, which is there.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let parent = make_dirs(root, parent, mode)?;
+    let parent = make_dirs_as(root, parent, mode, owner)?;
     match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
-        Ok(()) => open(root, path, Open::Directory),
+        Ok(()) => {
+            let made = open(root, path, Open::Directory)?;
+            owner.map_or(Ok(()), |(uid, gid)| fs::set_owner(&made, uid, gid)).map(|()| made)
+        }
         Err(rustix::io::Errno::EXIST) => match rustix::fs::readlinkat(&parent, name, Vec::new()) {
             // A link to what is not there yet, such as `/var/tmp` to a place under `/run`.
             Ok(target) => {
                 let target = Path::new(OsStr::from_bytes(target.as_bytes()));
                 let there = path.parent().unwrap_or(Path::new("/")).join(target);
-                make_dirs(root, &there, mode)
+                make_dirs_as(root, &there, mode, owner)
             }
             Err(_) => open(root, path, Open::Directory),
         },

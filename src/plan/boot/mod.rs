@@ -3,11 +3,20 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::step::{Account, Kind, Overlay, Step};
-use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR};
+use super::step::{Account, Overlay, Step};
+use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR, Shared};
 use crate::host::User;
 use crate::recipe::settings::{Network, Port};
 use crate::recipe::{BoxConfig, BoxName, Change};
+
+mod devices;
+mod error;
+mod home;
+mod mounts;
+
+use devices::{CONTROLS, devices, kernel_views};
+pub use error::{Cause, NoBoot};
+pub use mounts::Source;
 
 /// What a boot plan is made from.
 #[derive(Debug, Clone)]
@@ -28,8 +37,16 @@ pub struct BootRequest<'a> {
     pub root: PathBuf,
     /// Whether the overlay is fuse-overlayfs.
     pub fuse: bool,
+    /// The upper and the work directory of the home, where that is an overlay.
+    pub home: [PathBuf; 2],
     /// Directories of the host's that no box may see: the store, the cache.
     pub hidden: Vec<PathBuf>,
+    /// What the project's directory is, for a box that has one.
+    pub project: Option<Source>,
+    /// What each of the configuration's mounts is of, in their order; none for one in memory.
+    pub mounts: Vec<Option<Source>>,
+    /// Sockets of the user's session that are shared.
+    pub shares: &'a [Shared],
     /// The agent binary.
     pub agent: PathBuf,
 }
@@ -61,42 +78,14 @@ impl fmt::Display for BootPlan {
     }
 }
 
-/// The host's devices that every box has.
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
-
-/// Devices that a box has where the host lets this user open them.
-const OPTIONAL_DEVICES: [&str; 5] = ["fuse", "net", "kvm", "dri", "snd"];
-
-/// Files by which the machine's own root rules the kernel, as proc has them. In a user's box they belong to an id that is
-/// not there; in root's own they would do as they are told.
-const CONTROLS: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
-
-/// Directories that a box has of its own: with the host's in their place it would be the host.
-const OWN: [&str; 13] =
-    ["/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"];
-
-/// The user's home directory cannot be bound into a box.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAHome {
-    /// It is no path that a box can have.
-    #[error(transparent)]
-    Path(#[from] NotABoxPath),
-    /// It is a directory that the box has of its own.
-    #[error("the home directory is `{}`, which a box has of its own", .0.display())]
-    Own(PathBuf),
-}
-
 impl BootPlan {
     /// Plans the boot of a box.
     ///
     /// # Errors
-    /// [`NotAHome`].
-    pub fn new(request: &BootRequest<'_>) -> Result<Self, NotAHome> {
+    /// [`NoBoot`].
+    pub fn new(request: &BootRequest<'_>) -> Result<Self, NoBoot> {
         let user = request.user;
-        let home = BoxPath::new(&user.home)?;
-        if OWN.iter().any(|own| Path::new(own) == home.as_path()) {
-            return Err(NotAHome::Own(user.home.clone()));
-        }
+        let home = home::place(user)?;
         let host = |path: &Path| HostPath(path.to_owned());
         let mut steps = vec![Step::Overlay(Overlay {
             fuse: request.fuse,
@@ -117,26 +106,11 @@ impl BootPlan {
             target: Path::new(RUN_DIR).join(name),
         }));
         if user.uid != 0 {
-            steps.push(Step::Account(Account {
-                name: user.name.clone(),
-                uid: user.uid,
-                gid: user.gid,
-                group: user.group.clone(),
-                gecos: user.gecos.clone(),
-                home: home.clone(),
-                shells: shells(request.config, user),
-            }));
+            steps.push(Step::Account(account(request.config, user, &home)));
         }
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
-        steps.push(Step::Bind {
-            from: host(&user.home),
-            at: home,
-            kind: Kind::Directory,
-            read_only: false,
-            optional: false,
-        });
-        steps.extend(hidden_in(&request.hidden, &user.home));
+        steps.extend(mounts::world(request, &home)?);
         steps.push(Step::PivotRoot);
         steps.push(Step::Seal);
         // Both are of namespaces that the seal has made.
@@ -150,6 +124,18 @@ impl BootPlan {
             ports: request.config.ports.clone(),
             linger: request.config.linger,
         })
+    }
+}
+
+fn account(config: &BoxConfig, user: &User, home: &BoxPath) -> Account {
+    Account {
+        name: user.name.clone(),
+        uid: user.uid,
+        gid: user.gid,
+        group: user.group.clone(),
+        gecos: user.gecos.clone(),
+        home: home.clone(),
+        shells: shells(config, user),
     }
 }
 
@@ -202,53 +188,6 @@ pub(super) fn shells(config: &BoxConfig, user: &User) -> Vec<PathBuf> {
     wanted
 }
 
-fn devices() -> Vec<Step> {
-    let dev = |name: &str| Path::new("/dev").join(name);
-    let mut steps = vec![Step::Tmpfs { at: BoxPath::known("/dev"), mode: 0o755 }];
-    steps.extend(DEVICES.map(|name| Step::Bind {
-        from: HostPath(dev(name)),
-        at: BoxPath::known(dev(name)),
-        kind: Kind::File,
-        read_only: false,
-        optional: false,
-    }));
-    steps.push(Step::Devpts { at: BoxPath::known("/dev/pts") });
-    steps.push(Step::Tmpfs { at: BoxPath::known("/dev/shm"), mode: 0o1777 });
-    steps.push(Step::MakeDir { at: BoxPath::known("/dev/mqueue"), mode: 0o755, owner: (0, 0) });
-    let links = [
-        ("ptmx", "pts/ptmx"),
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-    ];
-    steps.extend(links.map(|(at, target)| Step::Symlink { at: BoxPath::known(dev(at)), target: target.into() }));
-    steps
-}
-
-/// The kernel's own file systems, as an application box sees them. Nothing is mounted over parts of `/proc`: that would
-/// keep every user namespace inside from mounting its own (mount_too_revealing in the kernel's fs/namespace.c), and the
-/// dangerous files in it belong to a root that is not mapped here.
-fn kernel_views() -> Vec<Step> {
-    let mut steps = vec![
-        Step::Proc { at: BoxPath::known("/proc") },
-        // A sysfs of one's own needs a network namespace of one's own; the host's, read-only, is the other way.
-        Step::Bind {
-            from: HostPath("/sys".into()),
-            at: BoxPath::known("/sys"),
-            kind: Kind::Directory,
-            read_only: true,
-            optional: false,
-        },
-    ];
-    steps.extend(OPTIONAL_DEVICES.map(|name| {
-        let at = Path::new("/dev").join(name);
-        let kind = if matches!(name, "net" | "dri" | "snd") { Kind::Directory } else { Kind::File };
-        Step::Bind { from: HostPath(at.clone()), at: BoxPath::known(at), kind, read_only: false, optional: true }
-    }));
-    steps
-}
-
 fn runtime_dirs(user: &User) -> Vec<Step> {
     let own = (user.uid, user.gid);
     let dir = |at: &str, mode, owner| Step::MakeDir { at: BoxPath::known(at), mode, owner };
@@ -263,10 +202,4 @@ fn runtime_dirs(user: &User) -> Vec<Step> {
         // What OpenRC, toolbox and many scripts look for to know that they are in a container.
         Step::File { at: BoxPath::known("/run/.containerenv"), mode: 0o644, content: b"engine=\"envbox\"\n".to_vec() },
     ]
-}
-
-/// The hidden directories that lie under a bound one, where the box would see them.
-fn hidden_in(hidden: &[PathBuf], bound: &Path) -> Vec<Step> {
-    let inside = hidden.iter().filter(|path| path.starts_with(bound));
-    inside.filter_map(|path| BoxPath::new(path).ok()).map(|at| Step::Hide { at }).collect()
 }
