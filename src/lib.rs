@@ -9,6 +9,7 @@ pub mod context;
 pub mod error;
 pub mod host;
 pub mod image;
+pub mod import;
 pub mod launch;
 pub mod pack;
 pub mod plan;

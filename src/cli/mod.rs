@@ -6,6 +6,7 @@ mod create;
 mod enter;
 mod gc;
 mod image;
+mod init;
 mod own;
 mod recipe;
 mod run;
@@ -21,6 +22,7 @@ pub use image::{
     Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull,
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
+pub use init::Init;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
@@ -100,6 +102,13 @@ pub enum Command {
     /// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds
     /// and next to no space. Nothing is started; `envbox enter` does that.
     Create(Create),
+    /// Make an envbox.yaml for the project in this directory
+    ///
+    /// From what its files say it needs (Cargo.toml, package.json, pyproject.toml, go.mod, …), or from what others have it
+    /// described by: a Containerfile, devcontainer.json, distrobox.ini or vagga.yaml. What cannot be carried over is listed
+    /// line by line, and stands at the end of the file as well. Nothing is run or fetched, and no file outside of the
+    /// directory is read. On a terminal it asks before it writes.
+    Init(Init),
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),

@@ -19,6 +19,7 @@ mod doctor;
 mod help;
 mod hostile;
 mod image;
+mod init;
 mod keeper;
 mod many;
 mod oci;

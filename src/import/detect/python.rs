@@ -1,0 +1,57 @@
+//! Python: a virtual environment in the project, filled as its files say.
+
+use super::{Files, add_task};
+use crate::import::Draft;
+
+/// A file, Debian's package of the program that reads it, and the line that installs what it asks for.
+const MANAGERS: &[(&str, &[&str], &str)] = &[
+    ("poetry.lock", &["python3-poetry"], "poetry install"),
+    ("Pipfile", &["pipenv"], "pipenv install --dev"),
+    ("requirements.txt", &[], "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"),
+    ("pyproject.toml", &[], "python3 -m venv .venv && .venv/bin/pip install -e ."),
+    ("setup.py", &[], "python3 -m venv .venv && .venv/bin/pip install -e ."),
+];
+
+/// Distributions of Python's that are built against a library of the system's.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("psycopg2", &["libpq-dev"]),
+    ("mysqlclient", &["default-libmysqlclient-dev", "pkg-config"]),
+    ("lxml", &["libxml2-dev", "libxslt1-dev"]),
+    ("python-ldap", &["libldap-dev", "libsasl2-dev"]),
+    ("pycairo", &["libcairo2-dev", "pkg-config"]),
+    ("xmlsec", &["libxmlsec1-dev", "pkg-config"]),
+];
+
+pub(super) fn more(_: &str, files: &Files<'_>, draft: &mut Draft) {
+    let Some((_, packages, install)) = MANAGERS.iter().find(|(file, ..)| files.has(file)) else { return };
+    draft.add_packages(["ca-certificates"]);
+    draft.add_packages(*packages);
+    add_task(draft, "install", install);
+    let texts: Vec<String> = MANAGERS.iter().filter_map(|(file, ..)| files.text(file)).collect();
+    let asks = |name: &str| texts.iter().flat_map(|text| text.lines()).any(|line| asked(line) == name);
+    for (name, packages) in LIBRARIES {
+        if asks(name) {
+            draft.add_packages(*packages);
+        }
+    }
+    let run = match install.split(' ').next() {
+        Some("poetry") => "poetry run ",
+        Some("pipenv") => "pipenv run ",
+        _ => ".venv/bin/",
+    };
+    let tests = texts.iter().any(|text| text.contains("pytest")) || files.has("pytest.ini") || files.has("tox.ini");
+    match tests {
+        true => add_task(draft, "test", &format!("{run}pytest")),
+        false => add_task(draft, "test", &format!("{run}python -m unittest")),
+    }
+    if files.has("manage.py") {
+        add_task(draft, "run", &format!("{run}python manage.py runserver"));
+    }
+}
+
+/// The distribution that a line of requirements names: `psycopg2[c]>=2.9`, `"lxml == 5"`, `lxml = "^5"`.
+fn asked(line: &str) -> &str {
+    let line = line.trim_start_matches([' ', '\t', '"', '\'', '-']);
+    let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c)).unwrap_or(line.len());
+    &line[..end]
+}
