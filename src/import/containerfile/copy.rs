@@ -30,9 +30,6 @@ impl Converter<'_> {
 
     /// Says what is different from a builder's copying.
     fn notes(&mut self, instruction: &Instruction) {
-        if !self.seen.is_empty() {
-            self.leave(instruction, "`copy` comes before `setup`: the commands above it see these files already");
-        }
         for (name, value) in &instruction.flags {
             let why = match name.as_str() {
                 "chmod" | "link" | "checksum" => continue,
@@ -68,7 +65,7 @@ impl Converter<'_> {
         let path = from.trim_start_matches("./").trim_matches('/');
         let source = match path {
             "" | "." if self.options.context.is_empty() => {
-                self.leave(instruction, "the whole project is part of the image, and any change in it makes it anew; it is in the box at its own path anyway");
+                self.leave(instruction, "the whole project is part of the image, and any change in it makes it anew, whatever .dockerignore says; it is in the box at its own path anyway");
                 ".".to_owned()
             }
             "" | "." => self.options.context.trim_end_matches('/').to_owned(),
@@ -77,7 +74,15 @@ impl Converter<'_> {
         };
         let mut copy = copied(&source, to);
         copy.mode = instruction.flag("chmod").map(text);
+        if let Some(digest) =
+            instruction.flag("checksum").filter(|digest| digest.parse::<crate::image::Digest>().is_err())
+        {
+            self.leave(instruction, format!("`{}` is no digest that is known here", digest.escape_debug()));
+        }
         copy.digest = instruction.flag("checksum").and_then(|digest| digest.parse().ok());
+        if !self.seen.is_empty() {
+            self.leave(instruction, "`copy` comes before `setup`: the commands above it see these files already");
+        }
         self.draft.recipe.copy.push(copy);
     }
 

@@ -105,7 +105,7 @@ impl Converter<'_> {
 fn goes_on(text: &str) -> bool {
     let stops = text.split([';', '&', '\n']).next().is_some_and(|first| {
         let first = first.trim();
-        first.starts_with("set -") && first.contains('e')
+        first.strip_prefix("set -").is_some_and(|options| options.contains('e'))
     });
     let mut quote = None;
     let mut ends = Vec::new();
