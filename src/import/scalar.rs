@@ -45,7 +45,16 @@ pub(super) fn is_block(text: &str) -> bool {
     lines.contains('\n') && printable && !indented && !text.ends_with("\n\n")
 }
 
+/// An amount, as in `512M`: nothing takes that for a number.
+fn is_amount(text: &str) -> bool {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
+    digits.len() + 1 == text.len() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_safe(text: &str) -> bool {
+    if is_amount(text) {
+        return true;
+    }
     let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) && !text.contains(['/', ' ']);
     let begins = text.starts_with(|c: char| c.is_alphanumeric() || "/._~".contains(c)) && !text.starts_with("~ ");
     let inside = text.chars().all(|c| is_plain(c) && !"{}[],\"'\\`".contains(c));
@@ -97,6 +106,9 @@ mod tests {
             ".inf",
             "2001-01-01",
             "8080:80",
+            "512M",
+            "5MM",
+            "M",
             "cargo test --all",
             "<<",
             "=",

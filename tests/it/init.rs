@@ -57,14 +57,14 @@ fn nothing_of_a_containerfile_is_dropped() {
     let env = TestEnvironment::new();
     let made = env.envbox(["init", "--print", "--from", "Dockerfile"]).dir(sample("containerfile")).succeeds();
     let listed = |line: &str| made.stderr.contains(&format!("Dockerfile:{line}: "));
-    for line in ["3", "4", "5", "8", "21", "23", "26", "36", "37", "38", "39", "41", "44", "46", "47", "48", "49", "50"]
-    {
+    for line in [
+        "3", "4", "5", "8", "9", "21", "23", "26", "36", "37", "38", "39", "40", "41", "42", "45", "47", "48", "49",
+        "50", "51",
+    ] {
         assert!(listed(line), "line {line}: {}", made.stderr);
     }
-    for text in
-        ["libpq-dev", "/srv/app/setup.cfg", "APP_HOME", "STAGE", "port = 8000", "var-lib-web", "gunicorn", "user: app"]
-    {
-        assert!(made.stdout.contains(text) || text.contains("setup.cfg"), "{text}: {}", made.stdout);
+    for text in ["libpq-dev", "setup.cfg", "APP_HOME", "STAGE", "port = 8000", "var-lib-web", "gunicorn", "user: app"] {
+        assert!(made.stdout.contains(text), "{text}: {}", made.stdout);
     }
 }
 
@@ -189,7 +189,7 @@ fn on_a_terminal_it_asks() {
     pty.send("1\r");
     pty.expect("[debian:13] ");
     pty.send("ubuntu:24.04\r");
-    pty.expect("Take it? [y/N] ");
+    pty.expect("Take it?");
     pty.send("y\r");
     pty.expect("[build test] ");
     pty.send("frobnicate\r");
@@ -198,7 +198,7 @@ fn on_a_terminal_it_asks() {
     pty.expect("[project] ");
     pty.send("none\r");
     pty.expect("from: ubuntu:24.04");
-    pty.expect("Write envbox.yaml? [y/N] ");
+    pty.expect("Write envbox.yaml?");
     pty.send("y\r");
     assert!(pty.wait().0.success());
     let yaml = written(&dir);

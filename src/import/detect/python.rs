@@ -28,7 +28,14 @@ pub(super) fn more(_: &str, files: &Files<'_>, draft: &mut Draft) {
     draft.add_packages(*packages);
     add_task(draft, "install", install);
     let texts: Vec<String> = MANAGERS.iter().filter_map(|(file, ..)| files.text(file)).collect();
-    let asks = |name: &str| texts.iter().flat_map(|text| text.lines()).any(|line| asked(line) == name);
+    let mut names = Vec::new();
+    for text in &texts {
+        match text.parse::<toml::Table>() {
+            Ok(table) => strings(&toml::Value::Table(table), &mut names),
+            Err(_) => names.extend(text.lines().map(|line| asked(line).to_owned())),
+        }
+    }
+    let asks = |name: &str| names.iter().any(|known| known == name);
     for (name, packages) in LIBRARIES {
         if asks(name) {
             draft.add_packages(*packages);
@@ -46,6 +53,21 @@ pub(super) fn more(_: &str, files: &Files<'_>, draft: &mut Draft) {
     }
     if files.has("manage.py") {
         add_task(draft, "run", &format!("{run}python manage.py runserver"));
+    }
+}
+
+/// The distributions that a table may name: keys, and what texts begin with.
+fn strings(value: &toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) => found.push(asked(text).to_owned()),
+        toml::Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                found.push(key.clone());
+                strings(value, found);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -42,11 +42,7 @@ pub(super) fn add(converter: &mut Converter<'_>, node: &Node) {
         };
         converter.draft.add_packages(*packages);
         converter.draft.notes.insert("packages", format!("In place of features, by {}'s own names.", from(converter)));
-        let plain = given
-            .entries()
-            .iter()
-            .all(|(key, value)| key == "version" && ["latest", "lts", "os-provided"].contains(&value.brief().as_str()));
-        if !plain || !given.items().is_empty() && given.entries().is_empty() && given.as_str() != Some("latest") {
+        if !is_default(given) {
             converter.leave(given.line, &what, "it is Debian's own package, without these options");
         }
         if plain_rust(last) {
@@ -56,6 +52,15 @@ pub(super) fn add(converter: &mut Converter<'_>, node: &Node) {
     }
     if !converter.draft.recipe.packages.is_empty() && from(converter) != "Debian" {
         converter.leave(node.line, "features", "their packages are named as Debian names them: other bases may differ");
+    }
+}
+
+/// Whether a feature is asked for without options that a package could not meet.
+fn is_default(given: &Node) -> bool {
+    let newest = |node: &Node| ["latest", "lts", "os-provided", "true"].contains(&node.brief().as_str());
+    match given.as_str() {
+        Some(_) => newest(given),
+        None => given.entries().iter().all(|(key, value)| key == "version" && newest(value)),
     }
 }
 

@@ -166,6 +166,10 @@ impl Converter<'_> {
         for (name, value) in node.entries() {
             match value.as_str() {
                 Some(text) => {
+                    if text.contains("WorkspaceFolder}") {
+                        let what = format!("{key}.{name}: {text}");
+                        self.leave(value.line, &what, "a recipe does not know where the project is: it stands as `.`");
+                    }
                     let text = self.filled(&format!("{key}.{name}"), value, text);
                     self.draft.recipe.env.insert(name.clone(), text);
                 }
