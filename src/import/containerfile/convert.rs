@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Options;
-use super::expand::{Values, one, words};
+use super::expand::{Values, one, unknown, words};
 use super::lex::Instruction;
 use crate::import::{Draft, Left, is_debian, line, name, task, text};
 use crate::recipe::project::Command;
@@ -11,6 +11,9 @@ use crate::recipe::settings::{At, Mount};
 
 /// What programs are found in where the image says nothing, as the builder has it.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Instructions in which the builder, and not the shell, puts variables in place.
+const EXPANDED: [&str; 7] = ["ENV", "ARG", "COPY", "ADD", "WORKDIR", "USER", "VOLUME"];
 
 /// Instructions that have no counterpart, and why.
 const WITHOUT: &[(&str, &str)] = &[
@@ -62,7 +65,8 @@ impl<'a> Converter<'a> {
 
     /// Takes the image that all begins with.
     pub(super) fn base(&mut self, image: &str, from: &Instruction) {
-        let usable = !image.is_empty() && !image.contains(char::is_whitespace) && image != "scratch";
+        let usable =
+            !image.is_empty() && !image.contains(char::is_whitespace) && image != "scratch" && !image.ends_with(':');
         let base = if usable { crate::import::base(image) } else { crate::import::BASE.to_owned() };
         if !usable {
             self.leave(from, format!("it names no image to begin with: {base} is taken"));
@@ -84,6 +88,11 @@ impl<'a> Converter<'a> {
     }
 
     pub(super) fn instruction(&mut self, instruction: &Instruction) {
+        if EXPANDED.contains(&instruction.word.as_str()) {
+            for name in unknown(&instruction.rest, &self.values(), instruction.escape) {
+                self.leave(instruction, format!("${name} has no value in this file, and is taken to be empty"));
+            }
+        }
         match instruction.word.as_str() {
             "RUN" => self.run(instruction),
             "COPY" | "ADD" => self.copy(instruction),
@@ -164,7 +173,8 @@ impl<'a> Converter<'a> {
         } else {
             words.iter().filter_map(|word| word.split_once('=')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
         };
-        if instruction.rest.contains("$PATH") || instruction.rest.contains("${PATH") && !self.env.contains_key("PATH") {
+        let of_path = instruction.rest.contains("$PATH") || instruction.rest.contains("${PATH");
+        if of_path && !self.env.contains_key("PATH") {
             self.leave(instruction, format!("PATH is taken to be {PATH}, whatever the image below says"));
         }
         for (name, value) in pairs {

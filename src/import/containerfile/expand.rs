@@ -28,6 +28,21 @@ pub(super) fn one(text: &str, values: &Values, escape: char) -> String {
     word(&mut text.chars().peekable(), values, escape, false)
 }
 
+/// The variables of a text that have no value and no alternative.
+pub(super) fn unknown(text: &str, values: &Values, escape: char) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices('$').filter(|(at, _)| !text[..*at].ends_with(escape)) {
+        let after = text[at + 1..].trim_start_matches('{');
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let (name, rest) = after.split_at(end);
+        let alternative = text[at + 1..].starts_with('{') && rest.starts_with([':', '-', '+']);
+        if !name.is_empty() && !alternative && !values.contains_key(name) && !found.iter().any(|known| known == name) {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
 /// The text with nothing but its variables in place: of a heredoc.
 pub(super) fn body(text: &str, values: &Values) -> String {
     let mut found = String::new();
@@ -134,6 +149,7 @@ mod tests {
             assert_eq!(one(text, &values, '\\'), meant, "{text}");
         }
         assert_eq!(words(r#"a="b c" d\ e '' "#, &values, '\\'), ["a=b c", "d e", ""]);
+        assert_eq!(unknown("$A $X ${Y} ${Z:-1} \\$B $X", &values, '\\'), ["X", "Y"]);
         assert_eq!(body("$A \\$A \"x\"\n", &values), "1 $A \"x\"\n");
     }
 }

@@ -94,7 +94,7 @@ fn run_arg(converter: &mut Converter<'_>, node: &Node, flag: &str, value: &str) 
         }
         "-p" | "--publish" => recipe.ports.push(value.parse().map_err(|error| format!("{error}"))?),
         "--memory" | "-m" => {
-            recipe.limits.memory = Some(value.to_uppercase().parse().map_err(|error| format!("{error}"))?)
+            recipe.limits.memory = Some(value.to_uppercase().parse().map_err(|error| format!("{error}"))?);
         }
         "--cpus" => recipe.limits.cpus = Some(value.parse().map_err(|error| format!("{error}"))?),
         "--init" | "--rm" => {}

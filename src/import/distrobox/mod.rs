@@ -91,7 +91,7 @@ fn convert(file: &str, section: &Section, all: &[Section], left: &mut Vec<Left>)
             "shell" => recipe.shell = Some(text(value.as_str())),
             key if ANYWAY.contains(&key) || is_false(value) => {}
             key => {
-                leave(WITHOUT.iter().find(|(known, _)| *known == key).map_or("no such key is known", |(_, why)| why))
+                leave(WITHOUT.iter().find(|(known, _)| *known == key).map_or("no such key is known", |(_, why)| why));
             }
         }
     }
