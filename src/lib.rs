@@ -9,6 +9,7 @@ pub mod context;
 pub mod error;
 pub mod host;
 pub mod image;
+pub mod import;
 pub mod launch;
 pub mod net;
 pub mod pack;

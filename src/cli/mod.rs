@@ -7,6 +7,7 @@ mod enter;
 mod gc;
 mod hook;
 mod image;
+mod init;
 mod own;
 mod project;
 mod recipe;
@@ -25,6 +26,7 @@ pub use image::{
     Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull,
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
+pub use init::Init;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Schema, Search};
@@ -111,6 +113,13 @@ pub enum Command {
     /// and next to no space. Nothing is started; `envbox enter` does that. In a project, the box is the project's where no
     /// other is named.
     Create(Create),
+    /// Make an envbox.yaml for the project in this directory
+    ///
+    /// From what its files say it needs (Cargo.toml, package.json, pyproject.toml, go.mod, …), or from what others have it
+    /// described by: a Containerfile, devcontainer.json, distrobox.ini or vagga.yaml. What cannot be carried over is listed
+    /// line by line, and stands at the end of the file as well. Nothing is run or fetched, and no file outside of the
+    /// directory is read. On a terminal it asks before it writes.
+    Init(Init),
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),

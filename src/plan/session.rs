@@ -300,6 +300,8 @@ mod tests {
                 at_home: false,
                 terminal: false,
                 hidden: &[],
+                real_cwd: None,
+                shares: &[],
             })
         };
         for what in [What::Shell, What::ImagesOwn] {

@@ -198,6 +198,17 @@ impl Ui {
         prompt::choose(question, options, self.colour_err)
     }
 
+    /// Asks for one line, with an answer that no answer stands for. Where there is nobody to ask, it is that answer.
+    ///
+    /// # Errors
+    /// The answer cannot be read.
+    pub fn ask(&self, question: &str, default: &str, accepts: impl Fn(&str) -> bool) -> Result<String> {
+        if !self.interactive {
+            return Ok(default.to_owned());
+        }
+        prompt::line(question, default, accepts, self.colour_err)
+    }
+
     fn say(&self, label: Option<(&str, Style)>, text: &str) {
         let label = label.map(|(word, style)| style.paint(&format!("{word}: "), self.colour_err)).unwrap_or_default();
         write_stderr(&format!("{label}{}\n", escape(text)));

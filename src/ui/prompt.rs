@@ -22,6 +22,15 @@ pub(super) fn choose(question: &str, options: &[(&str, &str)], colour: bool) -> 
     ask("number (none: give up): ", |answer| choice(answer, options.len()))
 }
 
+/// Asks for a line; an empty one is the default.
+pub(super) fn line(question: &str, default: &str, accepts: impl Fn(&str) -> bool, colour: bool) -> Result<String> {
+    let question = format!("{} [{}] ", Style::Heading.paint(&escape(question), colour), escape(default));
+    ask(&question, |answer| match answer.trim() {
+        "" => Some(default.to_owned()),
+        answer => accepts(answer).then(|| answer.to_owned()),
+    })
+}
+
 /// Asks until there is an answer that means something.
 fn ask<T>(question: &str, meaning: impl Fn(&str) -> Option<T>) -> Result<T> {
     loop {

@@ -21,6 +21,7 @@ mod homes;
 mod hook;
 mod hostile;
 mod image;
+mod init;
 mod keeper;
 mod many;
 mod mounts;

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("image", &["recipe"]),
     ("recipe", &["image"]),
+    ("import", &["image", "recipe"]),
     ("host", &["sys"]),
     ("store", &["image", "recipe", "sys"]),
     ("source", &["image", "recipe", "store"]),
