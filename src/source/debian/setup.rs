@@ -39,7 +39,12 @@ pub fn setup(bootstrap: &Bootstrap) -> Setup {
     if bootstrap.ignore_valid_until {
         files.push(file("/etc/apt/apt.conf.d/90envbox-valid-until", 0o644, "Acquire::Check-Valid-Until \"false\";\n"));
     }
-    Setup { files, script: include_str!("configure.sh"), env: env(bootstrap.epoch) }
+    let script = if bootstrap.locked {
+        concat!(include_str!("configure.sh"), include_str!("steady.sh"))
+    } else {
+        include_str!("configure.sh")
+    };
+    Setup { files, script, env: env(bootstrap.epoch) }
 }
 
 fn env(epoch: u64) -> Vec<(&'static str, String)> {

@@ -4,7 +4,7 @@ use super::keys::keyring;
 use super::{Fetch, Texts};
 use crate::recipe::{Also, Archive};
 use crate::source::Error;
-use crate::source::debian::{Companion, Request, Suite};
+use crate::source::debian::{Companion, Own, Request, Suite};
 
 impl Fetch<'_> {
     /// What to ask of the archive: a request that the user's own mirrors are filled in to.
@@ -17,6 +17,7 @@ impl Fetch<'_> {
             Ok(Companion {
                 suite: Suite::parse(&also.suite)?,
                 archives: elsewhere.map_or_else(|| also.at.clone(), |mirror| vec![mirror.clone()]),
+                own: own_name(&also.at, also.snapshot.as_ref()),
             })
         };
         Ok(Request {
@@ -28,9 +29,17 @@ impl Fetch<'_> {
             arch: self.arch.to_owned(),
             ignore_valid_until: own.ignore_valid_until,
             include: archive.include.clone(),
+            own: own_name(&archive.at, archive.snapshot.as_ref()),
+            more: Vec::new(),
             keyring: keyring(&texts, &archive.keyring, &archive.keys)?,
             keyring_package: archive.keyring_package.clone(),
             now: self.now,
         })
     }
+}
+
+/// What the archive is called by its recipe: its first server.
+fn own_name(at: &[String], snapshot: Option<&String>) -> Option<Own> {
+    let base = at.first()?.trim_end_matches('/').to_owned();
+    Some(Own { base, snapshot: snapshot.map(|url| url.trim_end_matches('/').to_owned()) })
 }

@@ -14,7 +14,7 @@ use super::server::Server;
 use super::{Told, cache, client, held};
 
 fn request(server: &Server, keyring: Keyring) -> Request {
-    let companion = |name: &str, archives| Companion { suite: Suite::parse(name).unwrap(), archives };
+    let companion = |name: &str, archives| Companion { suite: Suite::parse(name).unwrap(), archives, own: None };
     Request {
         title: "Test".to_owned(),
         archives: vec![server.url("/debian")],
@@ -24,6 +24,8 @@ fn request(server: &Server, keyring: Keyring) -> Request {
         arch: "amd64".to_owned(),
         ignore_valid_until: false,
         include: vec![],
+        own: None,
+        more: vec![],
         keyring,
         keyring_package: "test-keyring".to_owned(),
         now: now(),
