@@ -1,5 +1,6 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
+mod build;
 mod complete;
 mod completions;
 mod create;
@@ -13,7 +14,9 @@ mod janitor;
 mod layer;
 mod list;
 mod live;
+mod lock;
 mod manual;
+mod project;
 mod provision;
 mod recipe;
 mod recipes;
@@ -23,6 +26,7 @@ mod search;
 mod session;
 mod stop;
 mod sweep;
+mod trust;
 
 use crate::cli::Command;
 use crate::error::Result;

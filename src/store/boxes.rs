@@ -88,6 +88,18 @@ impl Store {
         }
     }
 
+    /// Gives a box another configuration, for the next time it is started.
+    ///
+    /// # Errors
+    /// [`Error::NoBox`], [`Error::Write`].
+    pub fn set_config(&self, name: &BoxName, config: &BoxConfig) -> Result<(), Error> {
+        let dir = self.box_dir(name);
+        match self.put(&dir.join("box.yaml"), config.to_yaml().as_bytes()) {
+            Err(Error::Write { .. }) if !dir.is_dir() => Err(Error::NoBox(name.clone())),
+            result => result,
+        }
+    }
+
     /// The digest of a box's image.
     ///
     /// # Errors
