@@ -6,6 +6,7 @@ mod create;
 mod enter;
 mod gc;
 mod image;
+mod lock;
 mod own;
 mod recipe;
 mod run;
@@ -21,6 +22,7 @@ pub use image::{
     Compression, Format, Image, ImageDf, ImageInspect, ImageList, ImageLoad, ImageName, ImagePrune, ImagePull,
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
+pub use lock::Lock;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
@@ -112,6 +114,11 @@ pub enum Command {
     ///
     /// Asks first. Your home is not part of a box, and stays.
     Rm(Remove),
+    /// Write down exactly what a project's boxes are made of: envbox.lock
+    ///
+    /// Everybody who has the lock gets the same packages, whatever day it is. What is in it already stays as it is while the
+    /// recipe asks for the same. A lock that is not of its recipe is an error wherever a box is made.
+    Lock(Lock),
     /// Look after the images in the store
     #[command(subcommand)]
     Image(Image),

@@ -45,6 +45,7 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Lock(args) => lock::run(&args, host, ui),
         Command::Image(verb) => image::run(&verb, host, ui),
         Command::Gc(args) => gc::run(&args, host, ui),
         Command::Search(args) => search::run(&args, host, ui),

@@ -59,16 +59,16 @@ fn make(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, how: How<
 }
 
 /// A mirror is of a package archive; a digest is of anything but that.
-fn fits(source: &Source, options: &cli::Source) -> bool {
+pub(super) fn fits(source: &Source, options: &cli::Source) -> bool {
     let archive = matches!(source, Source::Debian(_));
     (options.mirror.is_none() || archive) && (options.digest.is_none() || !archive)
 }
 
-fn texts(error: &Error) -> String {
+pub(super) fn texts(error: &Error) -> String {
     error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn is_unavailable(error: &Error) -> bool {
+pub(super) fn is_unavailable(error: &Error) -> bool {
     error.of::<source::Error>().is_some_and(source::Error::is_unavailable)
 }
 
@@ -95,7 +95,7 @@ fn from(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, source: &
 }
 
 /// What the user's words, and the host's apt, say of a package archive.
-fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOptions> {
+pub(super) fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOptions> {
     let mut asked = ArchiveOptions {
         mirror: options.mirror.clone(),
         security: None,
@@ -110,7 +110,12 @@ fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOpti
     Ok(asked)
 }
 
-fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, no_share: bool) -> Result<Made> {
+pub(super) fn from_file(
+    context: &Context<'_>,
+    resolved: &Resolved,
+    fetched: FetchedFile,
+    no_share: bool,
+) -> Result<Made> {
     let finish = Finish::of(resolved);
     let FetchedFile { mut file, digest, form, origin, vouched } = fetched;
     if bundle::is_one(&mut file)? {

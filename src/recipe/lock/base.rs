@@ -53,7 +53,7 @@ pub struct Archive {
     #[serde(deserialize_with = "form::words")]
     pub components: Vec<String>,
     /// The package with the archive's keys, if the archive has it.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "form::some_line")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "form::some_name")]
     pub keyring: Option<String>,
     /// The archives.
     pub sites: Vec<Site>,

@@ -81,6 +81,10 @@ pub(super) fn some_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     url(deserializer).map(Some)
 }
 
+pub(super) fn some_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    name(deserializer).map(Some)
+}
+
 pub(super) fn some_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     line(deserializer).map(Some)
 }

@@ -8,6 +8,7 @@ mod base;
 mod diff;
 mod form;
 mod print;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use agree::Disagreement;
 pub use base::{Archive, Base, Deb, File, Listed, Site, Version, Versions};
 pub use diff::{Change, changes};
+pub use upgrade::UpgradeError;
 
 use super::project::Environment;
 use super::{Fault, Place};
@@ -146,7 +148,7 @@ impl Lock {
 
 impl Locked {
     /// What a recipe asks for, sorted as a lock has it: what packages, and which URLs.
-    pub(super) fn asked(environment: &Environment) -> (Vec<String>, Vec<String>) {
+    pub fn asked(environment: &Environment) -> (Vec<String>, Vec<String>) {
         let copied = environment.copy.iter().map(|copied| copied.from.as_str());
         let mut urls: Vec<String> = copied.filter(|from| form::is_url(from)).map(str::to_owned).collect();
         let mut wants = environment.packages.clone();
@@ -155,6 +157,16 @@ impl Locked {
             list.dedup();
         }
         (wants, urls)
+    }
+
+    /// How many packages it has.
+    pub fn count(&self) -> usize {
+        let base = if let Base::Archive(archive) = &self.base { archive.packages.len() } else { 0 };
+        base + match &self.packages {
+            Added::Nothing => 0,
+            Added::Debs(debs) => debs.len(),
+            Added::Versions(versions) => versions.packages.len(),
+        }
     }
 
     fn check(&self) -> Result<(), String> {

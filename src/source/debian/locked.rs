@@ -1,7 +1,7 @@
 //! A system to lock, and from a lock: by the digests of its packages alone, with no list fetched.
 
 use super::resolve::{key, sources_list};
-use super::{Bootstrap, Package, Provenance};
+use super::{Bootstrap, List, Package, Provenance};
 use crate::image::Digest;
 use crate::recipe::lock::{Archive, Deb, Listed, Site};
 use crate::source::date;
@@ -89,7 +89,7 @@ impl Locked<'_> {
             sources_list: sources_list(&places, components, keyring.as_deref()),
             epoch: *epoch,
             ignore_valid_until: false,
-            provenance: Provenance { lists: Vec::new() },
+            provenance: Provenance { lists: sites.iter().flat_map(lists).collect() },
             key: Digest::of(b""),
         };
         bootstrap.key = key(&bootstrap);
@@ -112,8 +112,22 @@ impl Locked<'_> {
             size: deb.size,
             url: urls.remove(0),
             elsewhere: urls,
+            needs: Vec::new(),
             path: deb.file.clone(),
             list: deb.site,
         }
     }
+}
+
+/// The lists of a site. Who has signed them was looked at when they were locked.
+fn lists(site: &Site) -> impl Iterator<Item = List> {
+    site.suites.iter().map(|list| List {
+        archive: site.at.clone(),
+        suite: list.suite.clone(),
+        date: list.date.clone(),
+        signers: Vec::new(),
+        inrelease: list.inrelease,
+        own: None,
+        epoch: 0,
+    })
 }

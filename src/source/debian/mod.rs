@@ -103,6 +103,9 @@ pub struct Package {
     /// Where else it may be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
+    /// The packages that it needs in certain versions.
+    #[serde(skip)]
+    pub needs: Vec<String>,
     /// Its path below the archive.
     #[serde(skip)]
     path: String,

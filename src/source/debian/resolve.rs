@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::archive::{self, Archive, Place};
 use super::index::{Index, Stanza};
-use super::{Bootstrap, Companion, Own, Package, Provenance, Request, Suite, select, setup};
+use super::{Bootstrap, Companion, Own, Package, Provenance, Request, Suite, relation, select, setup};
 use crate::image::Digest;
 use crate::source::http::{Client, Session};
 use crate::source::mirrors::first_that_answers;
@@ -208,9 +208,17 @@ fn package(stanza: &Stanza<'_>, (list, place): (usize, &Place)) -> Result<Packag
         size: field("Size")?.parse().map_err(|_| malformed("Size"))?,
         url: format!("{}/{path}", place.base),
         elsewhere: Vec::new(),
+        needs: needs(stanza),
         path: path.to_owned(),
         list,
     })
+}
+
+/// The packages that one needs in certain versions.
+fn needs(stanza: &Stanza<'_>) -> Vec<String> {
+    let texts = ["Pre-Depends", "Depends"].into_iter().filter_map(|field| stanza.field(field));
+    let relations = texts.filter_map(relation::groups).flatten().flatten();
+    relations.filter(|relation| relation.version.is_some()).map(|relation| relation.name.to_owned()).collect()
 }
 
 /// sources.list(5), in the deb822 style: a stanza for each archive, of which there are base URLs with a suite each.
@@ -219,6 +227,7 @@ pub(super) fn sources_list(places: &[(&str, &str)], components: &[String], keyri
     let mut bases: Vec<(&str, Vec<&str>)> = Vec::new();
     for (base, suite) in places {
         match bases.iter_mut().find(|(known, _)| known == base) {
+            Some((_, suites)) if suites.contains(suite) => {}
             Some((_, suites)) => suites.push(suite),
             None => bases.push((base, vec![suite])),
         }
@@ -252,8 +261,8 @@ pub(super) fn key(bootstrap: &Bootstrap) -> Digest {
         let _ = writeln!(text, "file {} {:o} {}", file.path, file.mode, Digest::of(&file.content).hex());
     }
     let _ = writeln!(text, "script {}", Digest::of(setup.script.as_bytes()).hex());
-    if bootstrap.locked {
-        let _ = writeln!(text, "epoch {}", bootstrap.epoch);
+    if let Some(steady) = setup.steady {
+        let _ = writeln!(text, "steady {} {}", Digest::of(steady.as_bytes()).hex(), bootstrap.epoch);
     }
     Digest::of(text.as_bytes())
 }

@@ -1,7 +1,7 @@
 //! A package archive of Debian's family, from a recipe's words for it.
 
 use super::keys::keyring;
-use super::{Fetch, Texts};
+use super::{ArchiveOptions, Fetch, Texts};
 use crate::recipe::{Also, Archive};
 use crate::source::Error;
 use crate::source::debian::{Companion, Own, Request, Suite};
@@ -42,4 +42,16 @@ impl Fetch<'_> {
 fn own_name(at: &[String], snapshot: Option<&String>) -> Option<Own> {
     let base = at.first()?.trim_end_matches('/').to_owned();
     Some(Own { base, snapshot: snapshot.map(|url| url.trim_end_matches('/').to_owned()) })
+}
+
+/// The archives that a recipe has packages from, each with the servers to ask instead, as the user has it.
+pub fn archives(archive: &Archive, options: &ArchiveOptions) -> Vec<(Own, Vec<String>)> {
+    let of = |at: &[String], snapshot: Option<&String>, mirror: Option<&String>| {
+        let others = mirror.map_or_else(|| at.get(1..).unwrap_or_default().to_vec(), |mirror| vec![mirror.clone()]);
+        Some((own_name(at, snapshot)?, others))
+    };
+    let first = of(&archive.at, archive.snapshot.as_ref(), options.mirror.as_ref());
+    let elsewhere = archive.also.iter().filter(|also| !also.at.is_empty());
+    let also = elsewhere.filter_map(|also| of(&also.at, also.snapshot.as_ref(), options.security.as_ref()));
+    first.into_iter().chain(also).collect()
 }

@@ -1,0 +1,54 @@
+//! What a recipe means now.
+
+use crate::cli::Source;
+use crate::commands::provision::{self, Fresh};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::recipe::lock::{Download, Locked};
+use crate::recipe::project::Environment;
+
+/// What a box would be made of now.
+///
+/// # Errors
+/// Whatever keeps it from being found out.
+pub(super) fn fresh(context: &Context<'_>, environment: &Environment, options: &Source) -> Result<Locked> {
+    let Fresh { base, added, .. } = found(context, environment, options)?;
+    let (wants, urls) = Locked::asked(environment);
+    let added = added.ok_or_else(|| no_packages(environment))?;
+    let downloads = urls.into_iter().map(|url| download(context, environment, url, options)).collect::<Result<_>>()?;
+    Ok(Locked { from: environment.from.clone(), wants, base, packages: added, downloads })
+}
+
+/// The same as is locked, but for these packages and what they need, which are as they are now.
+///
+/// # Errors
+/// As [`fresh`]; that there is no such package.
+pub(super) fn upgraded(
+    context: &Context<'_>,
+    environment: &Environment,
+    locked: &Locked,
+    names: &[String],
+    options: &Source,
+) -> Result<Locked> {
+    let Fresh { base, added, needs } = found(context, environment, options)?;
+    let added = added.ok_or_else(|| no_packages(environment))?;
+    let new = Locked { base, packages: added, ..locked.clone() };
+    locked.with(new, names, &needs).map_err(Error::new)
+}
+
+fn found(context: &Context<'_>, environment: &Environment, options: &Source) -> Result<Fresh> {
+    provision::fresh(context, &environment.from, &environment.packages, options)
+}
+
+fn no_packages(environment: &Environment) -> Error {
+    Error::new(format!("packages on top of {} cannot be locked", environment.from))
+}
+
+fn download(context: &Context<'_>, environment: &Environment, url: String, options: &Source) -> Result<Download> {
+    let known = environment.copy.iter().find(|copied| copied.from.as_str() == url).and_then(|copied| copied.digest);
+    let digest = match known {
+        Some(digest) => digest,
+        None => provision::digest_of(context, &url, options)?,
+    };
+    Ok(Download { url, digest })
+}
