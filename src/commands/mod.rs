@@ -24,6 +24,7 @@ mod remove;
 mod run;
 mod search;
 mod session;
+mod settings;
 mod stop;
 mod sweep;
 mod trust;

@@ -40,7 +40,9 @@ pub(super) fn image(
     source: &cli::Source,
     _options: &Options,
 ) -> Result<ImageLease> {
-    let image = provision::image(context, &environment.from, source)?;
+    let file = root.join(&environment.from);
+    let from = if file.exists() { file.display().to_string() } else { environment.from.clone() };
+    let image = provision::image(context, &from, source)?;
     let lock = context.store.lock_name(&name(root, environment), || ())?;
     context.store.tag(&lock, &image)?;
     Ok(image)

@@ -28,6 +28,9 @@ pub(in crate::commands) enum NotUsable {
     /// It is a directory, a FIFO, a device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
+    /// It is elsewhere.
+    #[error("{} is a link to nothing in the project", .0.display())]
+    Link(PathBuf),
     /// It is larger than any recipe.
     #[error("{} has more than {LARGEST} bytes", .0.display())]
     TooLarge(PathBuf),
@@ -71,7 +74,8 @@ pub(super) fn at(context: &Context<'_>, root: &Path) -> Result<Option<Found>> {
     if there { read(context.host.user.uid, root.to_owned()).map(Some) } else { Ok(None) }
 }
 
-fn root_of(host: &Host) -> Option<PathBuf> {
+/// The directory of that project, whatever is in its recipe.
+pub(in crate::commands) fn root_of(host: &Host) -> Option<PathBuf> {
     // A link in the path leads into a project, and not its name out of one.
     let here = fs::canonicalize(&host.cwd).ok()?;
     let home = fs::canonicalize(&host.user.home).ok();
@@ -99,24 +103,26 @@ fn read(uid: u32, root: PathBuf) -> Result<Found> {
     if root.to_str().is_none() {
         return Err(NotUsable::NoName(root).into());
     }
-    let text = text(uid, &root, &file)?;
+    let text = text(uid, &root, Path::new(FILE))?;
     let recipe = Project::parse(&shown(&file), &text).map_err(Error::new)?;
     Ok(Found { root, file, recipe })
 }
 
-/// The text of a recipe, which no link leads out of the project for.
-fn text(uid: u32, root: &Path, file: &Path) -> std::result::Result<String, NotUsable> {
+/// The text of a file of the project, by its path from the root, for which no link leads out of it.
+fn text(uid: u32, root: &Path, path: &Path) -> std::result::Result<String, NotUsable> {
+    let file = root.join(path);
     let fail = |source: io::Error| match source.kind() {
-        io::ErrorKind::InvalidData => NotUsable::NotAFile(file.to_owned()),
-        _ => NotUsable::Read { path: file.to_owned(), source },
+        io::ErrorKind::InvalidData => NotUsable::NotAFile(file.clone()),
+        io::ErrorKind::NotFound if file.is_symlink() => NotUsable::Link(file.clone()),
+        _ => NotUsable::Read { path: file.clone(), source },
     };
     let dir = root::open_absolute(root, Open::Path).map_err(fail)?;
-    let (bytes, owner) = root::read_with_owner(&dir, Path::new(FILE)).map_err(fail)?;
-    may_decide(uid, owner, file)?;
+    let (bytes, owner) = root::read_with_owner(&dir, path).map_err(fail)?;
+    may_decide(uid, owner, &file)?;
     if bytes.len() > LARGEST {
-        return Err(NotUsable::TooLarge(file.to_owned()));
+        return Err(NotUsable::TooLarge(file));
     }
-    String::from_utf8(bytes).map_err(|_| NotUsable::NotText(file.to_owned()))
+    String::from_utf8(bytes).map_err(|_| NotUsable::NotText(file))
 }
 
 /// Whether nobody but the user and root decides what is in a file. Others may have put a recipe into a directory above

@@ -1,17 +1,24 @@
 //! A project's boxes: which project is meant, and its box, made and up to date.
 
+mod boxes;
 mod find;
+mod meant;
 mod name;
+mod preview;
 mod ready;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use find::{NotUsable, find};
-pub(super) use ready::{Options, config, ready};
+pub(super) use boxes::{left_behind, own};
+pub(super) use find::{NotUsable, find, root_of};
+pub(super) use meant::meant;
+pub(super) use preview::{Preview, preview};
+pub(super) use ready::{Options, config, image, ready};
 
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::recipe::Fault;
-use crate::recipe::project::{Environment, Project};
+use crate::recipe::project::{Environment, FILE, Project};
 
 /// A project: a directory with a recipe in it.
 #[derive(Debug, Clone)]
@@ -43,4 +50,11 @@ fn shown(file: &Path) -> String {
 fn faulty(faults: &[Fault]) -> Error {
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
     Error::new(texts.join("; "))
+}
+
+/// That a project would have been needed, and there is none.
+pub(super) fn none(context: &Context<'_>) -> Error {
+    let cwd = context.host.cwd.display();
+    Error::new(format!("no box was named, and there is no {FILE} in {cwd} or above"))
+        .hint(format!("cd to a project: a directory with an {FILE}"))
 }
