@@ -23,9 +23,9 @@ pub(super) fn known(
     context: &Context<'_>,
     root: &Path,
     environment: &Environment,
-    _lock: Option<&Lock>,
+    lock: Option<&Lock>,
 ) -> Result<Option<Digest>> {
-    Ok(context.store.resolve(&name(root, environment))?.map(|image| image.digest()))
+    Ok(context.store.resolve(&name(root, environment, lock))?.map(|image| image.digest()))
 }
 
 /// The image of a recipe.
@@ -36,18 +36,23 @@ pub(super) fn image(
     context: &Context<'_>,
     root: &Path,
     environment: &Environment,
-    _lock: Option<&Lock>,
+    lock: Option<&Lock>,
     source: &cli::Source,
     _options: &Options,
 ) -> Result<ImageLease> {
     let file = root.join(&environment.from);
     let from = if file.exists() { file.display().to_string() } else { environment.from.clone() };
-    let image = provision::image(context, &from, source)?;
-    let lock = context.store.lock_name(&name(root, environment), || ())?;
-    context.store.tag(&lock, &image)?;
+    let image = match lock.and_then(|lock| lock.of(environment.variant.as_deref())) {
+        Some(locked) => provision::locked(context, &from, &locked.base, source)?,
+        None => provision::image(context, &from, source)?,
+    };
+    let name = context.store.lock_name(&name(root, environment, lock), || ())?;
+    context.store.tag(&name, &image)?;
     Ok(image)
 }
 
-fn name(root: &Path, environment: &Environment) -> String {
-    format!("{}/envbox.yaml of {}", root.display(), environment.from)
+fn name(root: &Path, environment: &Environment, lock: Option<&Lock>) -> String {
+    let locked = lock.and_then(|lock| lock.of(environment.variant.as_deref()));
+    let text = serde_json::to_vec(&locked.map(|locked| &locked.base)).unwrap_or_default();
+    format!("{}/envbox.yaml of {} {}", root.display(), environment.from, Digest::of(&text).short())
 }
