@@ -1,4 +1,5 @@
-# The same packages give the same tree on every day: no file is newer than the archive was. The box's own /dev, /proc and
-# the like are on other file systems.
+# The same packages give the same tree on every day: no file is newer than the archive was. What is on /dev and /proc now
+# is no part of the tree.
 set -eu
-find / -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+find / \( -path /dev -o -path /proc \) -prune -o -newermt "@$SOURCE_DATE_EPOCH" \
+    -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
