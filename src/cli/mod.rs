@@ -1,6 +1,7 @@
 //! What the user typed: clap definitions and nothing else. What follows from it is `commands`' business.
 
 mod boxes;
+mod build;
 mod complete;
 mod create;
 mod enter;
@@ -13,6 +14,7 @@ mod run;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub use boxes::{List, Remove, Stop};
+pub use build::Build;
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, Session};
@@ -100,6 +102,11 @@ pub enum Command {
     /// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds
     /// and next to no space. Nothing is started; `envbox enter` does that.
     Create(Create),
+    /// Build the image of the project that you are in
+    ///
+    /// The project is the nearest directory upward with an `envbox.yaml`. Its packages, each thing that it copies and each
+    /// step of its setup are layers; those that are there, from whatever project, are not made again.
+    Build(Build),
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),

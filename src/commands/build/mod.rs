@@ -1,0 +1,171 @@
+//! `envbox build`, and the images of projects for whoever needs one.
+
+mod chain;
+mod copied;
+mod engine;
+mod normalised;
+mod project;
+mod remote;
+mod show;
+mod written;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use chain::{Chain, From};
+use engine::Engine;
+
+use super::provision;
+use crate::cli::{self, Build};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::image::Digest;
+use crate::recipe::project::{Environment, FILE};
+use crate::store::ImageLease;
+use crate::ui::Ui;
+
+/// How an image is to be built.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Options {
+    /// Every step is carried out, whatever layers there are.
+    pub(super) anew: bool,
+    /// Where a step fails, the user gets a shell in the root as it has left it.
+    pub(super) shell_on_failure: bool,
+}
+
+/// What was built, as `build --json` has it.
+#[derive(Debug, Serialize)]
+struct Built<'a> {
+    image: Digest,
+    name: &'a str,
+    title: &'a str,
+    layers: &'a [Digest],
+}
+
+pub(super) fn run(args: &Build, host: &Host, ui: &Ui) -> Result {
+    let context = &Context::open(host, ui)?;
+    let found = project::find(context)?;
+    let environment = found.environment(args.variant.as_deref())?;
+    // Trust comes here: `trust::ensure(context, &found.root, &environment, …)`.
+    let options = Options { anew: args.no_cache, shell_on_failure: args.shell_on_failure };
+    let image = image(context, &found.root, &environment, &args.source, &options)?;
+    if args.json {
+        let name = chain::name(&found.root.join(FILE), args.variant.as_deref());
+        let (title, layers) = (&image.image().provenance.title, &image.image().layers);
+        ui.json(&Built { image: image.digest(), name: &name, title, layers })?;
+    }
+    Ok(0)
+}
+
+/// The image of a project, if the store has all of it. Nothing is locked, fetched, made or run, and nobody is asked.
+///
+/// # Errors
+/// What is wrong with the recipe or the files that it copies; the store's.
+pub(super) fn known(context: &Context<'_>, root: &Path, recipe: &Environment) -> Result<Option<Digest>> {
+    known_at(&Project { context, root }, &root.join(FILE), recipe, &mut Vec::new())
+}
+
+/// The image of a project, which stays in the store while what is returned is held. Layers that are missing are made.
+///
+/// # Errors
+/// Whatever keeps it from being made: the store is as it was then, but for the layers that were made by then.
+pub(super) fn image(
+    context: &Context<'_>,
+    root: &Path,
+    recipe: &Environment,
+    source: &cli::Source,
+    options: &Options,
+) -> Result<ImageLease> {
+    image_at(&Project { context, root }, &root.join(FILE), recipe, (source, options), &mut Vec::new())
+}
+
+/// A project, in which one recipe may be made from another.
+struct Project<'a> {
+    context: &'a Context<'a>,
+    root: &'a Path,
+}
+
+/// Goes from a recipe to the one that it is made from.
+///
+/// # Errors
+/// A recipe that is made from itself in the end.
+fn descend(file: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+    let seen = above.iter().any(|seen| seen == file);
+    above.push(file.to_owned());
+    if seen {
+        let names: Vec<String> = above.iter().map(|file| file.display().to_string()).collect();
+        return Err(Error::new(format!("a recipe is made from itself: {}", names.join(", from "))));
+    }
+    Ok(())
+}
+
+fn known_at(
+    project: &Project<'_>,
+    file: &Path,
+    recipe: &Environment,
+    above: &mut Vec<PathBuf>,
+) -> Result<Option<Digest>> {
+    let Project { context, root } = project;
+    descend(file, above)?;
+    let base = match chain::from(root, file.parent().unwrap_or(root), &recipe.from)? {
+        From::Image(name) => provision::known(context, &name, &cli::Source::default())?,
+        From::Recipe(other) => {
+            let recipe = project::read(&other)?;
+            match known_at(project, &other, &recipe, above)? {
+                Some(digest) => context.store.lease_image(&digest)?,
+                None => None,
+            }
+        }
+    };
+    let Some(base) = base else { return Ok(None) };
+    let anew = context.store.anew(&chain::name(file, recipe.variant.as_deref()));
+    let mut remote = |copied: &_| Ok(remote::known(context, copied));
+    let chain = Chain::new(context, file, recipe, base, anew.as_deref(), &mut remote)?;
+    let Some(chain) = chain else { return Ok(None) };
+    let digest = chain.image().digest();
+    Ok(context.store.has_image(&digest)?.then_some(digest))
+}
+
+fn image_at(
+    project: &Project<'_>,
+    file: &Path,
+    recipe: &Environment,
+    (source, options): (&cli::Source, &Options),
+    above: &mut Vec<PathBuf>,
+) -> Result<ImageLease> {
+    let Project { context, root } = project;
+    descend(file, above)?;
+    let base = match chain::from(root, file.parent().unwrap_or(root), &recipe.from)? {
+        From::Image(name) => provision::image(context, &name, source)?,
+        From::Recipe(other) => image_at(project, &other, &project::read(&other)?, (source, options), above)?,
+    };
+    let anew = match options.anew {
+        true => Some(now()),
+        false => context.store.anew(&chain::name(file, recipe.variant.as_deref())),
+    };
+    let mut remote = |copied: &_| remote::digest(context, copied, source, options.anew).map(Some);
+    let chain = Chain::new(context, file, recipe, base, anew.as_deref(), &mut remote)?;
+    let chain = chain.ok_or_else(|| Error::new("it is not known what a step copies"))?;
+    let made = Engine::new(context, source, options).layers(&chain)?;
+    let mut leases = made.leases;
+    for layer in &chain.base.image().layers {
+        leases.extend(context.store.lease(layer)?);
+    }
+    let lock =
+        context.store.lock_name(&chain.name, || context.ui.note("waiting for another envbox that is building this"))?;
+    let image = context.store.commit_image(&lock, &chain.image(), &leases)?;
+    if let Some(anew) = anew.filter(|_| options.anew) {
+        context.store.keep_anew(&lock, &anew)?;
+    }
+    context.ui.note(&format!("{}: {} layers, {} from the store", chain.name, chain.steps.len(), made.known));
+    Ok(image)
+}
+
+/// What no two builds have in common.
+fn now() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:09} {}", since.as_secs(), since.subsec_nanos(), std::process::id())
+}
