@@ -1,6 +1,7 @@
 //! What the user typed: clap definitions and nothing else. What follows from it is `commands`' business.
 
 mod boxes;
+mod build;
 mod complete;
 mod create;
 mod enter;
@@ -15,6 +16,7 @@ mod run;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub use boxes::{List, Remove, Stop};
+pub use build::Build;
 pub use complete::{Candidate, Completion, Follow, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, Session};
@@ -109,6 +111,11 @@ pub enum Command {
     /// and next to no space. Nothing is started; `envbox enter` does that. In a project, the box is the project's where no
     /// other is named.
     Create(Create),
+    /// Build the image of the project that you are in
+    ///
+    /// The project is the nearest directory upward with an `envbox.yaml`. Its packages, each thing that it copies and each
+    /// step of its setup are layers; those that are there, from whatever project, are not made again.
+    Build(Build),
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),

@@ -43,6 +43,7 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Enter(args) => enter::run(&args, host, ui),
         Command::Run(args) => run::run(&args, host, ui),
         Command::Create(args) => create::run(&args, host, ui),
+        Command::Build(args) => build::run(&args, host, ui),
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),

@@ -22,6 +22,6 @@ mod shells;
 
 pub use boot::{Live, boot, connect, is_up, kill};
 pub use error::Error;
-pub use offline::{carry_out, run_in};
+pub use offline::{Program, carry_out, run_in};
 
 pub use session::{Terminfo, run};

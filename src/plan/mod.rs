@@ -11,7 +11,7 @@ mod step;
 mod user;
 mod wishes;
 
-pub use boot::{BootPlan, BootRequest, NotAHome, bootstrap, changes};
+pub use boot::{BootPlan, BootRequest, NotAHome, Workshop, bootstrap, changes, is_provided};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};

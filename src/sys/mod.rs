@@ -13,6 +13,7 @@ pub mod id;
 pub mod lock;
 pub mod mount;
 pub mod namespace;
+pub mod net;
 pub mod poll;
 pub mod probe;
 pub mod process;

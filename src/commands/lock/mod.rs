@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, host: &Host, ui: &Ui) -> Result {
     let mut new = Lock::new(Machine::here());
     for environment in &environments {
         let old = old.as_ref().filter(|old| old.machine == new.machine);
-        let locked = one(&context, environment, old, args)?;
+        let locked = one(&context, &found.root, environment, old, args)?;
         new.put(environment.variant.as_deref(), locked);
     }
     if old.as_ref() != Some(&new) {
@@ -80,14 +80,20 @@ fn environments(found: &Found) -> Result<Vec<Environment>> {
 }
 
 /// One box: as it is locked while that is of the recipe, unless something newer is asked for.
-fn one(context: &Context<'_>, environment: &Environment, old: Option<&Lock>, args: &Args) -> Result<Locked> {
+fn one(
+    context: &Context<'_>,
+    root: &Path,
+    environment: &Environment,
+    old: Option<&Lock>,
+    args: &Args,
+) -> Result<Locked> {
     let agreed = old.and_then(|old| old.agreed(environment, Machine::here()).ok());
     match (agreed, &args.upgrade) {
         (Some(locked), None) => Ok(locked.clone()),
         (Some(locked), Some(names)) if !names.is_empty() => {
-            resolve::upgraded(context, environment, locked, names, &args.source)
+            resolve::upgraded(context, root, environment, locked, names, &args.source)
         }
-        _ => resolve::fresh(context, environment, &args.source),
+        _ => resolve::fresh(context, root, environment, &args.source),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a recipe means now.
 
+use std::path::Path;
+
 use crate::cli::Source;
+use crate::commands::build;
 use crate::commands::provision::{self, Fresh};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -11,8 +14,8 @@ use crate::recipe::project::Environment;
 ///
 /// # Errors
 /// Whatever keeps it from being found out.
-pub(super) fn fresh(context: &Context<'_>, environment: &Environment, options: &Source) -> Result<Locked> {
-    let Fresh { base, added, .. } = found(context, environment, options)?;
+pub(super) fn fresh(context: &Context<'_>, root: &Path, environment: &Environment, options: &Source) -> Result<Locked> {
+    let Fresh { base, added, .. } = found(context, root, environment, options)?;
     let (wants, urls) = Locked::asked(environment);
     let added = added.ok_or_else(|| no_packages(environment))?;
     let downloads = urls.into_iter().map(|url| download(context, environment, url, options)).collect::<Result<_>>()?;
@@ -25,19 +28,20 @@ pub(super) fn fresh(context: &Context<'_>, environment: &Environment, options: &
 /// As [`fresh`]; that there is no such package.
 pub(super) fn upgraded(
     context: &Context<'_>,
+    root: &Path,
     environment: &Environment,
     locked: &Locked,
     names: &[String],
     options: &Source,
 ) -> Result<Locked> {
-    let Fresh { base, added, needs } = found(context, environment, options)?;
+    let Fresh { base, added, needs } = found(context, root, environment, options)?;
     let added = added.ok_or_else(|| no_packages(environment))?;
     let new = Locked { base, packages: added, ..locked.clone() };
-    locked.with(new, names, &needs).map_err(Error::new)
+    locked.with(&new, names, &needs).map_err(Error::new)
 }
 
-fn found(context: &Context<'_>, environment: &Environment, options: &Source) -> Result<Fresh> {
-    provision::fresh(context, &environment.from, &environment.packages, options)
+fn found(context: &Context<'_>, root: &Path, environment: &Environment, options: &Source) -> Result<Fresh> {
+    provision::fresh(context, &build::base(root, environment)?, &environment.packages, options)
 }
 
 fn no_packages(environment: &Environment) -> Error {

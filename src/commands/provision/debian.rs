@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use super::finish::Finish;
+use super::finish::{Finish, told};
 use super::progress::Shown;
 use super::{Made, blobs, client};
 use crate::commands::live::proof;
@@ -15,7 +15,7 @@ use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Image, LayerRecord, Provenance};
-use crate::launch;
+use crate::launch::{self, Program};
 use crate::plan::{self, HostPath, Step};
 use crate::source::debian::{self, Bootstrap, Package, Request, Setup};
 use crate::source::http::Client;
@@ -179,8 +179,8 @@ impl Iterator for Arriving {
 /// Runs one of the setup's scripts.
 fn run(context: &Context<'_>, identity: &Identity, root: &Step, (setup, script): (&Setup, &str)) -> Result<()> {
     let env: Vec<(OsString, OsString)> = setup.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let plan = plan::bootstrap(root.clone());
-    let argv = ["/bin/sh", "-c", script];
-    let mut output = |bytes: &[u8]| context.ui.step(String::from_utf8_lossy(bytes).trim_end());
-    Ok(launch::run_in(&proof()?, identity, &plan, &argv, &env, &mut output)?)
+    let plan = plan::bootstrap(root.clone(), None).map_err(Error::new)?;
+    let program = Program { argv: &["/bin/sh", "-c", script], env: &env, user: None, network: true };
+    let mut output = |bytes: &[u8]| told(context, bytes);
+    Ok(launch::run_in(&proof()?, identity, &plan, None, &program, &mut output)?)
 }

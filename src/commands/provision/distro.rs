@@ -88,9 +88,9 @@ fn from(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, source: &
         archive: &archive_options(source, options)?,
     };
     match fetch.source(source)? {
-        Fetched::File(file) => from_file(context, resolved, *file, options.no_share),
+        Fetched::File(file) => from_file(context, resolved, *file, options),
         Fetched::Debian(request) => debian::make(context, &request, finish, options.no_share),
-        Fetched::Oci(reference) => finish.image(context, registry::make(context, &reference, how)?, options.no_share),
+        Fetched::Oci(reference) => finish.image(context, registry::make(context, &reference, how)?, options),
     }
 }
 
@@ -114,14 +114,14 @@ pub(super) fn from_file(
     context: &Context<'_>,
     resolved: &Resolved,
     fetched: FetchedFile,
-    no_share: bool,
+    options: &cli::Source,
 ) -> Result<Made> {
     let finish = Finish::of(resolved);
     let FetchedFile { mut file, digest, form, origin, vouched } = fetched;
     if bundle::is_one(&mut file)? {
         let told = (origin, vouched.to_string());
-        let made = bundle::image(context, file, told, wanted::Form::Any, &Which::Only, no_share)?;
-        return finish.image(context, made, no_share);
+        let made = bundle::image(context, file, told, wanted::Form::Any, &Which::Only, options.no_share)?;
+        return finish.image(context, made, options);
     }
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
@@ -132,7 +132,7 @@ pub(super) fn from_file(
             let staging = context.store.stage()?;
             let report = tree::unpack(context, &identity, &staging, file, form)?;
             finish.tree(context, &identity, &staging)?;
-            let size = layer::seal(context, &identity, &staging, no_share)?;
+            let size = layer::seal(context, &identity, &staging, options.no_share)?;
             let made = serde_json::to_value(&report).map_err(Error::new)?;
             let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(size), made };
             context.store.commit_layer(&staging, &name, &record)?

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::image::{Digest, Reference};
 use crate::recipe::lock::{Added, Archive, Base, Deb, File};
 use crate::recipe::{self, Machine, Match, Resolved};
-use crate::source::debian::Locked;
+use crate::source;
+use crate::source::debian::{Locked, Package};
 use crate::source::distro::{ArchiveOptions, Fetch, Fetched, Form, archives};
 use crate::source::tarball::Location;
 use crate::store::ImageLease;
@@ -87,13 +88,13 @@ fn fresh_archive(
     let looked_up = fetch.source(source).and_then(|fetched| match fetched {
         Fetched::Debian(mut request) => {
             request.more = wants.to_vec();
-            crate::source::debian::resolve(&request, &client, &blobs, &shown).map(Some)
+            source::debian::resolve(&request, &client, &blobs, &shown).map(Some)
         }
         Fetched::File(_) | Fetched::Oci(_) => Ok(None),
     });
     match looked_up.map_err(Error::from) {
         Ok(bootstrap) => Ok(bootstrap.map(|bootstrap| {
-            let (archive, debs) = crate::source::debian::lock(&bootstrap);
+            let (archive, debs) = source::debian::lock(&bootstrap);
             let added = if debs.is_empty() { Added::Nothing } else { Added::Debs(debs) };
             let all = bootstrap.packages.into_iter().chain(bootstrap.more);
             let needs = all.map(|package| (package.name, package.needs)).collect();
@@ -209,7 +210,7 @@ fn of_distro(
                 return Err(foreign(image));
             }
             let made = registry::make(context, &reference, How { options, known: Known::Will })?;
-            finish.image(context, made, options.no_share)
+            finish.image(context, made, options)
         }
         Base::File(file) => {
             let form = form(resolved, &file.at).ok_or_else(|| foreign(&file.at))?;
@@ -217,7 +218,7 @@ fn of_distro(
             let none = ArchiveOptions::default();
             let fetched =
                 fetch(found, resolved, (&client, &blobs, &shown), &none).pinned(&file.at, file.digest, form)?;
-            distro::from_file(context, resolved, fetched, options.no_share)
+            distro::from_file(context, resolved, fetched, options)
         }
     }
 }
@@ -262,7 +263,7 @@ fn form(resolved: &Resolved, url: &str) -> Option<Form> {
 fn fetch<'a>(
     found: &'a Match<'_>,
     resolved: &'a Resolved,
-    (client, blobs, progress): (&'a crate::source::http::Client, &'a Blobs, &'a Shown<'_>),
+    (client, blobs, progress): (&'a source::http::Client, &'a Blobs, &'a Shown<'_>),
     archive: &'a ArchiveOptions,
 ) -> Fetch<'a> {
     Fetch {
@@ -283,18 +284,18 @@ fn in_words(archive: &Archive) -> String {
     sites.join(", ")
 }
 
-/// The files of packages that are to be on top of a locked system, from the cache or wherever they are, each open for
-/// reading, in the order of the lock.
+/// Fetches packages that are to be on top of a locked system: `on_deb` gets each, from the cache or wherever it is.
 ///
 /// # Errors
-/// As [`locked`].
+/// As [`locked`]; the first of `on_deb`'s.
 pub(in crate::commands) fn debs(
     context: &Context<'_>,
     from: &str,
     archive: &Archive,
     more: &[Deb],
     options: &Source,
-) -> Result<Vec<std::fs::File>> {
+    on_deb: &mut dyn FnMut(&Package, std::fs::File) -> std::io::Result<()>,
+) -> Result<()> {
     let recipes = recipes::catalogue(context.host, context.ui);
     let foreign = || Error::new(Foreign::Place { from: from.to_owned(), at: in_words(archive) });
     let Wanted::Distro(found) = Wanted::parse(from, &recipes)? else { return Err(foreign()) };
@@ -302,14 +303,27 @@ pub(in crate::commands) fn debs(
     let mirrors = mirrors(&resolved, archive, options)?.ok_or_else(foreign)?;
     let packages = Locked { archive, more, mirrors: &mirrors }.bootstrap().more;
     let (client, blobs, shown) = (client(context), blobs(context), Shown::on(context.ui));
-    let mut files: Vec<Option<std::fs::File>> = packages.iter().map(|_| None).collect();
-    crate::source::debian::fetch(&packages, &client, &blobs, &shown, &mut |package, file| {
-        if let Some(place) = packages.iter().position(|other| other.name == package.name) {
-            files[place] = Some(file);
+    Ok(source::debian::fetch(&packages, &client, &blobs, &shown, on_deb)?)
+}
+
+/// The image that a lock has for a name, if the store has it. Nothing is locked or fetched.
+///
+/// # Errors
+/// The store's; a name that means nothing.
+pub(in crate::commands) fn known_locked(context: &Context<'_>, from: &str, base: &Base) -> Result<Option<ImageLease>> {
+    let recipes = recipes::catalogue(context.host, context.ui);
+    match (Wanted::parse(from, &recipes)?, base) {
+        (Wanted::Distro(found), _) => {
+            let resolved = found.recipe.resolve(&found.version, Machine::here()).map_err(Error::new)?;
+            Ok(context.store.resolve(&name(&found, &resolved, base)?)?)
         }
-        Ok(())
-    })?;
-    Ok(files.into_iter().flatten().collect())
+        (Wanted::Registry(_) | Wanted::Short(..), Base::Image(image)) => {
+            let reference: Reference = image.parse().map_err(Error::new)?;
+            Ok(context.store.resolve(&reference.to_string())?)
+        }
+        (_, Base::File(file)) => super::known(context, from, &pinned(&Source::default(), file.digest)),
+        _ => Ok(None),
+    }
 }
 
 /// The digest of what is at a URL now.
@@ -319,6 +333,6 @@ pub(in crate::commands) fn debs(
 pub(in crate::commands) fn digest_of(context: &Context<'_>, url: &str, options: &Source) -> Result<Digest> {
     let (location, shown) = (Location::Url(url.to_owned()), Shown::on(context.ui));
     location.demand(None, options.allow_unverified, &shown)?;
-    let fetched = crate::source::tarball::fetch(&location, None, &client(context), &blobs(context), &shown)?;
+    let fetched = source::tarball::fetch(&location, None, &client(context), &blobs(context), &shown)?;
     fetched.digest.ok_or_else(|| Error::new(Foreign::Nameless { from: url.to_owned() }))
 }

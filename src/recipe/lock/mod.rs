@@ -159,6 +159,22 @@ impl Locked {
         (wants, urls)
     }
 
+    /// Whether all of its packages are files of an archive.
+    pub fn is_by_archive(&self) -> bool {
+        matches!(self.base, Base::Archive(_)) && !matches!(self.packages, Added::Versions(_))
+    }
+
+    /// The recipe, with the digests of what it fetches.
+    #[must_use]
+    pub fn pin(&self, environment: &Environment) -> Environment {
+        let mut pinned = environment.clone();
+        for copied in &mut pinned.copy {
+            let known = self.downloads.iter().find(|download| download.url == copied.from.as_str());
+            copied.digest = known.map(|download| download.digest).or(copied.digest);
+        }
+        pinned
+    }
+
     /// How many packages it has.
     pub fn count(&self) -> usize {
         let base = if let Base::Archive(archive) = &self.base { archive.packages.len() } else { 0 };

@@ -24,7 +24,7 @@ impl Locked {
     /// [`UpgradeError`].
     pub fn with(
         &self,
-        new: Self,
+        new: &Self,
         names: &[String],
         needs: &BTreeMap<String, Vec<String>>,
     ) -> Result<Self, UpgradeError> {
