@@ -20,6 +20,7 @@ mod help;
 mod hostile;
 mod image;
 mod keeper;
+mod lock;
 mod many;
 mod oci;
 mod overlay;
