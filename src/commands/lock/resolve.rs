@@ -45,7 +45,11 @@ fn found(context: &Context<'_>, root: &Path, environment: &Environment, options:
 }
 
 fn no_packages(environment: &Environment) -> Error {
-    Error::new(format!("packages on top of {} cannot be locked", environment.from))
+    let from = &environment.from;
+    Error::new(format!(
+        "packages on top of {from} cannot be locked: only those of a system that is built of packages can"
+    ))
+    .hint(format!("without `packages`, {from} itself can be: install them in `setup`, in the versions that are wanted"))
 }
 
 fn download(context: &Context<'_>, environment: &Environment, url: String, options: &Source) -> Result<Download> {

@@ -267,6 +267,8 @@ fn the_real_archive() {
             arch: Machine::named(Machine::here()).unwrap().debian.to_owned(),
             ignore_valid_until: true,
             include: vec!["sudo".to_owned()],
+            own: None,
+            more: vec![],
             keyring: keyring(),
             keyring_package: "debian-archive-keyring".to_owned(),
             now: SystemTime::now(),
@@ -329,7 +331,7 @@ fn an_alias_and_what_goes_with_it_become_the_release() {
     let (_dir, blobs) = cache();
     let stable = Request {
         suite: Suite::parse("stable").unwrap(),
-        companions: vec![Companion { suite: Suite::parse("stable-updates").unwrap(), archives: vec![] }],
+        companions: vec![Companion { suite: Suite::parse("stable-updates").unwrap(), archives: vec![], own: None }],
         ..request(&server, key.ring())
     };
     let found = debian::resolve(&stable, &client(), &blobs, &Silent).unwrap();
