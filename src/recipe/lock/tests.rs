@@ -1,3 +1,5 @@
+//! Locks written, read, compared and refused.
+
 use super::*;
 use crate::recipe::project::Project;
 
