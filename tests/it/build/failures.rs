@@ -11,7 +11,7 @@ use crate::support::requires;
 #[test]
 fn a_failed_step_is_named_with_what_it_printed() {
     requires!(userns, subid, overlay);
-    let project = Project::new("setup:\n  - echo a > /a\n  - echo to out; echo to err >&2; exit 7\n");
+    let project = Project::new("setup:\n  - echo a > /a\n  - {run: echo to out; echo to err >&2; exit 7}\n");
     let said = project.build().exits(125).stderr;
     for part in ["step 2 of 2", "exit status 7", "envbox.yaml:4", "to out\n", "to err\n", "hint: a step has no network"]
     {
@@ -25,6 +25,20 @@ fn a_failed_step_is_named_with_what_it_printed() {
     assert!(project.build().exits(125).stderr.contains("exit status 1"));
     project.recipe("setup: [no-such-program]\n");
     assert!(project.build().exits(125).stderr.contains("exit status 127"));
+}
+
+#[test]
+fn a_shell_shows_what_a_failed_step_has_left() {
+    requires!(userns, subid, overlay);
+    let project = Project::new("setup:\n  - echo a > /a\n  - echo half > /half; rm /a; exit 1\n");
+    let shell = project.build().args(["--shell-on-failure"]).stdin("cat /half; ls /a; id -u; pwd\n").exits(125);
+    assert_eq!(shell.stdout, "half\n0\n/\n");
+    assert!(shell.stderr.contains("step 2 of 2") && shell.stderr.contains("/a: No such file"), "{}", shell.stderr);
+    assert_eq!(project.env.envbox(["list", "--json"]).succeeds().stdout.trim(), "[]");
+    assert_eq!(project.env.staged().len(), 0);
+    // Nobody takes it for a layer.
+    project.recipe("setup:\n  - echo a > /a\n  - cat /a; echo half > /half; rm /a\n");
+    assert_eq!(project.ran().len(), 1);
 }
 
 #[test]

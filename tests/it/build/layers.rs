@@ -79,8 +79,8 @@ fn indexes(project: &Project) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn the_same_steps_give_the_same_layers_elsewhere_and_later() {
     requires!(userns, subid, overlay);
-    let recipe = "setup:\n  - mkdir /d; echo x > /d/f; rm -r /etc/passwd /home; mkdir /home; echo log > /var/log/l\n  \
-        - date > /tmp/now; date > /var/tmp/now; date > /run/now; date > /etc/passwd-; date > /etc/machine-id\n";
+    let recipe = "setup:\n  - mkdir /d; echo x > /d/f; rm -r /etc/passwd /home; mkdir /home; mkdir -p /var/log; echo log > /var/log/l\n  \
+        - mkdir -p /var/tmp; date > /tmp/now; date > /var/tmp/now; date > /run/now; date > /etc/passwd-; date > /etc/machine-id\n";
     let [one, other] = [(); 2].map(|()| Project::new(recipe));
     one.ran();
     thread::sleep(std::time::Duration::from_millis(1100));
