@@ -207,7 +207,7 @@ mod tests {
             copy: [{from: a, to: /a, mode: '0750'}]\n";
         let steps = of(recipe).unwrap();
         let shown: Vec<String> = steps.iter().map(|(step, place)| format!("{step} {}", place.line)).collect();
-        assert_eq!(shown, ["packages: gcc 0", "copy: /a 4", "run: make 2", "run: id 2"]);
+        assert_eq!(shown, ["packages: gcc 0", "copy: /a 4", "run: make 0", "run: id 2"]);
         assert!(matches!(steps[1].0, Step::Copy { mode: Some(0o750), .. }));
         let Step::Run { by: By::User { .. }, network: true, env, .. } = &steps[3].0 else { panic!("{:?}", steps[3]) };
         assert_eq!((env["HOME"].as_str(), env["USER"].as_str()), ("/home/al", "al"));

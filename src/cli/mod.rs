@@ -139,8 +139,8 @@ pub enum Command {
     /// Remove what nothing needs: layers, images, downloads, old agents
     ///
     /// What a box, a name or another envbox at work needs stays. Without options that is what is left over: layers of no
-    /// image, images of no name and no box, downloads that were not used for 30 days, half ones that nobody has gone on
-    /// with for a week; and of projects, the boxes that are not what the recipe says now, or whose directory is gone, if
+    /// image, images of no name and no box, downloads and package caches that were not used for 30 days, half ones that nobody has gone
+    /// on with for a week; and of projects, the boxes that are not what the recipe says now, or whose directory is gone, if
     /// they were not used for 30 days.
     Gc(Gc),
     /// List the distributions that boxes can be made of

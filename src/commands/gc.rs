@@ -48,6 +48,8 @@ struct All<'a> {
     downloads: Amount,
     agents: usize,
     boxes: Vec<BoxName>,
+    /// What builds have kept for package managers: so many systems'.
+    package_caches: usize,
 }
 
 impl<'a> Garbage<'a> {
@@ -72,20 +74,26 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
     let agents = context.store.collect_agents(&live::build()?, args.dry_run)?;
     // Before the images, which they may be the last to need.
     let boxes = boxes(context, args)?;
+    let idle = args.older_than.unwrap_or(DOWNLOADS);
+    let package_caches = context.store.collect_package_caches(idle, args.dry_run)?;
     if !args.dry_run {
         sweep::if_needed(context)?;
     }
     let collected = collect(context, &Policy { idle: args.older_than, only: None, dry_run: args.dry_run })?;
     if args.json {
         let garbage = Garbage::new(&collected, args.dry_run);
-        ui.json(&All { garbage, downloads, agents, boxes })?;
+        ui.json(&All { garbage, downloads, agents, boxes, package_caches })?;
         return Ok(0);
     }
     for name in &boxes {
         ui.line(&format!("box {name}"))?;
     }
     say(context, &collected)?;
-    let counted = [(downloads.count, "downloads", Some(downloads.bytes)), (count(agents), "old agents", None)];
+    let counted = [
+        (downloads.count, "downloads", Some(downloads.bytes)),
+        (count(agents), "old agents", None),
+        (count(package_caches), "package caches", None),
+    ];
     for (count, what, bytes) in counted.into_iter().filter(|(count, ..)| *count > 0) {
         let bytes = bytes.map(|bytes| format!(", {}", ui::size(bytes))).unwrap_or_default();
         ui.line(&format!("{what}: {count}{bytes}"))?;

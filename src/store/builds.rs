@@ -9,8 +9,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use super::{Error, NameLock, Store, private_dir};
+use super::{Error, NameLock, Store, lease, private_dir};
 use crate::image::Digest;
 use crate::sys::lock;
 
@@ -41,12 +42,57 @@ impl Store {
         private_dir(&dir)?;
         let path = dir.join("lock");
         let fail = |source| Error::Write { path: path.clone(), source };
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
-        if !lock::try_exclusive(&file).map_err(fail)? {
-            waiting();
-            lock::exclusive(&file).map_err(fail)?;
+        let mut waiting = Some(waiting);
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+            if !lock::try_exclusive(&file).map_err(fail)? {
+                waiting.take().into_iter().for_each(|waiting| waiting());
+                lock::exclusive(&file).map_err(fail)?;
+            }
+            // Garbage may have been collected meanwhile.
+            if lease::is_at(&file, &path) {
+                // When it was used last, for those who collect it.
+                file.set_modified(SystemTime::now()).map_err(fail)?;
+                return Ok(PackageCache { dir, _lock: file });
+            }
+            private_dir(&dir)?;
         }
-        Ok(PackageCache { dir, _lock: file })
+    }
+
+    /// Where package managers' caches are.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn package_caches(&self) -> Result<Vec<PathBuf>, Error> {
+        let path = self.data.join("packages");
+        let listed = fs::read_dir(&path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        match listed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|source| Error::Read { path, source }),
+        }
+    }
+
+    /// Takes the caches that were not used for so long out of the store, unless a build has them now; what they were is for
+    /// the sweep. Says how many.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Write`].
+    pub fn collect_package_caches(&self, idle: Duration, dry_run: bool) -> Result<usize, Error> {
+        let mut collected = 0;
+        for dir in self.package_caches()? {
+            let path = dir.join("lock");
+            let Some(lock) = lease::seize(&path).map_err(|source| Error::Read { path: path.clone(), source })? else {
+                continue;
+            };
+            let used = lock.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            if SystemTime::now().duration_since(used).unwrap_or_default() >= idle {
+                collected += 1;
+                if !dry_run {
+                    self.abandon(&dir)?;
+                }
+            }
+        }
+        Ok(collected)
     }
 
     fn anew_file(&self, name: &str) -> PathBuf {

@@ -210,7 +210,7 @@ impl Store {
 
     /// Moves a directory to where the next sweep finds it. Unlike [`Store::discard`] this makes nothing new, and so can be
     /// done where the disk is full.
-    fn abandon(&self, dir: &Path) -> Result<(), Error> {
+    pub(super) fn abandon(&self, dir: &Path) -> Result<(), Error> {
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         for attempt in 0u64.. {
             let place = self.data.join("staging").join(format!("{name}-{attempt}"));

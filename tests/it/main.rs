@@ -8,6 +8,7 @@
 mod support;
 
 mod boxes;
+mod build;
 mod completions;
 mod config;
 mod crash;

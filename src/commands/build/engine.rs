@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::chain::{Chain, Planned};
 use super::show::Shown;
 use super::written::{self, Source, Target};
-use super::{Options, normalised, remote};
+use super::{Options, aftermath, normalised, remote};
 use crate::build::{By, DEBS, Step};
 use crate::cli;
 use crate::commands::janitor::Janitor;
@@ -105,7 +105,7 @@ impl<'a> Engine<'a> {
     ) -> Result<(Lease, bool)> {
         let store = &self.context.store;
         let waiting = || self.context.ui.note("waiting for another envbox that is building this step");
-        let _lock = store.lock_name(&format!("layer {}", planned.key), waiting)?;
+        let lock = store.lock_name(&format!("layer {}", planned.key), waiting)?;
         if let Some(lease) = store.lease(&planned.key)? {
             shown.known();
             return Ok((lease, true));
@@ -117,7 +117,9 @@ impl<'a> Engine<'a> {
         let carried_out = self.carry_out(chain, planned, (below, &staging), identity, (cache.as_ref(), shown));
         shown.end(started.elapsed(), carried_out.is_ok());
         if let Err(error) = carried_out {
-            return Err(self.failed(error, chain, planned, (below, staging)));
+            // Others need not wait for whoever looks at what has failed.
+            drop(lock);
+            return Err(self.failed(error, chain, planned, (below, &staging), identity));
         }
         let upper = staging.path().join("layer/fs");
         let mounted = chain.manager.as_ref().map(|manager| manager.words.keep.clone()).unwrap_or_default();
@@ -286,15 +288,15 @@ impl<'a> Engine<'a> {
         manager.words.keep.iter().map(bind).collect()
     }
 
-    /// An error as it is told, after a look at the root that the step has left, if the user wants one.
+    /// An error as it is told. A user who wants to has a look at what the step has left before that.
     fn failed(
         &self,
         error: Error,
         chain: &Chain<'_>,
         planned: &Planned,
-        (_below, _staging): (&[Digest], Staging),
+        left: (&[Digest], &Staging),
+        identity: &Identity,
     ) -> Error {
-        let _ = self.options;
         let Some(launch::Error::Offline { status, output, .. }) = error.of() else { return error };
         let number = chain.steps.iter().position(|step| step.key == planned.key).unwrap_or(0) + 1;
         let place = match planned.place.line {
@@ -307,9 +309,14 @@ impl<'a> Engine<'a> {
             source: Printed(last_lines(output)),
         };
         let error = Error::new(failed);
+        if self.options.shell_on_failure {
+            self.context.ui.error(&error);
+            let looked = aftermath::look(self.context, chain, planned, left, (identity, self.overlay.get()));
+            return looked.map_or_else(|error| error, |_| Error::new("the image was not built"));
+        }
         match &planned.step {
             Step::Run { network: false, .. } => {
-                error.hint("the step has no network; one that needs it says so: {run: …, network: host}")
+                error.hint("a step has no network unless it says so: {run: …, network: host}")
             }
             _ => error,
         }

@@ -1,5 +1,6 @@
 //! `envbox build`, and the images of projects for whoever needs one.
 
+mod aftermath;
 mod chain;
 mod copied;
 mod engine;
@@ -25,7 +26,7 @@ use crate::host::Host;
 use crate::image::Digest;
 use crate::recipe::lock::{Lock, Locked};
 use crate::recipe::project::{Environment, FILE};
-use crate::store::ImageLease;
+use crate::store::{ImageLease, NameLock};
 use crate::ui::Ui;
 
 /// How an image is to be built.
@@ -84,12 +85,25 @@ pub(super) fn image(
     context: &Context<'_>,
     root: &Path,
     recipe: &Environment,
-    lock: Option<&Lock>,
+    project_lock: Option<&Lock>,
     source: &cli::Source,
     options: &Options,
 ) -> Result<ImageLease> {
-    let locked = lock.and_then(|lock| lock.of(recipe.variant.as_deref()));
-    image_at(&Project { context, root }, &root.join(FILE), (recipe, locked), (source, options), &mut Vec::new())
+    let project = Project { context, root };
+    let locked = project_lock.and_then(|lock| lock.of(recipe.variant.as_deref()));
+    if !options.anew
+        && let Some(digest) = known(context, root, recipe, project_lock)?
+        && let Some(image) = context.store.lease_image(&digest)?
+    {
+        let name = chain::name(&root.join(FILE), recipe.variant.as_deref());
+        // It may have been another branch's in the meantime.
+        if context.store.resolve(&name)?.is_none_or(|named| named.digest() != digest) {
+            context.store.tag(&lock(&project, &name)?, &image)?;
+        }
+        context.ui.note(&format!("{name}: all in the store"));
+        return Ok(image);
+    }
+    image_at(&project, &root.join(FILE), (recipe, locked), (source, options), &mut Vec::new())
 }
 
 /// A project, in which one recipe may be made from another.
@@ -172,14 +186,18 @@ fn image_at(
     for layer in &chain.base.image().layers {
         leases.extend(context.store.lease(layer)?);
     }
-    let lock =
-        context.store.lock_name(&chain.name, || context.ui.note("waiting for another envbox that is building this"))?;
+    let lock = lock(project, &chain.name)?;
     let image = context.store.commit_image(&lock, &chain.image(), &leases)?;
     if let Some(anew) = anew.filter(|_| options.anew) {
         context.store.keep_anew(&lock, &anew)?;
     }
     context.ui.note(&format!("{}: {} layers, {} from the store", chain.name, chain.steps.len(), made.known));
     Ok(image)
+}
+
+fn lock(project: &Project<'_>, name: &str) -> Result<NameLock> {
+    let Project { context, .. } = project;
+    Ok(context.store.lock_name(name, || context.ui.note("waiting for another envbox that is building this"))?)
 }
 
 /// What no two builds have in common.
