@@ -10,7 +10,7 @@ use crate::recipe::BoxName;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Create {
-    /// Name of the new box. Without it, in a project: its box, or with the name of a variant that one's
+    /// Name of the new box, or a variant of the project. Without it, the project's own box
     #[arg(value_hint = ValueHint::Other)]
     pub name: Option<BoxName>,
     /// What it is made of: a recipe (`debian:12`), an image at a registry, a tarball or its URL, an OCI layout. Without

@@ -49,7 +49,7 @@ pub struct Session {
 
 const EXAMPLES: &str = "\
 Examples:
-  envbox enter                      a shell in the project's box; outside of projects in the box `debian`
+  envbox enter                      a shell in the project's box, elsewhere in the box `debian`
   envbox enter ci                   a shell in the box of the project's variant `ci`
   envbox enter ubuntu:24.04         a shell in the box `ubuntu-24.04`, made of that recipe
   envbox enter work -- htop         htop in the box `work`

@@ -35,6 +35,7 @@ fn the_boxs_file_is_written_from_the_recipe_and_only_when_it_differs() {
 fn a_box_that_is_up_says_that_new_settings_wait_for_a_stop() {
     requires!(userns, subid, overlay, fixtures);
     let project = Project::new("from: ./a.tar\nhome: host\n");
+    project.envbox(&["create", "--yes"]).succeeds();
     assert_eq!(project.sh("true").succeeds().stderr, "");
     project.write("from: ./a.tar\nhome: project\n");
     let note = project.sh("true").succeeds().stderr;
