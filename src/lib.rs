@@ -3,6 +3,7 @@
 //! The layers, what each owns and what each may use are in `ARCHITECTURE.md`; `tests/it/tidy.rs` enforces it.
 
 pub mod agent;
+pub mod build;
 pub mod cli;
 pub mod commands;
 pub mod context;

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Gc {
-    /// Remove also images that no box has, and downloads, if they were not used for so long: 12h, 30d, 4w; 0 for all
+    /// Remove also images that no box has, downloads and package caches, if they were not used for so long: 12h, 30d, 4w; 0 for all
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub older_than: Option<Duration>,
     /// Let downloads take no more than this: 500M, 10G; the oldest go first

@@ -1,6 +1,7 @@
 //! What the user typed: clap definitions and nothing else. What follows from it is `commands`' business.
 
 mod boxes;
+mod build;
 mod complete;
 mod create;
 mod enter;
@@ -8,6 +9,7 @@ mod gc;
 mod hook;
 mod image;
 mod init;
+mod lock;
 mod own;
 mod project;
 mod recipe;
@@ -17,6 +19,7 @@ mod trust;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub use boxes::{List, Remove, Stop};
+pub use build::Build;
 pub use complete::{Candidate, Completion, Follow, Names, complete};
 pub use create::{Create, Overlay, Source};
 pub use enter::{Enter, Session};
@@ -27,6 +30,7 @@ pub use image::{
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
 pub use init::Init;
+pub use lock::Lock;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Schema, Search};
@@ -120,6 +124,11 @@ pub enum Command {
     /// line by line, and stands at the end of the file as well. Nothing is run or fetched, and no file outside of the
     /// directory is read. On a terminal it asks before it writes.
     Init(Init),
+    /// Build the image of the project that you are in
+    ///
+    /// The project is the nearest directory upward with an `envbox.yaml`. Its packages, each thing that it copies and each
+    /// step of its setup are layers; those that are there, from whatever project, are not made again.
+    Build(Build),
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),
@@ -132,14 +141,19 @@ pub enum Command {
     ///
     /// Asks first. Your home is not part of a box, and stays. Without a name, in a project: all of its boxes.
     Rm(Remove),
+    /// Write down exactly what a project's boxes are made of: envbox.lock
+    ///
+    /// Everybody who has the lock gets the same packages, whatever day it is. What is in it already stays as it is while the
+    /// recipe asks for the same. A lock that is not of its recipe is an error wherever a box is made.
+    Lock(Lock),
     /// Look after the images in the store
     #[command(subcommand)]
     Image(Image),
     /// Remove what nothing needs: layers, images, downloads, old agents
     ///
     /// What a box, a name or another envbox at work needs stays. Without options that is what is left over: layers of no
-    /// image, images of no name and no box, downloads that were not used for 30 days, half ones that nobody has gone on
-    /// with for a week; and of projects, the boxes that are not what the recipe says now, or whose directory is gone, if
+    /// image, images of no name and no box, downloads and package caches that were not used for 30 days, half ones that nobody has gone
+    /// on with for a week; and of projects, the boxes that are not what the recipe says now, or whose directory is gone, if
     /// they were not used for 30 days.
     Gc(Gc),
     /// List the distributions that boxes can be made of

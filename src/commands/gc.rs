@@ -49,6 +49,8 @@ struct All<'a> {
     agents: usize,
     boxes: Vec<BoxName>,
     volumes: usize,
+    /// What builds have kept for package managers: so many systems'.
+    package_caches: usize,
 }
 
 impl<'a> Garbage<'a> {
@@ -74,13 +76,15 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
     // Before the images, which they may be the last to need.
     let boxes = boxes(context, args)?;
     let volumes = context.store.collect_volumes(args.dry_run)?;
+    let idle = args.older_than.unwrap_or(DOWNLOADS);
+    let package_caches = context.store.collect_package_caches(idle, args.dry_run)?;
     if !args.dry_run {
         sweep::if_needed(context)?;
     }
     let collected = collect(context, &Policy { idle: args.older_than, only: None, dry_run: args.dry_run })?;
     if args.json {
         let garbage = Garbage::new(&collected, args.dry_run);
-        ui.json(&All { garbage, downloads, agents, boxes, volumes })?;
+        ui.json(&All { garbage, downloads, agents, boxes, volumes, package_caches })?;
         return Ok(0);
     }
     for name in &boxes {
@@ -91,6 +95,7 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
         (downloads.count, "downloads", Some(downloads.bytes)),
         (count(agents), "old agents", None),
         (count(volumes), "caches", None),
+        (count(package_caches), "package caches", None),
     ];
     for (count, what, bytes) in counted.into_iter().filter(|(count, ..)| *count > 0) {
         let bytes = bytes.map(|bytes| format!(", {}", ui::size(bytes))).unwrap_or_default();

@@ -4,14 +4,18 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::live::proof;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::image::Digest;
+use crate::plan::{HostPath, Overlay, Step};
 use crate::store::Staging;
+use crate::sys;
 use crate::sys::root::{self, Open};
 use crate::sys::tree;
 use crate::unpack::index::{Index, Kind};
@@ -40,6 +44,28 @@ pub(super) enum Failure {
     Index(PathBuf, #[source] io::Error),
     #[error(transparent)]
     Scan(#[from] unpack::Error),
+}
+
+/// These layers as one tree, with a staged layer to take what is changed. It can be asked for again, for another overlay.
+///
+/// # Errors
+/// Where the staged layer's directories cannot be made.
+pub(super) fn on_others(context: &Context<'_>, layers: &[Digest], staging: &Staging, fuse: bool) -> Result<Step> {
+    let layers: Vec<_> = layers.iter().map(|layer| context.store.layer_fs(layer)).collect();
+    let [upper, work, root] = staging.layer_on_others()?;
+    if let Some(top) = layers.last() {
+        same_mode(top, &upper).map_err(Error::new)?;
+    }
+    let layers = layers.into_iter().map(HostPath).collect();
+    let [upper, work, root] = [upper, work, root].map(HostPath);
+    Ok(Step::Overlay(Overlay { fuse, layers, upper, work, root }))
+}
+
+/// The upper directory is what the merged root shows, to whom its owner is given when it is mounted; it is the user's no
+/// more after that.
+fn same_mode(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, mine) = (fs::metadata(from)?, fs::metadata(to)?.uid() == sys::id::uid());
+    if mine { fs::set_permissions(to, from.permissions()) } else { Ok(()) }
 }
 
 /// Makes a staged tree ready to be a layer, with files of other layers in it if that is wanted. Returns the bytes of its

@@ -47,7 +47,19 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         let programs = Programs { fuse, network: network_program(context, stored)? };
         Ok(launch::boot(&proof, &identity, &plan, &runtime, &programs, trace)?)
     };
-    match stored.config.overlay {
+    on_overlay(context, stored.config.overlay, start)
+}
+
+/// Does what takes an overlay with the one that is asked for: the kernel's, or a program for fuse-overlayfs.
+///
+/// # Errors
+/// What `start` says; that fuse-overlayfs is missing.
+pub(super) fn on_overlay<T>(
+    context: &Context<'_>,
+    overlay: Overlay,
+    mut start: impl FnMut(Option<PathBuf>) -> Result<T>,
+) -> Result<T> {
+    match overlay {
         Overlay::Kernel => start(None),
         Overlay::Fuse => start(Some(fuse_overlayfs(context)?)),
         Overlay::Auto => match start(None) {

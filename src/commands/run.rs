@@ -82,21 +82,32 @@ fn throw_away(
     let (name, owned) = new_box(context, &config, &image)?;
     // The box keeps it from now on; whatever is forked below would keep it for too long.
     drop(image);
+    in_ephemeral(context, &name, owned, wish)
+}
+
+/// A session in an ephemeral box, which goes when that has ended, or when this process is gone.
+///
+/// # Errors
+/// Whatever keeps it from running.
+pub(super) fn in_ephemeral(context: &Context<'_>, name: &BoxName, owned: Owned, wish: &session::Wish<'_>) -> Result {
     // Not by this process: who has joined a pid namespace can fork no more when that has ended.
     let janitor = Janitor::hire(context, || {
-        remove::remove(context, &name, true)?;
+        remove::remove(context, name, true)?;
         sweep::abandoned(context, &identity::of(context)?);
         Ok(())
     })?;
     drop(owned);
-    let stored = context.store.open_box(&name).map_err(Error::from);
+    let stored = context.store.open_box(name).map_err(Error::from);
     let outcome = stored.and_then(|stored| session::run(context, &stored, wish));
     drop(janitor);
     outcome
 }
 
 /// A box with a name that no other has. Two process ids are the same where they are of two containers with one home.
-fn new_box(context: &Context<'_>, config: &BoxConfig, image: &ImageLease) -> Result<(BoxName, Owned)> {
+///
+/// # Errors
+/// The store's.
+pub(super) fn new_box(context: &Context<'_>, config: &BoxConfig, image: &ImageLease) -> Result<(BoxName, Owned)> {
     for attempt in 0u32.. {
         let name: BoxName = format!("run-{}-{attempt}", std::process::id()).parse()?;
         match context.store.create_box(&name, config, image) {

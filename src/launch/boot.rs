@@ -254,15 +254,16 @@ pub(super) fn told(report: &OwnedFd, error: &Error) -> u8 {
 }
 
 /// A fuse-overlayfs to be: the keeper mounts, and the keeper's parent becomes the server.
-struct Served<'a> {
+pub(super) struct Served<'a> {
     program: &'a Path,
     overlay: &'a Overlay,
-    fuse: Fuse,
+    /// The mounting side.
+    pub(super) fuse: Fuse,
     mounted: OwnedFd,
 }
 
 impl<'a> Served<'a> {
-    fn new(program: &'a Path, plan: &'a BootPlan) -> io::Result<Self> {
+    pub(super) fn new(program: &'a Path, plan: &'a BootPlan) -> io::Result<Self> {
         let Some(Step::Overlay(overlay)) = plan.steps.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let device = fs::File::options().read(true).write(true).open("/dev/fuse")?;
         let (told, mounted) = process::pipe()?;
@@ -270,7 +271,7 @@ impl<'a> Served<'a> {
     }
 
     /// Waits for the mount and serves it. Returns only if that cannot be.
-    fn serve(self, log: &OwnedFd) -> io::Error {
+    pub(super) fn serve(self, log: &OwnedFd) -> io::Error {
         let Fuse { device, mounted } = self.fuse;
         drop(mounted);
         match stream::read(&self.mounted, &mut [0]) {

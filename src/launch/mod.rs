@@ -24,6 +24,6 @@ mod shells;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;
-pub use offline::{carry_out, run_in};
+pub use offline::{Program, carry_out, run_in};
 
 pub use session::{Terminfo, run};

@@ -13,7 +13,7 @@ mod user;
 mod wishes;
 mod xauth;
 
-pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Source, bootstrap, changes};
+pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Source, Workshop, bootstrap, changes, is_provided};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};

@@ -103,6 +103,10 @@ pub struct Packages {
     /// Prints the packages there are, one a line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<String>,
+    /// Directories of downloads and lists that are kept from one build to the next, and are no part of any image; absolute
+    /// paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
     /// Variables for all of these.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,

@@ -134,10 +134,11 @@ impl Filler<'_> {
             self.fault(&archive.suite, "`at` names no server".to_owned());
         }
         let mut also = Vec::new();
-        for suite in &archive.also {
-            if self.applies(&suite.only) {
-                let (at, suite) = (self.texts(&suite.at, Form::Directory), self.text(&suite.suite, Form::Word));
-                also.push(Also { suite, at, only: Only::everything() });
+        for companion in &archive.also {
+            if self.applies(&companion.only) {
+                let (at, suite) = (self.texts(&companion.at, Form::Directory), self.text(&companion.suite, Form::Word));
+                let snapshot = self.option(companion.snapshot.as_ref(), Form::Directory);
+                also.push(Also { suite, at, snapshot, only: Only::everything() });
             }
         }
         Archive {
@@ -148,6 +149,7 @@ impl Filler<'_> {
             keys: self.texts(&archive.keys, Form::Fingerprint),
             keyring_package: self.text(&archive.keyring_package, Form::Word),
             also,
+            snapshot: self.option(archive.snapshot.as_ref(), Form::Directory),
             include: self.texts(&archive.include, Form::Word),
             only: Only::everything(),
         }

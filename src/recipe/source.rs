@@ -115,6 +115,9 @@ pub struct Archive<S = String> {
     /// Further suites that packages may come from: updates, security.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Also<S>>,
+    /// Where the archive can still be had as it was: a URL that a time (`20260207T160000Z/`) comes behind.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<S>,
     /// Packages besides the required ones, apt and the keys.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<S>,
@@ -132,6 +135,9 @@ pub struct Also<S = String> {
     /// Where it is, if not beside the archive's first suite.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<S>,
+    /// As [`Archive::snapshot`], of an archive of its own.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<S>,
     /// What it is for.
     #[serde(default = "Only::everything", skip_serializing_if = "Only::is_everything")]
     pub only: Only<S>,

@@ -27,6 +27,20 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
     365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
+/// A time in seconds since 1970 as the archives of the past name it: `20260912T075541Z`.
+pub(super) fn stamp(seconds: u64) -> String {
+    let (of_day, mut left) = (seconds % 86400, seconds / 86400);
+    let mut year = 1970;
+    while left >= days(year + 1, 1, 1) - days(year, 1, 1) {
+        left -= days(year + 1, 1, 1) - days(year, 1, 1);
+        year += 1;
+    }
+    let month = (1..=12).rev().find(|month| days(year, *month, 1) - days(year, 1, 1) <= left).unwrap_or(1);
+    let day = left - (days(year, month, 1) - days(year, 1, 1)) + 1;
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +55,19 @@ mod tests {
         assert_eq!(seconds("Sat, 12 Sep 2026 07:55:41 UTC"), Some(1_789_199_741));
         assert_eq!(seconds("Thu, 29 Feb 2024 23:59:59 GMT"), Some(1_709_251_199));
         assert_eq!(seconds("Fri, 1 Mar 2024 00:00:00 +0000"), Some(1_709_251_200));
+    }
+
+    #[test]
+    fn stamps() {
+        for (text, stamped) in [
+            ("Thu, 01 Jan 1970 00:00:00 UTC", "19700101T000000Z"),
+            ("Sat, 12 Sep 2026 07:55:41 UTC", "20260912T075541Z"),
+            ("Thu, 29 Feb 2024 23:59:59 GMT", "20240229T235959Z"),
+            ("Tue, 31 Dec 2024 12:00:00 GMT", "20241231T120000Z"),
+            ("Fri, 1 Mar 2024 00:00:00 +0000", "20240301T000000Z"),
+        ] {
+            assert_eq!(seconds(text).map(stamp).as_deref(), Some(stamped));
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Kind {
 impl Item {
     /// What is to be fetched.
     pub(super) fn want(&self) -> Want {
-        Want { url: self.url.clone(), digest: Some(self.digest), size: Some(self.size) }
+        Want { url: self.url.clone(), elsewhere: Vec::new(), digest: Some(self.digest), size: Some(self.size) }
     }
 }
 

@@ -122,7 +122,7 @@ fn download(
     {
         return Ok((digest, file));
     }
-    let want = Want { url: url.to_owned(), digest: expected, size: None };
+    let want = Want { url: url.to_owned(), elsewhere: Vec::new(), digest: expected, size: None };
     progress.start(&format!("downloading {}", super::error::without_password(url)), None);
     let fetched = client.session().and_then(|session| session.file(blobs, &want, progress));
     progress.finish();

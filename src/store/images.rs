@@ -28,13 +28,19 @@ impl Store {
     /// # Errors
     /// [`Error::NotLeased`], [`Error::Write`].
     pub fn commit_image(&self, name: &NameLock, image: &Image, layers: &[Lease]) -> Result<ImageLease, Error> {
-        let leased = |layer: &&Digest| layers.iter().any(|lease| lease.layer == **layer);
-        if let Some(&missing) = image.layers.iter().find(|layer| !leased(layer)) {
-            return Err(Error::NotLeased(missing));
-        }
+        all_leased(image, layers)?;
         let lease = self.put_image(image)?;
         self.tag(name, &lease)?;
         Ok(lease)
+    }
+
+    /// Puts an image into the store without a name, for a box to be made of it. Its layers are in the store, and leased.
+    ///
+    /// # Errors
+    /// [`Error::NotLeased`], [`Error::Write`].
+    pub fn commit_unnamed(&self, image: &Image, layers: &[Lease]) -> Result<ImageLease, Error> {
+        all_leased(image, layers)?;
+        self.put_image(image)
     }
 
     fn put_image(&self, image: &Image) -> Result<ImageLease, Error> {
@@ -99,6 +105,11 @@ impl Store {
             Err(source) => Err(Error::Read { path, source }),
         }
     }
+}
+
+fn all_leased(image: &Image, layers: &[Lease]) -> Result<(), Error> {
+    let leased = |layer: &&Digest| layers.iter().any(|lease| lease.layer == **layer);
+    image.layers.iter().find(|layer| !leased(layer)).map_or(Ok(()), |&missing| Err(Error::NotLeased(missing)))
 }
 
 /// An image's file must be what its name says, so that damage to it is not taken for an image of fewer layers.

@@ -6,6 +6,7 @@
 
 pub mod blobs;
 mod boxes;
+mod builds;
 mod error;
 mod gc;
 mod images;
@@ -23,6 +24,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 pub use boxes::{BoxPaths, Owned, StoredBox};
+pub use builds::{PackageCache, Stamps};
 pub use error::Error;
 pub use gc::{Collected, Needed, Policy};
 pub use layers::Aside;

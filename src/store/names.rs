@@ -32,6 +32,12 @@ pub struct NameLock {
     _file: File,
 }
 
+impl NameLock {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Store {
     fn ref_file(&self, name: &str) -> PathBuf {
         self.data.join("refs").join(Digest::of(name.as_bytes()).hex())

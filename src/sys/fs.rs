@@ -37,6 +37,8 @@ pub struct Status {
     pub gid: u32,
     /// Last modification: seconds and nanoseconds.
     pub modified: (i64, u32),
+    /// Last change of the content, of the owner or of anything else but the time of the last access; nobody can set it.
+    pub changed: (i64, u32),
     /// The apparent size in bytes.
     pub size: u64,
     /// The allocated size in bytes.
@@ -81,6 +83,7 @@ impl Status {
             uid: stat.st_uid,
             gid: stat.st_gid,
             modified: (stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            changed: (stat.st_ctime, u32::try_from(stat.st_ctime_nsec).unwrap_or(0)),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             // st_blocks counts units of 512 bytes whatever the file system's block is (stat(3type)).
             allocated: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
@@ -114,6 +117,16 @@ pub fn open_beneath(root: impl AsFd, path: &OsStr, what: Beneath) -> io::Result<
     let nofollow = if what == Beneath::RealDirectory { OFlags::NOFOLLOW } else { OFlags::empty() };
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | nofollow;
     openat2(root.as_fd(), path, flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+}
+
+/// Opens what is beneath a directory for reading, and refuses every name and every link that leads out of it (openat2(2),
+/// `RESOLVE_BENEATH`). A FIFO is not waited for.
+///
+/// # Errors
+/// `EXDEV` for what is not beneath it; openat2(2)'s.
+pub fn open_within(dir: impl AsFd, path: &OsStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat2(dir.as_fd(), path, flags, ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)
 }
 
 /// Opens the directory of this name, in the same file system and not through a symbolic link.
@@ -220,6 +233,15 @@ pub fn hard_link(from: impl AsFd, name: &OsStr, to: impl AsFd, new: &OsStr) -> i
 /// rename(2)'s.
 pub fn rename(from: impl AsFd, name: &OsStr, to: impl AsFd, new: &OsStr) -> io::Result<()> {
     Ok(rustix::fs::renameat(from, name, to, new)?)
+}
+
+/// Makes a regular file empty (`O_TRUNC`, open(2)).
+///
+/// # Errors
+/// `ELOOP` for a symbolic link; open(2)'s.
+pub fn truncate(parent: impl AsFd, name: &OsStr) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(parent, name, flags, Mode::empty()).map(drop)?)
 }
 
 /// Removes a name that is not a directory's (unlinkat(2)).

@@ -109,6 +109,21 @@ pub fn wait(pid: Pid) -> io::Result<Ended> {
     }
 }
 
+/// Waits for any child to end, and says which it was.
+///
+/// # Errors
+/// waitpid(2)'s, interruptions excepted; `ECHILD` where there is none.
+pub fn wait_any() -> io::Result<(Pid, Ended)> {
+    loop {
+        match nix::sys::wait::waitpid(None, None) {
+            Ok(WaitStatus::Exited(pid, status)) => return Ok((pid, Ended::exited(status))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => return Ok((pid, Ended::Killed(signal as i32))),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
 /// How one child ended, if it has; without waiting.
 ///
 /// # Errors

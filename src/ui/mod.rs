@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything for people to standard error. All text passes through
 //! [`escape`](escape::escape) on its way to a person, since names, paths and messages may come from an image.
 
+mod clock;
 mod escape;
 mod progress;
 mod prompt;
@@ -18,6 +19,7 @@ use std::os::fd::AsFd as _;
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
+pub use clock::Clock;
 pub use escape::escape;
 pub use progress::Progress;
 pub use style::Style;
@@ -172,6 +174,11 @@ impl Ui {
     /// Whether there is somebody to ask.
     pub fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// A clock for something that takes its time.
+    pub fn clock(&self, label: &str) -> Clock {
+        Clock::new(label, self.bars && self.verbosity == Verbosity::Normal)
     }
 
     /// Asks a yes-or-no question; no is the default.

@@ -8,6 +8,7 @@
 mod support;
 
 mod boxes;
+mod build;
 mod completions;
 mod config;
 mod crash;
@@ -23,6 +24,7 @@ mod hostile;
 mod image;
 mod init;
 mod keeper;
+mod lock;
 mod many;
 mod mounts;
 mod network;

@@ -1,53 +1,220 @@
-//! From a project's recipe to its image.
+//! `envbox build`, and the images of projects for whoever needs one.
 
-use std::path::Path;
+mod aftermath;
+mod chain;
+mod copied;
+mod engine;
+mod normalised;
+mod project;
+mod remote;
+mod show;
+mod written;
 
-use super::provision;
-use crate::cli;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use chain::{Chain, From};
+use engine::Engine;
+
+use super::{lock, provision};
+use crate::cli::{self, Build};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::host::Host;
 use crate::image::Digest;
-use crate::recipe::lock::Lock;
-use crate::recipe::project::Environment;
-use crate::store::ImageLease;
+use crate::recipe::lock::{Lock, Locked};
+use crate::recipe::project::{Environment, FILE};
+use crate::store::{ImageLease, NameLock};
+use crate::ui::Ui;
 
-/// How to build.
+/// How an image is to be built.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Options {}
+pub(super) struct Options {
+    /// Every step is carried out, whatever layers there are.
+    pub(super) anew: bool,
+    /// Where a step fails, the user gets a shell in the root as it has left it.
+    pub(super) shell_on_failure: bool,
+}
 
-/// The image of a recipe, if the store has it.
+/// What was built, as `build --json` has it.
+#[derive(Debug, Serialize)]
+struct Built<'a> {
+    image: Digest,
+    name: &'a str,
+    title: &'a str,
+    layers: &'a [Digest],
+}
+
+pub(super) fn run(args: &Build, host: &Host, ui: &Ui) -> Result {
+    let context = &Context::open(host, ui)?;
+    let found = project::find(context)?;
+    let environment = found.environment(args.variant.as_deref())?;
+    // Trust comes here: `trust::ensure(context, &found.root, &environment, …)`.
+    let lock = lock::of(&found.root, &environment)?;
+    let options = Options { anew: args.no_cache, shell_on_failure: args.shell_on_failure };
+    let image = image(context, &found.root, &environment, lock.as_ref(), &args.source, &options)?;
+    if args.json {
+        let name = chain::name(&found.root.join(FILE), args.variant.as_deref());
+        let (title, layers) = (&image.image().provenance.title, &image.image().layers);
+        ui.json(&Built { image: image.digest(), name: &name, title, layers })?;
+    }
+    Ok(0)
+}
+
+/// The image of a project, if the store has all of it. Nothing is locked, fetched, made or run, and nobody is asked.
 ///
 /// # Errors
-/// The store's.
+/// What is wrong with the recipe or the files that it copies; the store's.
 pub(super) fn known(
     context: &Context<'_>,
     root: &Path,
-    environment: &Environment,
-    _lock: Option<&Lock>,
+    recipe: &Environment,
+    lock: Option<&Lock>,
 ) -> Result<Option<Digest>> {
-    Ok(context.store.resolve(&name(root, environment))?.map(|image| image.digest()))
+    let locked = lock.and_then(|lock| lock.of(recipe.variant.as_deref()));
+    known_at(&Project { context, root }, &root.join(FILE), (recipe, locked), &mut Vec::new())
 }
 
-/// The image of a recipe.
+/// The image of a project, which stays in the store while what is returned is held. Layers that are missing are made.
 ///
 /// # Errors
-/// Whatever keeps it from being made.
+/// Whatever keeps it from being made: the store is as it was then, but for the layers that were made by then.
 pub(super) fn image(
     context: &Context<'_>,
     root: &Path,
-    environment: &Environment,
-    _lock: Option<&Lock>,
+    recipe: &Environment,
+    project_lock: Option<&Lock>,
     source: &cli::Source,
-    _options: &Options,
+    options: &Options,
 ) -> Result<ImageLease> {
-    let file = root.join(&environment.from);
-    let from = if file.exists() { file.display().to_string() } else { environment.from.clone() };
-    let image = provision::image(context, &from, source)?;
-    let lock = context.store.lock_name(&name(root, environment), || ())?;
-    context.store.tag(&lock, &image)?;
+    let project = Project { context, root };
+    let locked = project_lock.and_then(|lock| lock.of(recipe.variant.as_deref()));
+    if !options.anew
+        && let Some(digest) = known(context, root, recipe, project_lock)?
+        && let Some(image) = context.store.lease_image(&digest)?
+    {
+        let name = chain::name(&root.join(FILE), recipe.variant.as_deref());
+        // It may have been another branch's in the meantime.
+        if context.store.resolve(&name)?.is_none_or(|named| named.digest() != digest) {
+            context.store.tag(&lock(&project, &name)?, &image)?;
+        }
+        context.ui.note(&format!("{name}: all in the store"));
+        return Ok(image);
+    }
+    image_at(&project, &root.join(FILE), (recipe, locked), (source, options), &mut Vec::new())
+}
+
+/// A project, in which one recipe may be made from another.
+struct Project<'a> {
+    context: &'a Context<'a>,
+    root: &'a Path,
+}
+
+/// Goes from a recipe to the one that it is made from.
+///
+/// # Errors
+/// A recipe that is made from itself in the end.
+fn descend(file: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+    let seen = above.iter().any(|seen| seen == file);
+    above.push(file.to_owned());
+    if seen {
+        let names: Vec<String> = above.iter().map(|file| file.display().to_string()).collect();
+        return Err(Error::new(format!("a recipe is made from itself: {}", names.join(", from "))));
+    }
+    Ok(())
+}
+
+fn known_at(
+    project: &Project<'_>,
+    file: &Path,
+    (recipe, locked): (&Environment, Option<&Locked>),
+    above: &mut Vec<PathBuf>,
+) -> Result<Option<Digest>> {
+    let Project { context, root } = project;
+    descend(file, above)?;
+    let base = match chain::from(root, file.parent().unwrap_or(root), &recipe.from)? {
+        From::Image(name) => match locked {
+            Some(locked) => provision::known_locked(context, &name, &locked.base)?,
+            None => provision::known(context, &name, &cli::Source::default())?,
+        },
+        From::Recipe(other) => {
+            let recipe = project::read(&other)?;
+            match known_at(project, &other, (&recipe, None), above)? {
+                Some(digest) => context.store.lease_image(&digest)?,
+                None => None,
+            }
+        }
+    };
+    let Some(base) = base else { return Ok(None) };
+    let anew = context.store.anew(&chain::name(file, recipe.variant.as_deref()));
+    let mut remote = |copied: &_| Ok(remote::known(context, copied));
+    let pinned = locked.map_or_else(|| recipe.clone(), |locked| locked.pin(recipe));
+    let chain = Chain::new(context, file, (&pinned, locked), base, anew.as_deref(), &mut remote)?;
+    let Some(chain) = chain else { return Ok(None) };
+    let digest = chain.image().digest();
+    Ok(context.store.has_image(&digest)?.then_some(digest))
+}
+
+fn image_at(
+    project: &Project<'_>,
+    file: &Path,
+    (recipe, locked): (&Environment, Option<&Locked>),
+    (source, options): (&cli::Source, &Options),
+    above: &mut Vec<PathBuf>,
+) -> Result<ImageLease> {
+    let Project { context, root } = project;
+    descend(file, above)?;
+    let base = match chain::from(root, file.parent().unwrap_or(root), &recipe.from)? {
+        From::Image(name) => match locked {
+            Some(locked) => provision::locked(context, &name, &locked.base, source)?,
+            None => provision::image(context, &name, source)?,
+        },
+        From::Recipe(other) => image_at(project, &other, (&project::read(&other)?, None), (source, options), above)?,
+    };
+    let anew = match options.anew {
+        true => Some(now()),
+        false => context.store.anew(&chain::name(file, recipe.variant.as_deref())),
+    };
+    let mut remote = |copied: &_| remote::digest(context, copied, source, options.anew).map(Some);
+    let pinned = locked.map_or_else(|| recipe.clone(), |locked| locked.pin(recipe));
+    let chain = Chain::new(context, file, (&pinned, locked), base, anew.as_deref(), &mut remote)?;
+    let chain = chain.ok_or_else(|| Error::new("it is not known what a step copies"))?;
+    let made = Engine::new(context, source, options).layers(&chain)?;
+    let mut leases = made.leases;
+    for layer in &chain.base.image().layers {
+        leases.extend(context.store.lease(layer)?);
+    }
+    let lock = lock(project, &chain.name)?;
+    let image = context.store.commit_image(&lock, &chain.image(), &leases)?;
+    if let Some(anew) = anew.filter(|_| options.anew) {
+        context.store.keep_anew(&lock, &anew)?;
+    }
+    context.ui.note(&format!("{}: {} layers, {} from the store", chain.name, chain.steps.len(), made.known));
     Ok(image)
 }
 
-fn name(root: &Path, environment: &Environment) -> String {
-    format!("{}/envbox.yaml of {}", root.display(), environment.from)
+fn lock(project: &Project<'_>, name: &str) -> Result<NameLock> {
+    let Project { context, .. } = project;
+    Ok(context.store.lock_name(name, || context.ui.note("waiting for another envbox that is building this"))?)
+}
+
+/// What no two builds have in common.
+fn now() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:09} {}", since.as_secs(), since.subsec_nanos(), std::process::id())
+}
+
+/// What a recipe is made from, by a name that means the same wherever envbox is called from.
+///
+/// # Errors
+/// That it is another recipe; or as of [`image`].
+pub(super) fn base(root: &Path, recipe: &Environment) -> Result<String> {
+    match chain::from(root, root, &recipe.from)? {
+        From::Image(name) => Ok(name),
+        From::Recipe(_) => {
+            Err(Error::new(format!("{} is a recipe of its own, and cannot be locked here", recipe.from)))
+        }
+    }
 }

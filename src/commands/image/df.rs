@@ -28,6 +28,8 @@ struct Usage {
     layers: Amount,
     /// What is written in boxes.
     boxes: Amount,
+    /// What builds keep for package managers.
+    packages: Amount,
     /// The download cache.
     downloads: Amount,
     /// What `envbox gc` would free, downloads aside.
@@ -73,8 +75,13 @@ pub(super) fn run(args: &ImageDf, context: &Context<'_>) -> Result {
         images.row(std::iter::once(name.into()).chain(sizes).chain([image.boxes.len().to_string().into()]));
     }
     let mut totals = Table::new(&["WHAT", "COUNT", "SIZE"]);
-    let rows =
-        [("layers", usage.layers), ("boxes", usage.boxes), ("downloads", usage.downloads), ("garbage", usage.garbage)];
+    let rows = [
+        ("layers", usage.layers),
+        ("boxes", usage.boxes),
+        ("packages", usage.packages),
+        ("downloads", usage.downloads),
+        ("garbage", usage.garbage),
+    ];
     for (what, amount) in rows {
         totals.row([what.into(), amount.count.to_string().into(), ui::size(amount.bytes).into()]);
     }
@@ -92,8 +99,10 @@ fn measure(context: &Context<'_>, catalogue: &Catalogue) -> Result<Usage> {
         .iter()
         .map(|layer| store.layer_fs(layer))
         .chain(boxes.iter().map(|name| store.box_upper(name)))
+        .chain(store.package_caches()?)
         .collect();
     let mut trees = trees(context, &paths)?;
+    let packages = trees.split_off(layers.len() + boxes.len());
     let written = trees.split_off(layers.len());
     let trees: BTreeMap<Digest, Tree> = layers.into_iter().zip(trees).collect();
     let garbage = store.collect(&Policy { dry_run: true, ..Policy::default() })?.layers;
@@ -116,6 +125,7 @@ fn measure(context: &Context<'_>, catalogue: &Catalogue) -> Result<Usage> {
         images: images.collect(),
         layers: amount(trees.len(), all.size(trees.keys())),
         boxes: amount(written.len(), written.iter().map(Tree::size).sum()),
+        packages: amount(packages.len(), packages.iter().map(Tree::size).sum()),
         downloads: Blobs::new(&context.host.dirs.cache).usage().map_err(Error::new)?,
         garbage: amount(garbage.len(), all.without(&garbage)),
     })

@@ -59,16 +59,16 @@ fn make(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, how: How<
 }
 
 /// A mirror is of a package archive; a digest is of anything but that.
-fn fits(source: &Source, options: &cli::Source) -> bool {
+pub(super) fn fits(source: &Source, options: &cli::Source) -> bool {
     let archive = matches!(source, Source::Debian(_));
     (options.mirror.is_none() || archive) && (options.digest.is_none() || !archive)
 }
 
-fn texts(error: &Error) -> String {
+pub(super) fn texts(error: &Error) -> String {
     error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn is_unavailable(error: &Error) -> bool {
+pub(super) fn is_unavailable(error: &Error) -> bool {
     error.of::<source::Error>().is_some_and(source::Error::is_unavailable)
 }
 
@@ -88,14 +88,14 @@ fn from(context: &Context<'_>, found: &Match<'_>, resolved: &Resolved, source: &
         archive: &archive_options(source, options)?,
     };
     match fetch.source(source)? {
-        Fetched::File(file) => from_file(context, resolved, *file, options.no_share),
+        Fetched::File(file) => from_file(context, resolved, *file, options),
         Fetched::Debian(request) => debian::make(context, &request, finish, options.no_share),
-        Fetched::Oci(reference) => finish.image(context, registry::make(context, &reference, how)?, options.no_share),
+        Fetched::Oci(reference) => finish.image(context, registry::make(context, &reference, how)?, options),
     }
 }
 
 /// What the user's words, and the host's apt, say of a package archive.
-fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOptions> {
+pub(super) fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOptions> {
     let mut asked = ArchiveOptions {
         mirror: options.mirror.clone(),
         security: None,
@@ -110,13 +110,18 @@ fn archive_options(source: &Source, options: &cli::Source) -> Result<ArchiveOpti
     Ok(asked)
 }
 
-fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, no_share: bool) -> Result<Made> {
+pub(super) fn from_file(
+    context: &Context<'_>,
+    resolved: &Resolved,
+    fetched: FetchedFile,
+    options: &cli::Source,
+) -> Result<Made> {
     let finish = Finish::of(resolved);
     let FetchedFile { mut file, digest, form, origin, vouched } = fetched;
     if bundle::is_one(&mut file)? {
         let told = (origin, vouched.to_string());
-        let made = bundle::image(context, file, told, wanted::Form::Any, &Which::Only, no_share)?;
-        return finish.image(context, made, no_share);
+        let made = bundle::image(context, file, told, wanted::Form::Any, &Which::Only, options.no_share)?;
+        return finish.image(context, made, options);
     }
     let identity = identity::of(context)?;
     let janitor = sweep::afterwards(context, &identity)?;
@@ -127,7 +132,7 @@ fn from_file(context: &Context<'_>, resolved: &Resolved, fetched: FetchedFile, n
             let staging = context.store.stage()?;
             let report = tree::unpack(context, &identity, &staging, file, form)?;
             finish.tree(context, &identity, &staging)?;
-            let size = layer::seal(context, &identity, &staging, no_share)?;
+            let size = layer::seal(context, &identity, &staging, options.no_share)?;
             let made = serde_json::to_value(&report).map_err(Error::new)?;
             let record = LayerRecord { diff_id: None, blob: Some(digest), size: Some(size), made };
             context.store.commit_layer(&staging, &name, &record)?

@@ -7,14 +7,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Made;
-use crate::commands::live::proof;
+use crate::cli;
+use crate::commands::live::{self, proof};
 use crate::commands::{identity, layer, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Image, LayerRecord};
-use crate::launch;
-use crate::plan::{self, HostPath, Overlay, Step};
-use crate::recipe::{Change, Resolved, Setup};
+use crate::launch::{self, Program};
+use crate::plan::{self, HostPath, Step};
+use crate::recipe::{Change, Overlay, Resolved, Setup};
 use crate::store::Staging;
 use crate::userns::Identity;
 
@@ -50,11 +51,17 @@ impl<'a> Finish<'a> {
     /// A file that cannot be changed, or a command that fails, with the end of its output.
     pub(super) fn tree(&self, context: &Context<'_>, identity: &Identity, staging: &Staging) -> Result<()> {
         let root = Step::Directory { root: HostPath(staging.layer()?) };
-        self.root(context, identity, staging, &root)
+        self.root(context, identity, staging, (&root, None))
     }
 
     /// Does it in a root, whose changes are to become the staged layer's.
-    fn root(&self, context: &Context<'_>, identity: &Identity, staging: &Staging, root: &Step) -> Result<()> {
+    fn root(
+        &self,
+        context: &Context<'_>,
+        identity: &Identity,
+        staging: &Staging,
+        (root, fuse): (&Step, Option<&Path>),
+    ) -> Result<()> {
         if self.is_nothing() {
             return Ok(());
         }
@@ -64,19 +71,20 @@ impl<'a> Finish<'a> {
             _ => {}
         }
         let plan = plan::changes(root.clone(), self.files).map_err(Error::new)?;
-        launch::carry_out(&proof()?, identity, &plan)?;
-        self.set_up(context, identity, root)
+        launch::carry_out(&proof()?, identity, &plan, fuse, || Ok::<_, io::Error>(()))?;
+        self.set_up(context, identity, root, fuse)
     }
 
     /// Runs the commands, each as root of the user namespace.
-    fn set_up(&self, context: &Context<'_>, identity: &Identity, root: &Step) -> Result<()> {
+    fn set_up(&self, context: &Context<'_>, identity: &Identity, root: &Step, fuse: Option<&Path>) -> Result<()> {
         let env = [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
         let env = env.map(|(name, value)| (name.into(), value.into()));
-        let plan = plan::bootstrap(root.clone());
+        let plan = plan::bootstrap(root.clone(), None).map_err(Error::new)?;
         for step in self.setup {
             context.ui.note(&format!("setting up: {}", step.run));
-            let mut output = |bytes: &[u8]| context.ui.step(String::from_utf8_lossy(bytes).trim_end());
-            launch::run_in(&proof()?, identity, &plan, &["/bin/sh", "-c", &step.run], &env, &mut output)?;
+            let mut output = |bytes: &[u8]| told(context, bytes);
+            let program = Program { argv: &["/bin/sh", "-c", &step.run], env: &env, user: None, network: true };
+            launch::run_in(&proof()?, identity, &plan, fuse, &program, &mut output)?;
         }
         Ok(())
     }
@@ -85,8 +93,13 @@ impl<'a> Finish<'a> {
     /// longer the one that was published then.
     ///
     /// # Errors
-    /// As [`Finish::tree`]; that the kernel has no overlay.
-    pub(super) fn image(&self, context: &Context<'_>, (image, mut layers): Made, no_share: bool) -> Result<Made> {
+    /// As [`Finish::tree`]; that there is no overlay.
+    pub(super) fn image(
+        &self,
+        context: &Context<'_>,
+        (image, mut layers): Made,
+        options: &cli::Source,
+    ) -> Result<Made> {
         if self.is_nothing() {
             return Ok((image, layers));
         }
@@ -98,9 +111,11 @@ impl<'a> Finish<'a> {
                 let identity = identity::of(context)?;
                 let _janitor = sweep::afterwards(context, &identity)?;
                 let staging = context.store.stage()?;
-                let root = overlay(context, &image, &staging)?;
-                self.root(context, &identity, &staging, &root)?;
-                let size = layer::seal(context, &identity, &staging, no_share)?;
+                live::on_overlay(context, options.overlay.map_or(Overlay::Auto, Into::into), |fuse| {
+                    let root = layer::on_others(context, &image.layers, &staging, fuse.is_some())?;
+                    self.root(context, &identity, &staging, (&root, fuse.as_deref()))
+                })?;
+                let size = layer::seal(context, &identity, &staging, options.no_share)?;
                 let made = serde_json::json!({ "on": image.layers, "finish": self });
                 let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
                 context.store.commit_layer(&staging, &name, &record)?
@@ -112,19 +127,9 @@ impl<'a> Finish<'a> {
     }
 }
 
-/// The image's layers as one tree, with a staged layer to take what is changed.
-fn overlay(context: &Context<'_>, image: &Image, staging: &Staging) -> Result<Step> {
-    let layers: Vec<_> = image.layers.iter().map(|layer| context.store.layer_fs(layer)).collect();
-    let [upper, work, root] = staging.layer_on_others()?;
-    if let Some(top) = layers.last() {
-        same_mode(top, &upper).map_err(Error::new)?;
+/// Shows what a program prints to a user who wants to know.
+pub(super) fn told(context: &Context<'_>, printed: &[u8]) {
+    if !printed.is_empty() {
+        context.ui.step(String::from_utf8_lossy(printed).trim_end());
     }
-    let layers = layers.into_iter().map(HostPath).collect();
-    let [upper, work, root] = [upper, work, root].map(HostPath);
-    Ok(Step::Overlay(Overlay { fuse: false, layers, upper, work, root }))
-}
-
-/// The upper directory is what the merged root shows, to whom its owner is given when it is mounted.
-fn same_mode(from: &Path, to: &Path) -> io::Result<()> {
-    fs::set_permissions(to, fs::metadata(from)?.permissions())
 }

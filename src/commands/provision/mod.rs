@@ -6,6 +6,7 @@ mod distro;
 mod finish;
 mod layout;
 mod load;
+mod locked;
 mod oci;
 mod progress;
 mod registry;
@@ -24,6 +25,7 @@ use crate::source::http::{Client, Proxies};
 use crate::store::blobs::Blobs;
 use crate::store::{ImageLease, Lease};
 pub(super) use load::load;
+pub(super) use locked::{Fresh, debs, digest_of, fresh, known_locked, locked};
 pub(super) use progress::Shown;
 pub(super) use registry::registries;
 use wanted::Wanted;
@@ -35,7 +37,14 @@ enum Known {
     Will,
     /// What the name means now is wanted.
     WillNot,
+    /// Nothing else will: nobody is asked, and nothing made.
+    Must,
 }
+
+/// The store does not have what it must.
+#[derive(Debug, thiserror::Error)]
+#[error("the image is not in the store")]
+struct NotKnown;
 
 /// How an image is to be had.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +61,17 @@ struct How<'a> {
 /// Whatever keeps it from being made. The store is then as it was.
 pub(super) fn image(context: &Context<'_>, text: &str, options: &Source) -> Result<ImageLease> {
     find(context, text, How { options, known: Known::Will })
+}
+
+/// An image, if the store has it; nothing is locked, fetched or made.
+///
+/// # Errors
+/// The store's, or what is wrong with the name.
+pub(super) fn known(context: &Context<'_>, text: &str, options: &Source) -> Result<Option<ImageLease>> {
+    match find(context, text, How { options, known: Known::Must }) {
+        Err(error) if error.of::<NotKnown>().is_some() => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// An image as it is now at where it comes from.
@@ -84,11 +104,11 @@ pub(super) fn in_store(context: &Context<'_>, text: &str) -> Result<Option<Image
 const FEWEST_DIGITS: usize = 12;
 
 fn find(context: &Context<'_>, text: &str, how: How<'_>) -> Result<ImageLease> {
-    if how.options.allow_unverified {
+    if how.options.allow_unverified && how.known != Known::Must {
         context.ui.warning("--allow-unverified: what nothing vouches for is taken all the same");
     }
     let recipes = recipes::catalogue(context.host, context.ui);
-    if how.known == Known::Will
+    if how.known != Known::WillNot
         && how.options.digest.is_none()
         && recipes.find(text).is_err()
         && let Some(found) = in_store(context, text)?
@@ -118,11 +138,14 @@ fn known_or(
     make: impl FnOnce() -> Result<Made>,
 ) -> Result<ImageLease> {
     let find = || match known {
-        Known::Will => context.store.resolve(name),
+        Known::Will | Known::Must => context.store.resolve(name),
         Known::WillNot => Ok(None),
     };
     if let Some(found) = find()? {
         return Ok(found);
+    }
+    if known == Known::Must {
+        return Err(Error::new(NotKnown));
     }
     let lock =
         context.store.lock_name(name, || context.ui.note("waiting for another envbox that is making this image"))?;
@@ -144,10 +167,10 @@ fn tell(context: &Context<'_>, image: &Image) {
     }
 }
 
-fn client(context: &Context<'_>) -> Client {
+pub(super) fn client(context: &Context<'_>) -> Client {
     Client::new(Proxies::from_vars(|name| context.host.var(name)?.to_str().map(str::to_owned)))
 }
 
-fn blobs(context: &Context<'_>) -> Blobs {
+pub(super) fn blobs(context: &Context<'_>) -> Blobs {
     Blobs::new(&context.host.dirs.cache)
 }

@@ -75,7 +75,7 @@ fn set_up(
     process::close_all_but(&keep).map_err(up_failed)?;
     let outer = own_namespaces(&OUTER).map_err(up_failed)?;
     if plan.network != Network::Host {
-        net::loopback_up().map_err(up_failed)?;
+        net::raise_loopback().map_err(up_failed)?;
         // The network belongs to the namespace outside of the seal, so the box's root has no privilege over it; and who has
         // a network for themselves need not be kept from any port (ip(7)).
         std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").map_err(up_failed)?;

@@ -13,10 +13,12 @@ mod devices;
 mod error;
 mod home;
 mod mounts;
+mod workshop;
 
 use devices::{CONTROLS, devices, kernel_views};
 pub use error::{Cause, NoBoot};
 pub use mounts::Source;
+pub use workshop::{Workshop, bootstrap, is_provided};
 
 /// What a boot plan is made from.
 #[derive(Debug, Clone)]
@@ -79,6 +81,11 @@ impl fmt::Display for BootPlan {
 }
 
 impl BootPlan {
+    /// These steps and nothing else: no network but the host's, and nothing that stays.
+    pub fn of(name: &str, steps: Vec<Step>) -> Self {
+        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 }
+    }
+
     /// Plans the boot of a box.
     ///
     /// # Errors
@@ -106,7 +113,7 @@ impl BootPlan {
             target: Path::new(RUN_DIR).join(name),
         }));
         if user.uid != 0 {
-            steps.push(Step::Account(account(request.config, user, &home)));
+            steps.push(account(user, home.clone(), shells(request.config, user)));
         }
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
@@ -127,27 +134,16 @@ impl BootPlan {
     }
 }
 
-fn account(config: &BoxConfig, user: &User, home: &BoxPath) -> Account {
-    Account {
+fn account(user: &User, home: BoxPath, shells: Vec<PathBuf>) -> Step {
+    Step::Account(Account {
         name: user.name.clone(),
         uid: user.uid,
         gid: user.gid,
         group: user.group.clone(),
         gecos: user.gecos.clone(),
-        home: home.clone(),
-        shells: shells(config, user),
-    }
-}
-
-/// The steps to a root in which a distribution's own tools can finish it: devices, proc and nothing of the user's. `root` is
-/// the first of them.
-pub fn bootstrap(root: Step) -> BootPlan {
-    let mut steps = vec![root];
-    steps.extend(devices());
-    steps.push(Step::Proc { at: BoxPath::known("/proc") });
-    steps.push(Step::Hostname("localhost".to_owned()));
-    steps.push(Step::PivotRoot);
-    BootPlan { name: "bootstrap".to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 }
+        home,
+        shells,
+    })
 }
 
 /// The steps that change files of a root, which is the first of them.
@@ -166,7 +162,7 @@ pub fn changes(root: Step, changes: &[Change]) -> Result<BootPlan, NotABoxPath> 
             }
         });
     }
-    Ok(BootPlan { name: "changes".to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 })
+    Ok(BootPlan::of("changes", steps))
 }
 
 /// Shells, the one wanted most first.

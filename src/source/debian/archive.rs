@@ -5,7 +5,7 @@ use std::io::Read;
 use std::time::SystemTime;
 
 use super::release::{Listed, Release};
-use super::{List, Request};
+use super::{List, Own, Request};
 use crate::source::http::{Session, Want};
 use crate::source::{Error, Progress};
 use crate::store::blobs::Blobs;
@@ -23,11 +23,13 @@ pub(super) struct Place {
     pub(super) base: String,
     /// The suite's name there.
     pub(super) suite: String,
+    /// What the archive is called by its distribution.
+    pub(super) own: Option<Own>,
 }
 
 impl Place {
-    pub(super) fn new(base: &str, suite: impl Into<String>) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), suite: suite.into() }
+    pub(super) fn new(base: &str, suite: impl Into<String>, own: Option<&Own>) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), suite: suite.into(), own: own.cloned() }
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -109,7 +111,7 @@ impl Archive {
             .ok_or_else(|| Error::NoArch { url: self.release.url().to_owned(), arch: format!("{component} {arch}") })?;
         let path = if self.release.by_hash() { format!("by-hash/SHA256/{}", digest.hex()) } else { file };
         let url = self.place.url(&format!("{directory}/{path}"));
-        Ok((Want { url, digest: Some(digest), size: Some(size) }, compression))
+        Ok((Want { url, elsewhere: Vec::new(), digest: Some(digest), size: Some(size) }, compression))
     }
 
     /// Fetches the package index, unless it is in the cache, and unpacks it.
@@ -143,6 +145,9 @@ impl Archive {
             suite: self.place.suite.clone(),
             date: self.release.field("Date").unwrap_or_default().to_owned(),
             signers: self.release.signers.clone(),
+            inrelease: self.release.digest,
+            own: self.place.own.clone(),
+            epoch: self.epoch(),
         }
     }
 

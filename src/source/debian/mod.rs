@@ -6,6 +6,7 @@
 
 mod archive;
 mod index;
+mod locked;
 mod relation;
 mod release;
 mod resolve;
@@ -19,6 +20,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+pub use locked::{Locked, lock};
 pub use resolve::resolve;
 pub use setup::{Setup, SetupFile, setup};
 pub use suite::Suite;
@@ -51,6 +53,10 @@ pub struct Request {
     pub ignore_valid_until: bool,
     /// Packages besides the required ones and apt.
     pub include: Vec<String>,
+    /// What the archive is called, whichever server is asked; `None` if by the server's URL.
+    pub own: Option<Own>,
+    /// Packages to be installed on top of the system later on ([`Bootstrap::more`]).
+    pub more: Vec<String>,
     /// The keys to believe.
     pub keyring: Keyring,
     /// The package that has these keys for apt: `debian-archive-keyring`. An archive without it is somebody's own.
@@ -66,6 +72,17 @@ pub struct Companion {
     pub suite: Suite,
     /// Base URLs of its archive, tried in order; none if it is in the same archive.
     pub archives: Vec<String>,
+    /// What that archive is called, whichever server is asked.
+    pub own: Option<Own>,
+}
+
+/// What an archive is called by its distribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// Its base URL.
+    pub base: String,
+    /// What a time comes behind to give the archive's base URL at that time.
+    pub snapshot: Option<String>,
 }
 
 /// A package of a selection.
@@ -83,6 +100,18 @@ pub struct Package {
     pub size: u64,
     /// The URL of the .deb file.
     pub url: String,
+    /// Where else it may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
+    /// The packages that it needs in certain versions.
+    #[serde(skip)]
+    pub needs: Vec<String>,
+    /// Its path below the archive.
+    #[serde(skip)]
+    path: String,
+    /// Which of [`Provenance::lists`] it is from; of a lock's, which site.
+    #[serde(skip)]
+    list: usize,
 }
 
 /// Where a selection comes from, for the record.
@@ -116,6 +145,13 @@ pub struct List {
     pub date: String,
     /// Fingerprints of the keys that signed it.
     pub signers: Vec<String>,
+    /// The digest of its InRelease.
+    pub inrelease: Digest,
+    /// What its archive is called by its distribution.
+    #[serde(skip)]
+    own: Option<Own>,
+    #[serde(skip)]
+    epoch: u64,
 }
 
 /// A system that can be built.
@@ -123,6 +159,14 @@ pub struct List {
 pub struct Bootstrap {
     /// Its packages, by name.
     pub packages: Vec<Package>,
+    /// Packages to be installed on top of it, and what they need that it has not, by name.
+    pub more: Vec<Package>,
+    /// The parts of the archive that packages come from.
+    pub components: Vec<String>,
+    /// The package with the archive's keys, if the archive has it.
+    pub keyring: Option<String>,
+    /// Whether it is from a lock: the layer depends on nothing else, the archive's clock included.
+    pub locked: bool,
     /// Whose system it is, for people.
     pub title: String,
     /// The release's codename, such as `trixie`.
@@ -161,30 +205,48 @@ impl Bootstrap {
         progress: &dyn Progress,
         on_deb: &mut dyn FnMut(&Package, File) -> io::Result<()>,
     ) -> Result<(), Error> {
-        let mut hand_on = |package: &Package, file| {
-            on_deb(package, file)
-                .map_err(|source| Error::HandOn { package: format!("package {}", package.name), source })
-        };
-        let mut missing = Vec::new();
-        for package in &self.packages {
-            match blobs.open(&package.digest)? {
-                Some(file) => hand_on(package, file)?,
-                None => missing.push(package),
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        missing.sort_by_key(|package| std::cmp::Reverse(package.size));
-        let wants: Vec<Want> = missing
-            .iter()
-            .map(|package| Want { url: package.url.clone(), digest: Some(package.digest), size: Some(package.size) })
-            .collect();
-        progress.start("downloading packages", Some(missing.iter().map(|package| package.size).sum()));
-        let done = client.session().and_then(|session| {
-            session.files(blobs, &wants, progress, &mut |place, file| hand_on(missing[place], file))
-        });
-        progress.finish();
-        done
+        fetch(&self.packages, client, blobs, progress, on_deb)
     }
+}
+
+/// As [`Bootstrap::download`], of any packages.
+///
+/// # Errors
+/// [`Error`], the first one.
+pub fn fetch(
+    packages: &[Package],
+    client: &Client,
+    blobs: &Blobs,
+    progress: &dyn Progress,
+    on_deb: &mut dyn FnMut(&Package, File) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut hand_on = |package: &Package, file| {
+        on_deb(package, file).map_err(|source| Error::HandOn { package: format!("package {}", package.name), source })
+    };
+    let mut missing = Vec::new();
+    for package in packages {
+        match blobs.open(&package.digest)? {
+            Some(file) => hand_on(package, file)?,
+            None => missing.push(package),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    missing.sort_by_key(|package| std::cmp::Reverse(package.size));
+    let wants: Vec<Want> = missing
+        .iter()
+        .map(|package| Want {
+            url: package.url.clone(),
+            elsewhere: package.elsewhere.clone(),
+            digest: Some(package.digest),
+            size: Some(package.size),
+        })
+        .collect();
+    progress.start("downloading packages", Some(missing.iter().map(|package| package.size).sum()));
+    let done = client
+        .session()
+        .and_then(|session| session.files(blobs, &wants, progress, &mut |place, file| hand_on(missing[place], file)));
+    progress.finish();
+    done
 }

@@ -14,6 +14,8 @@ pub(super) struct Release {
     /// Fingerprints of the keys that signed it.
     pub(super) signers: Vec<String>,
     pub(super) date: SystemTime,
+    /// Of the file.
+    pub(super) digest: Digest,
 }
 
 /// A file that a release lists.
@@ -34,7 +36,8 @@ impl Release {
     ) -> Result<Self, Error> {
         let signed = keyring.clear_signed(url, content, now)?;
         let (text, signers) = (signed.content, signed.keys);
-        let mut release = Self { url: url.to_owned(), text, signers, date: SystemTime::UNIX_EPOCH };
+        let digest = Digest::of(content);
+        let mut release = Self { url: url.to_owned(), text, signers, date: SystemTime::UNIX_EPOCH, digest };
         release.date = release.time("Date")?.ok_or_else(|| release.malformed("it has no date"))?;
         let names = [release.field("Suite"), release.field("Codename")];
         if !names.contains(&Some(suite)) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::archive::{self, Archive, Place};
 use super::index::{Index, Stanza};
-use super::{Bootstrap, Companion, Package, Provenance, Request, Suite, select, setup};
+use super::{Bootstrap, Companion, Own, Package, Provenance, Request, Suite, relation, select, setup};
 use crate::image::Digest;
 use crate::source::http::{Client, Session};
 use crate::source::mirrors::first_that_answers;
@@ -34,12 +34,24 @@ pub fn resolve(request: &Request, client: &Client, blobs: &Blobs, progress: &dyn
     let include = request.include.iter().map(String::as_str);
     let wanted: Vec<&str> = BASE.into_iter().chain(keyring).chain(include).collect();
     let chosen = select::select(&index, &wanted, request.suite.as_str())?;
-    let package = |stanza: &Stanza<'_>| package(stanza, &lists[stanza.from].0.place);
-    let packages = chosen.iter().map(package).collect::<Result<Vec<_>, _>>()?;
+    let more = more(request, &index, &chosen)?;
+    let place = |stanza: &Stanza<'_>| {
+        let (archive, _) = lists[stanza.from];
+        (archives.iter().position(|other| std::ptr::eq(other, archive)).unwrap_or(0), &archive.place)
+    };
+    let packages = |stanzas: &[Stanza<'_>]| -> Result<Vec<Package>, Error> {
+        stanzas.iter().map(|stanza| package(stanza, place(stanza))).collect()
+    };
     let release = &archives[0].release;
+    let places: Vec<(&str, &str)> =
+        archives.iter().map(|archive| (archive.place.base.as_str(), archive.place.suite.as_str())).collect();
     let mut bootstrap = Bootstrap {
-        sources_list: sources_list(&archives, &request.components, keyring),
-        packages,
+        sources_list: sources_list(&places, &request.components, keyring),
+        packages: packages(&chosen)?,
+        more: packages(&more)?,
+        components: request.components.clone(),
+        keyring: keyring.map(str::to_owned),
+        locked: false,
         title: request.title.clone(),
         codename: release.field("Codename").unwrap_or(request.suite.as_str()).to_owned(),
         version: release.field("Version").map(str::to_owned),
@@ -51,6 +63,15 @@ pub fn resolve(request: &Request, client: &Client, blobs: &Blobs, progress: &dyn
     };
     bootstrap.key = key(&bootstrap);
     Ok(bootstrap)
+}
+
+/// What is to be installed on top of the system: it stays as it is, so its packages are asked for as well, by their names.
+fn more<'a>(request: &Request, index: &Index<'a>, system: &[Stanza<'a>]) -> Result<Vec<Stanza<'a>>, Error> {
+    let names = system.iter().map(|stanza| stanza.name);
+    let wanted: Vec<&str> = names.chain(request.more.iter().map(String::as_str)).collect();
+    let mut all = select::select(index, &wanted, request.suite.as_str())?;
+    all.retain(|stanza| system.iter().all(|other| other.name != stanza.name));
+    Ok(all)
 }
 
 /// Which package indices to fetch. The suite itself must have all of the components, what goes with it need not.
@@ -82,24 +103,28 @@ fn open_all(
     blobs: &Blobs,
     progress: &dyn Progress,
 ) -> Result<Vec<Archive>, Error> {
-    let fetched = fetch_firsts(&[(&request.suite, &request.archives)], session).remove(0);
-    let main = open_first(request, &request.suite, &request.archives, fetched, session, blobs, progress)?;
+    let at = At { suite: &request.suite, bases: &request.archives, own: request.own.as_ref() };
+    let main = open_first(request, at, fetch_firsts(&[at], session).remove(0), session, blobs, progress)?;
     let codename = main.release.field("Codename").unwrap_or(request.suite.as_str()).to_owned();
     let followed = Suite::parse(&request.suite.followed(&codename))?;
     let beside = [main.place.base.clone()];
     let companions = companions(request, &followed)?;
-    let mut places: Vec<(&Suite, &[String])> = companions
+    let beside = |suite| At { suite, bases: &beside, own: request.own.as_ref() };
+    let mut places: Vec<At<'_>> = companions
         .iter()
-        .map(|Companion { suite, archives }| (suite, if archives.is_empty() { &beside[..] } else { archives }))
+        .map(|Companion { suite, archives, own }| match archives.is_empty() {
+            true => beside(suite),
+            false => At { suite, bases: archives, own: own.as_ref() },
+        })
         .collect();
     if followed != request.suite {
         // The release by its own name, as the box will ask for it: what a mirror has by an alias may be a day behind.
-        places.insert(0, (&followed, &beside[..]));
+        places.insert(0, beside(&followed));
     }
     let mut archives = vec![main];
-    for ((suite, bases), fetched) in places.iter().zip(fetch_firsts(&places, session)) {
-        match open_first(request, suite, bases, fetched, session, blobs, progress) {
-            Ok(release) if **suite == followed => archives[0] = release,
+    for (at, fetched) in places.iter().zip(fetch_firsts(&places, session)) {
+        match open_first(request, *at, fetched, session, blobs, progress) {
+            Ok(release) if *at.suite == followed => archives[0] = release,
             Ok(archive) => archives.push(archive),
             // A release that has left the archive has none, nor has a young one.
             Err(Error::NoSuite { mirror, suite }) => progress.note(&format!("{mirror} has no suite `{suite}`")),
@@ -109,6 +134,20 @@ fn open_all(
     Ok(archives)
 }
 
+/// A suite at some servers.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    suite: &'a Suite,
+    bases: &'a [String],
+    own: Option<&'a Own>,
+}
+
+impl At<'_> {
+    fn server(&self, base: &str) -> Place {
+        Place::new(base, self.suite.as_str(), self.own)
+    }
+}
+
 /// The companions of the suite that is followed: `stable-updates` are `trixie-updates` where `stable` is `trixie`.
 fn companions(request: &Request, followed: &Suite) -> Result<Vec<Companion>, Error> {
     let named = |companion: &Companion| {
@@ -116,38 +155,36 @@ fn companions(request: &Request, followed: &Suite) -> Result<Vec<Companion>, Err
             Some(rest) => Suite::parse(&format!("{followed}{rest}"))?,
             None => companion.suite.clone(),
         };
-        Ok(Companion { suite, archives: companion.archives.clone() })
+        Ok(Companion { suite, ..companion.clone() })
     };
     request.companions.iter().map(named).collect()
 }
 
 /// The lists of some suites, all at once, each from the first of its servers.
-fn fetch_firsts(places: &[(&Suite, &[String])], session: &Session) -> Vec<Result<Vec<u8>, Error>> {
-    let first =
-        |(suite, bases): &(&Suite, &[String])| Place::new(bases.first().map_or("", String::as_str), suite.as_str());
+fn fetch_firsts(places: &[At<'_>], session: &Session) -> Vec<Result<Vec<u8>, Error>> {
+    let first = |at: &At<'_>| at.server(at.bases.first().map_or("", String::as_str));
     archive::fetch_lists(session, &places.iter().map(first).collect::<Vec<_>>())
 }
 
 /// A suite at the first of some servers that answers, where `fetched` is what the first one said.
 fn open_first(
     request: &Request,
-    suite: &Suite,
-    bases: &[String],
+    at: At<'_>,
     fetched: Result<Vec<u8>, Error>,
     session: &Session,
     blobs: &Blobs,
     progress: &dyn Progress,
 ) -> Result<Archive, Error> {
     let mut first = Some(fetched);
-    first_that_answers(bases, progress, |base| {
-        let place = Place::new(base, suite.as_str());
+    first_that_answers(at.bases, progress, |base| {
+        let place = at.server(base);
         let fetched =
             first.take().unwrap_or_else(|| archive::fetch_lists(session, std::slice::from_ref(&place)).remove(0));
         Archive::open(request, place, fetched, blobs, progress)
     })
 }
 
-fn package(stanza: &Stanza<'_>, place: &Place) -> Result<Package, Error> {
+fn package(stanza: &Stanza<'_>, (list, place): (usize, &Place)) -> Result<Package, Error> {
     let malformed = |what: &str| Error::Malformed {
         url: place.url("Packages"),
         what: format!("{what} of package {}", stanza.name.escape_debug()),
@@ -170,17 +207,29 @@ fn package(stanza: &Stanza<'_>, place: &Place) -> Result<Package, Error> {
         digest: Digest::from_hex(field("SHA256")?).map_err(|_| malformed("SHA256"))?,
         size: field("Size")?.parse().map_err(|_| malformed("Size"))?,
         url: format!("{}/{path}", place.base),
+        elsewhere: Vec::new(),
+        needs: needs(stanza),
+        path: path.to_owned(),
+        list,
     })
 }
 
-/// sources.list(5), in the deb822 style: a stanza for each archive.
-fn sources_list(archives: &[Archive], components: &[String], keyring_package: Option<&str>) -> String {
+/// The packages that one needs in certain versions.
+fn needs(stanza: &Stanza<'_>) -> Vec<String> {
+    let texts = ["Pre-Depends", "Depends"].into_iter().filter_map(|field| stanza.field(field));
+    let relations = texts.filter_map(relation::groups).flatten().flatten();
+    relations.filter(|relation| relation.version.is_some()).map(|relation| relation.name.to_owned()).collect()
+}
+
+/// sources.list(5), in the deb822 style: a stanza for each archive, of which there are base URLs with a suite each.
+pub(super) fn sources_list(places: &[(&str, &str)], components: &[String], keyring_package: Option<&str>) -> String {
     let components = components.join(" ");
     let mut bases: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Archive { place, .. } in archives {
-        match bases.iter_mut().find(|(base, _)| *base == place.base) {
-            Some((_, suites)) => suites.push(&place.suite),
-            None => bases.push((&place.base, vec![&place.suite])),
+    for (base, suite) in places {
+        match bases.iter_mut().find(|(known, _)| known == base) {
+            Some((_, suites)) if suites.contains(suite) => {}
+            Some((_, suites)) => suites.push(suite),
+            None => bases.push((base, vec![suite])),
         }
     }
     let mut text = String::new();
@@ -202,7 +251,7 @@ fn keyring_file(package: &str) -> String {
 }
 
 /// Names the layer by all that goes into it: the packages, and whatever [`setup`] writes and runs.
-fn key(bootstrap: &Bootstrap) -> Digest {
+pub(super) fn key(bootstrap: &Bootstrap) -> Digest {
     let mut text = format!("debian {}\n", bootstrap.arch);
     for package in &bootstrap.packages {
         let _ = writeln!(text, "package {}", package.digest.hex());
@@ -212,6 +261,9 @@ fn key(bootstrap: &Bootstrap) -> Digest {
         let _ = writeln!(text, "file {} {:o} {}", file.path, file.mode, Digest::of(&file.content).hex());
     }
     let _ = writeln!(text, "script {}", Digest::of(setup.script.as_bytes()).hex());
+    if let Some(steady) = setup.steady {
+        let _ = writeln!(text, "steady {} {}", Digest::of(steady.as_bytes()).hex(), bootstrap.epoch);
+    }
     Digest::of(text.as_bytes())
 }
 

@@ -24,7 +24,9 @@ pub struct Setup {
     /// A POSIX shell script for `/bin/sh -c`, to be run as root of the user namespace, in the new root, with /proc, /dev
     /// and /tmp there. It ends with status 0 if and only if every package is configured.
     pub script: &'static str,
-    /// Its whole environment.
+    /// What is to be run at the very end, if the tree has to be the same each time.
+    pub steady: Option<&'static str>,
+    /// Their whole environment.
     pub env: Vec<(&'static str, String)>,
 }
 
@@ -39,7 +41,8 @@ pub fn setup(bootstrap: &Bootstrap) -> Setup {
     if bootstrap.ignore_valid_until {
         files.push(file("/etc/apt/apt.conf.d/90envbox-valid-until", 0o644, "Acquire::Check-Valid-Until \"false\";\n"));
     }
-    Setup { files, script: include_str!("configure.sh"), env: env(bootstrap.epoch) }
+    let steady = bootstrap.locked.then_some(include_str!("steady.sh"));
+    Setup { files, script: include_str!("configure.sh"), steady, env: env(bootstrap.epoch) }
 }
 
 fn env(epoch: u64) -> Vec<(&'static str, String)> {

@@ -14,10 +14,11 @@ mod texts;
 use std::fs::File;
 use std::time::SystemTime;
 
+pub use archive::archives;
 pub(in crate::source) use texts::Texts;
 
 use super::debian;
-use super::http::{Client, Session};
+use super::http::{Client, Session, Want};
 use super::simplestreams::{self, Kind};
 use super::verify::Vouched;
 use super::{Error, Progress, Trust};
@@ -142,8 +143,20 @@ impl Fetch<'_> {
         Ok(FetchedFile { file, digest, form, origin: item.url, vouched })
     }
 
+    /// A file that was known before: where it was, and what it must be.
+    ///
+    /// # Errors
+    /// [`Error`]: it is there no more, or is another.
+    pub fn pinned(&self, url: &str, digest: Digest, form: Form) -> Result<FetchedFile, Error> {
+        self.blobs.sweep()?;
+        let want = Want { url: url.to_owned(), elsewhere: Vec::new(), digest: Some(digest), size: None };
+        let (digest, file) = self.download(&self.client.session()?, &want)?;
+        let vouched = Vouched::by(Trust::PinnedDigest);
+        Ok(FetchedFile { file, digest, form, origin: url.to_owned(), vouched })
+    }
+
     /// A file with a known digest from the cache, or else from where it is.
-    fn download(&self, session: &Session, want: &super::http::Want) -> Result<(Digest, File), Error> {
+    fn download(&self, session: &Session, want: &Want) -> Result<(Digest, File), Error> {
         if let Some(digest) = want.digest
             && let Some(file) = self.blobs.open(&digest)?
         {

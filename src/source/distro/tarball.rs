@@ -165,7 +165,7 @@ impl Chain<'_> {
     /// The file itself, by its digest if that is known.
     fn file(&self, url: &str, sum: Option<Sum>) -> Result<(Digest, File), Error> {
         let fetch = self.fetch;
-        let by_digest = |digest| Want { url: url.to_owned(), digest, size: None };
+        let by_digest = |digest| Want { url: url.to_owned(), elsewhere: Vec::new(), digest, size: None };
         match sum {
             Some(Sum::Sha256(digest)) => fetch.download(self.session, &by_digest(Some(digest))),
             other => {

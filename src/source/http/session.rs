@@ -54,6 +54,8 @@ impl Default for Limits {
 pub struct Want {
     /// From where.
     pub url: String,
+    /// Where else, if there is no such file, or no such server. Only what has a digest may be looked for elsewhere.
+    pub elsewhere: Vec<String>,
     /// What it must be.
     pub digest: Option<Digest>,
     /// How large it must be.
@@ -147,27 +149,46 @@ impl Session {
     }
 
     async fn fetch(&self, blobs: &Blobs, want: &Want, progress: &dyn Progress) -> Result<(Digest, File), Error> {
+        let mut outcome = self.fetch_from(&want.url, blobs, want, progress).await;
+        for url in &want.elsewhere {
+            match &outcome {
+                Err(error) if error.is_missing() || error.is_offline() => {}
+                _ => return outcome,
+            }
+            outcome = self.fetch_from(url, blobs, want, progress).await;
+        }
+        outcome
+    }
+
+    async fn fetch_from(
+        &self,
+        url: &str,
+        blobs: &Blobs,
+        want: &Want,
+        progress: &dyn Progress,
+    ) -> Result<(Digest, File), Error> {
         // What an interrupted download has left, if one knows what is to come of it, and nobody else is at it.
         let part = want.digest.map(|digest| blobs.resume(&digest)).transpose()?.flatten();
         let resumed = part.as_ref().is_some_and(|part| part.size() > 0);
-        match self.fetch_into(part.map_or_else(|| blobs.stage(), Ok)?, want, progress).await {
+        match self.fetch_into(url, part.map_or_else(|| blobs.stage(), Ok)?, want, progress).await {
             // It may have been the part that was wrong, and is gone now.
-            Err(Error::Digest { .. }) if resumed => self.fetch_into(blobs.stage()?, want, progress).await,
+            Err(Error::Digest { .. }) if resumed => self.fetch_into(url, blobs.stage()?, want, progress).await,
             fetched => fetched,
         }
     }
 
     async fn fetch_into(
         &self,
+        url: &str,
         mut staged: Staged,
         want: &Want,
         progress: &dyn Progress,
     ) -> Result<(Digest, File), Error> {
         let size = (want.size, want.digest.is_some());
         let largest = want.size.unwrap_or(self.limits.largest);
-        let request = Request::get(&want.url).map_err(|fault| Error::fetch(&want.url, fault))?;
+        let request = Request::get(url).map_err(|fault| Error::fetch(url, fault))?;
         transfer(self, &request, size, largest, &mut staged, &Shown::new(progress)).await?;
-        staged.commit(want.digest.as_ref()).map_err(|error| Error::content(&want.url, error))
+        staged.commit(want.digest.as_ref()).map_err(|error| Error::content(url, error))
     }
 
     /// How long to wait after that many tries in vain; `None` if there is no point in another.

@@ -46,6 +46,8 @@ fn pool() -> &'static Pool {
             arch: resolved("debian").arch,
             ignore_valid_until: true,
             include: vec!["ca-certificates".to_owned()],
+            own: None,
+            more: vec![],
             keyring: Keyring::from_bytes(keyrings::bytes("debian").unwrap()).unwrap(),
             keyring_package: "debian-archive-keyring".to_owned(),
             now: SystemTime::now(),

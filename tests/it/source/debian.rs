@@ -14,7 +14,7 @@ use super::server::Server;
 use super::{Told, cache, client, held};
 
 fn request(server: &Server, keyring: Keyring) -> Request {
-    let companion = |name: &str, archives| Companion { suite: Suite::parse(name).unwrap(), archives };
+    let companion = |name: &str, archives| Companion { suite: Suite::parse(name).unwrap(), archives, own: None };
     Request {
         title: "Test".to_owned(),
         archives: vec![server.url("/debian")],
@@ -24,6 +24,8 @@ fn request(server: &Server, keyring: Keyring) -> Request {
         arch: "amd64".to_owned(),
         ignore_valid_until: false,
         include: vec![],
+        own: None,
+        more: vec![],
         keyring,
         keyring_package: "test-keyring".to_owned(),
         now: now(),
@@ -265,6 +267,8 @@ fn the_real_archive() {
             arch: Machine::named(Machine::here()).unwrap().debian.to_owned(),
             ignore_valid_until: true,
             include: vec!["sudo".to_owned()],
+            own: None,
+            more: vec![],
             keyring: keyring(),
             keyring_package: "debian-archive-keyring".to_owned(),
             now: SystemTime::now(),
@@ -327,7 +331,7 @@ fn an_alias_and_what_goes_with_it_become_the_release() {
     let (_dir, blobs) = cache();
     let stable = Request {
         suite: Suite::parse("stable").unwrap(),
-        companions: vec![Companion { suite: Suite::parse("stable-updates").unwrap(), archives: vec![] }],
+        companions: vec![Companion { suite: Suite::parse("stable-updates").unwrap(), archives: vec![], own: None }],
         ..request(&server, key.ring())
     };
     let found = debian::resolve(&stable, &client(), &blobs, &Silent).unwrap();

@@ -20,7 +20,8 @@ fn fetch(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Result<
     let told = Told::default();
     let content = content();
     let size = u64::try_from(content.len()).unwrap();
-    let want = Want { url: server.url("/file"), digest: Some(Digest::of(&content)), size: Some(size) };
+    let want =
+        Want { url: server.url("/file"), elsewhere: vec![], digest: Some(Digest::of(&content)), size: Some(size) };
     let fetched = client().session().unwrap().file(&blobs, &want, &told);
     let (whole, parts) = held(dir.path());
     assert_eq!(whole, usize::from(fetched.is_ok()));
@@ -56,7 +57,12 @@ fn a_cut_download_goes_on_where_it_was() {
 fn what_an_earlier_download_has_left_is_gone_on_with() {
     let content = content();
     let (dir, blobs) = cache();
-    let want = |server: &Server| Want { url: server.url("/file"), digest: Some(Digest::of(&content)), size: None };
+    let want = |server: &Server| Want {
+        url: server.url("/file"),
+        elsewhere: vec![],
+        digest: Some(Digest::of(&content)),
+        size: None,
+    };
     // As a process leaves it that is killed.
     let mut part = blobs.resume(&Digest::of(&content)).unwrap().unwrap();
     part.write(&content[..150_000]).unwrap();
@@ -189,6 +195,7 @@ fn many_at_once_each_handed_on() {
     let (dir, blobs) = cache();
     let wants: Vec<Want> = (0..50)
         .map(|n| Want {
+            elsewhere: vec![],
             url: server.url(&format!("/{n}")),
             digest: Some(Digest::of(format!("/{n}").as_bytes())),
             size: None,

@@ -1,0 +1,14 @@
+//! From a project's recipe to the steps that make its image, and what each is known by.
+//!
+//! Pure: which layers an image has is known without anything being made, fetched or locked. `commands::build` carries the
+//! steps out.
+
+mod env;
+mod key;
+mod manager;
+mod step;
+
+pub use env::EPOCH;
+pub use key::keys;
+pub use manager::Manager;
+pub use step::{By, DEBS, Error, Inputs, Step, steps};

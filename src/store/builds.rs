@@ -1,0 +1,154 @@
+//! What builds keep from one to the next besides their layers.
+//!
+//! ```text
+//! packages/<system>/lock       held by the one build that installs packages there
+//! packages/<system>/<name>/    what its package manager keeps; box-root's
+//! refs/<hex>.anew              what the layers of the image of this name have in them since it was last built anew
+//! ```
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Error, NameLock, Store, lease, private_dir};
+use crate::image::Digest;
+use crate::sys::lock;
+
+/// The directories that a package manager keeps, which are nobody else's meanwhile.
+#[derive(Debug)]
+pub struct PackageCache {
+    dir: PathBuf,
+    // Held for its lock.
+    _lock: File,
+}
+
+impl PackageCache {
+    /// Where a directory of this path in the root is kept; box-root makes it, in a directory that is the user's own.
+    pub fn dir(&self, path: &Path) -> PathBuf {
+        let name: Vec<_> = path.iter().skip(1).map(|part| part.to_string_lossy()).collect();
+        self.dir.join(name.join("-"))
+    }
+}
+
+impl Store {
+    /// Takes what is kept for a system's package manager. `waiting` is called before this process waits for another that
+    /// has it.
+    ///
+    /// # Errors
+    /// [`Error::Make`], [`Error::Write`].
+    pub fn package_cache(&self, system: &str, waiting: impl FnOnce()) -> Result<PackageCache, Error> {
+        let dir = self.data.join("packages").join(system);
+        private_dir(&dir)?;
+        let path = dir.join("lock");
+        let fail = |source| Error::Write { path: path.clone(), source };
+        let mut waiting = Some(waiting);
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+            if !lock::try_exclusive(&file).map_err(fail)? {
+                waiting.take().into_iter().for_each(|waiting| waiting());
+                lock::exclusive(&file).map_err(fail)?;
+            }
+            // Garbage may have been collected meanwhile.
+            if lease::is_at(&file, &path) {
+                // When it was used last, for those who collect it.
+                file.set_modified(SystemTime::now()).map_err(fail)?;
+                return Ok(PackageCache { dir, _lock: file });
+            }
+            private_dir(&dir)?;
+        }
+    }
+
+    /// Where package managers' caches are.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn package_caches(&self) -> Result<Vec<PathBuf>, Error> {
+        let path = self.data.join("packages");
+        let listed = fs::read_dir(&path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        match listed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|source| Error::Read { path, source }),
+        }
+    }
+
+    /// Takes the caches that were not used for so long out of the store, unless a build has them now; what they were is for
+    /// the sweep. Says how many.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Write`].
+    pub fn collect_package_caches(&self, idle: Duration, dry_run: bool) -> Result<usize, Error> {
+        let mut collected = 0;
+        for dir in self.package_caches()? {
+            let path = dir.join("lock");
+            let Some(lock) = lease::seize(&path).map_err(|source| Error::Read { path: path.clone(), source })? else {
+                continue;
+            };
+            let used = lock.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            if SystemTime::now().duration_since(used).unwrap_or_default() >= idle {
+                collected += 1;
+                if !dry_run {
+                    self.abandon(&dir)?;
+                }
+            }
+        }
+        Ok(collected)
+    }
+
+    fn anew_file(&self, name: &str) -> PathBuf {
+        self.data.join("refs").join(Digest::of(name.as_bytes()).hex()).with_extension("anew")
+    }
+
+    /// What tells the layers of an image that was built anew from those there were; `None` if it never was.
+    pub fn anew(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.anew_file(name)).ok()
+    }
+
+    /// Notes that from now on the layers of an image are those that have this in them.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn keep_anew(&self, name: &NameLock, anew: &str) -> Result<(), Error> {
+        self.put(&self.anew_file(name.name()), anew.as_bytes())
+    }
+
+    /// Whether the store has an image with all its layers, for a look only.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Read`].
+    pub fn has_image(&self, image: &Digest) -> Result<bool, Error> {
+        Ok(self.image(image)?.is_some_and(|image| image.layers.iter().all(|layer| self.has_layer(layer))))
+    }
+}
+
+/// What files were when they were read, and their digests, so that they need not be read again while they are the same.
+#[derive(Debug)]
+pub struct Stamps {
+    path: PathBuf,
+}
+
+impl Stamps {
+    /// Those of the files of a project.
+    pub fn of(cache: &Path, root: &Path) -> Self {
+        use std::os::unix::ffi::OsStrExt as _;
+        let name = Digest::of(root.as_os_str().as_bytes()).hex();
+        Self { path: cache.join("copied").join(format!("{name}.json")) }
+    }
+
+    /// What was kept; nothing where it cannot be read.
+    pub fn read<T: serde::de::DeserializeOwned + Default>(&self) -> T {
+        fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Keeps it. Whoever reads meanwhile reads the old one or the new one.
+    ///
+    /// # Errors
+    /// Those of writing and renaming a file.
+    pub fn write(&self, stamps: &impl serde::Serialize) -> io::Result<()> {
+        let dir = self.path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        fs::create_dir_all(dir)?;
+        let staged = self.path.with_extension(std::process::id().to_string());
+        fs::write(&staged, serde_json::to_vec(stamps)?)?;
+        fs::rename(&staged, &self.path)
+    }
+}

@@ -1,0 +1,68 @@
+//! The same lock gives the same bytes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Run, TestEnvironment, requires};
+
+const RECIPE: &str = "from: debian:12\npackages: [hello, make]\n";
+
+fn with_proxies(run: Run<'_>) -> Run<'_> {
+    let proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
+    std::env::vars().filter(|(name, _)| proxy(name)).fold(run, |run, (name, value)| run.env(&name, value))
+}
+
+/// A project of this name in an environment of its own, somewhere else than any other.
+fn project(env: &TestEnvironment, dir: &str, lock: Option<&Path>) -> PathBuf {
+    let root = env.path(dir).join("proj");
+    fs::create_dir_all(&root).unwrap();
+    fs::write(root.join("envbox.yaml"), RECIPE).unwrap();
+    if let Some(lock) = lock {
+        fs::copy(lock, root.join("envbox.lock")).unwrap();
+    }
+    root
+}
+
+/// The digest of the manifest that the built image is saved with: that of every byte of its layers.
+fn manifest(env: &TestEnvironment, root: &Path) -> String {
+    let built = with_proxies(env.envbox(["build", "--json"]).dir(root)).succeeds().stdout;
+    let built: serde_json::Value = serde_json::from_str(&built).unwrap();
+    let image = built["image"].as_str().unwrap().to_owned();
+    let layout = env.path("layout");
+    env.envbox(["image", "save", &image, "--output"]).arg(&layout).succeeds();
+    let saved = if layout.is_dir() {
+        fs::read(layout.join("index.json")).unwrap()
+    } else {
+        let read = std::process::Command::new("tar").arg("-xOf").arg(&layout).arg("index.json").output().unwrap();
+        assert!(read.status.success(), "{read:?}");
+        read.stdout
+    };
+    let index: serde_json::Value = serde_json::from_slice(&saved).unwrap();
+    index["manifests"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_machines_build_the_same_bytes() {
+    requires!(userns, subid, overlay, net);
+    let (one, two) = (TestEnvironment::new(), TestEnvironment::new());
+    let first = project(&one, "home/a", None);
+    with_proxies(one.envbox(["lock"]).dir(&first)).succeeds();
+    let second = project(&two, "home/b/c", Some(&first.join("envbox.lock")));
+    assert_eq!(manifest(&one, &first), manifest(&two, &second));
+    nothing_is_of_today(&one);
+    let ran = one.envbox(["run", "--", "sh", "-c", "hello; dpkg --audit; apt-mark showmanual"]).dir(&first).succeeds();
+    let (hello, rest) = ran.stdout.split_once('\n').unwrap();
+    assert_eq!(hello, "Hello, world!");
+    let manual: Vec<&str> = rest.lines().collect();
+    assert!(manual.contains(&"make") && manual.contains(&"hello") && !manual.contains(&"libguile-3.0-1"), "{manual:?}");
+}
+
+/// Two builds a few seconds apart could both have the day in a file. So no file may be newer than the lock's lists, which
+/// were made on another day, and no text may have the day in it.
+fn nothing_is_of_today(env: &TestEnvironment) {
+    let script = "cd data/envbox/layers/sha256 && touch -d 'today 00:00' ../../today && \
+        find */fs -newer ../../today; day=$(($(date +%s) / 86400)); \
+        grep -rIlE \"$(date +%F)|^[a-z_-]+:[^:]*:$day:\" */fs/etc */fs/var 2>/dev/null; true";
+    let found = std::process::Command::new("sh").args(["-c", script]).current_dir(env.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
