@@ -5,10 +5,10 @@
 
 mod env;
 mod key;
-mod manager;
 mod step;
+mod system;
 
 pub use env::EPOCH;
 pub use key::keys;
-pub use manager::Manager;
 pub use step::{By, DEBS, Error, Inputs, Step, steps};
+pub use system::Manager;

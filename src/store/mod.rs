@@ -83,10 +83,10 @@ impl Store {
         self.put(&path, &bytes)
     }
 
-    /// Whether there is no layer, no box and no agent: nothing that belongs to a subordinate id.
+    /// Whether there is no layer, no box, no agent and no package manager's cache: nothing that belongs to a subordinate id.
     pub fn is_empty(&self) -> bool {
-        let empty = |dir: &str| fs::read_dir(self.data.join(dir)).is_ok_and(|mut entries| entries.next().is_none());
-        ["layers/sha256", "boxes", "agent", "staging"].into_iter().all(empty)
+        let empty = |dir: &str| fs::read_dir(self.data.join(dir)).map_or(true, |mut entries| entries.next().is_none());
+        ["layers/sha256", "boxes", "agent", "packages", "staging"].into_iter().all(empty)
     }
 
     /// Puts a finished agent directory, `agent` in a staging directory, into its place. If another process was faster,

@@ -10,7 +10,7 @@ fn create(env: &TestEnvironment, name: &str, suite: &str) {
     with_proxies(env.envbox(["create", name, "--image", suite])).succeeds();
 }
 
-fn with_proxies(run: crate::support::Run<'_>) -> crate::support::Run<'_> {
+pub(crate) fn with_proxies(run: crate::support::Run<'_>) -> crate::support::Run<'_> {
     let proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
     std::env::vars().filter(|(name, _)| proxy(name)).fold(run, |run, (name, value)| run.env(&name, value))
 }

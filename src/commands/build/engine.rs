@@ -246,8 +246,12 @@ impl<'a> Engine<'a> {
                 home: user.home.clone(),
             }),
         };
-        let workshop =
-            Workshop { provided: provided(room.network), user: person.is_some().then_some(user), binds: room.binds };
+        let workshop = Workshop {
+            provided: provided(room.network),
+            user: person.is_some().then_some(user),
+            binds: room.binds,
+            machines_root: user.uid == 0,
+        };
         let plan = plan::bootstrap(room.root, Some(&workshop)).map_err(Error::new)?;
         let mut all: Vec<(OsString, OsString)> = env.iter().map(|(k, v)| (k.into(), v.into())).collect();
         if room.network {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BootPlan, account, devices::devices, shells};
+use super::devices::{CONTROLS, devices};
+use super::{BootPlan, account, shells};
 use crate::host::User;
 use crate::plan::{BoxPath, HostPath, Kind, NotABoxPath, RUN_DIR, Step};
 use crate::recipe::BoxConfig;
@@ -17,6 +18,8 @@ pub struct Workshop<'a> {
     pub user: Option<&'a User>,
     /// Directories of the host's, and where they are in the root.
     pub binds: Vec<(PathBuf, BoxPath)>,
+    /// Whether root of the root is the machine's own, whom the kernel would obey.
+    pub machines_root: bool,
 }
 
 impl Workshop<'_> {
@@ -34,6 +37,9 @@ impl Workshop<'_> {
             Step::MakeDir { at: BoxPath::known("/run/lock"), mode: 0o1777, owner: (0, 0) },
             Step::MakeDir { at: BoxPath::known("/tmp"), mode: 0o1777, owner: (0, 0) },
         ];
+        if self.machines_root {
+            steps.extend(CONTROLS.map(|at| Step::ReadOnly { at: BoxPath::known(at) }));
+        }
         for (name, content) in &self.provided {
             let target = Path::new(RUN_DIR).join(name);
             let at = BoxPath::known(target.clone());

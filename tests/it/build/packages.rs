@@ -3,12 +3,8 @@
 use std::process::Command;
 
 use super::{Project, ran};
+use crate::debian::with_proxies;
 use crate::support::requires;
-
-fn with_proxies(run: crate::support::Run<'_>) -> crate::support::Run<'_> {
-    let proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
-    std::env::vars().filter(|(name, _)| proxy(name)).fold(run, |run, (name, value)| run.env(&name, value))
-}
 
 #[test]
 fn debians_are_installed_and_their_archives_are_no_part_of_the_image() {

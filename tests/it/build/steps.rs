@@ -54,6 +54,14 @@ fn a_step_is_root_or_the_user() {
 }
 
 #[test]
+fn as_root_a_step_does_not_rule_the_kernel() {
+    requires!(userns, overlay);
+    let project = Project::new("setup: [if echo x > /proc/sys/kernel/domainname; then exit 1; fi; touch /done]\n");
+    let said = output(&project);
+    assert!(said.contains("Read-only file system"), "{said}");
+}
+
+#[test]
 fn deletions_survive_on_either_overlay() {
     requires!(userns, subid, overlay, fuse);
     let recipe = "setup:\n  - mkdir -p /d/e; echo 1 > /d/e/old; echo 1 > /gone\n  \
