@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["host", "plan", "sys"]),
     ("launch", &["image", "plan", "userns", "limits", "net", "store", "sys"]),
     ("build", &["recipe", "image", "store", "plan", "launch"]),
-    ("agent", &["image", "sys", "host"]),
+    ("agent", &["image", "recipe", "sys", "host", "ui"]),
     ("cli", &["image", "recipe"]),
     ("ui", &["error"]),
 ];

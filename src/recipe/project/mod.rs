@@ -1,6 +1,7 @@
 //! A project's recipe: `envbox.yaml`, as it is written ([`Project`]) and as it is meant ([`Environment`]).
 
 mod merge;
+mod order;
 mod short;
 mod steps;
 mod tasks;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
 use super::{BoxConfig, Fault, Text};
+pub use order::{NoOrder, order};
 pub use steps::{As, Copied, Run};
 pub use tasks::{Command, Probe, Ready, Restart, Service, Task};
 
