@@ -204,8 +204,12 @@ impl From<plan::NoSession> for Error {
             plan::NoSession::NoCommand(name) => {
                 Some(format!("envbox run {name} -- COMMAND, or envbox enter {name} for a shell"))
             }
-            plan::NoSession::User(_) => Some("--user NAME runs it as somebody else".to_owned()),
-            plan::NoSession::WorkDir(_) => Some("--workdir / runs it somewhere else".to_owned()),
+            plan::NoSession::User(_) | plan::NoSession::Configured(_) => {
+                Some("--user NAME runs it as somebody else".to_owned())
+            }
+            plan::NoSession::WorkDir(_) | plan::NoSession::NoPlace(_) => {
+                Some("--workdir / runs it somewhere else".to_owned())
+            }
             plan::NoSession::Variables(_) | plan::NoSession::NullByte => None,
         };
         hint.into_iter().fold(Self::new(error), Self::hint)

@@ -22,8 +22,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = STOP_EXAMPLES)]
 pub struct Stop {
-    /// Names of boxes
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "NAME")]
+    /// Names of boxes; without any, the project's
+    #[arg(conflicts_with = "all", value_name = "NAME")]
     pub names: Vec<BoxName>,
     /// Stop all boxes that run
     #[arg(short, long)]
@@ -42,8 +42,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = RM_EXAMPLES)]
 pub struct Remove {
-    /// Names of boxes
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "NAME")]
+    /// Names of boxes; without any, the project's
+    #[arg(conflicts_with = "all", value_name = "NAME")]
     pub names: Vec<BoxName>,
     /// Remove all boxes
     #[arg(short, long)]

@@ -89,7 +89,7 @@ impl<'a> Place<'a> {
             self.command = command;
         } else {
             let arg = self.command.get_positionals().nth(self.positional)?;
-            if arg.is_trailing_var_arg_set() {
+            if arg.is_allow_hyphen_values_set() || arg.is_trailing_var_arg_set() {
                 return Some(index);
             }
             self.positional += usize::from(!matches!(arg.get_action(), ArgAction::Append));
@@ -143,7 +143,7 @@ fn value(arg: &Arg, begun: &str, index: usize) -> Completion {
         follow: match hint {
             ValueHint::FilePath => Some(Follow::Files),
             ValueHint::DirPath => Some(Follow::Directories),
-            ValueHint::CommandWithArguments => Some(Follow::Command(index)),
+            ValueHint::CommandName | ValueHint::CommandWithArguments => Some(Follow::Command(index)),
             ValueHint::Other => None,
             _ => either.then_some(Follow::Files),
         },

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::InProject;
 use crate::image::{Digest, ParseDigestError};
 use crate::recipe::BoxName;
 
@@ -9,13 +10,16 @@ use crate::recipe::BoxName;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Create {
-    /// Name of the new box
+    /// Name of the new box. Without it, in a project: its box, or with the name of a variant that one's
     #[arg(value_hint = ValueHint::Other)]
-    pub name: BoxName,
+    pub name: Option<BoxName>,
     /// What it is made of: a recipe (`debian:12`), an image at a registry, a tarball or its URL, an OCI layout. Without
     /// it, the recipe of that name
-    #[arg(short, long, value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_hint = ValueHint::FilePath, requires = "name")]
     pub image: Option<String>,
+    /// In a project.
+    #[command(flatten)]
+    pub project: InProject,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
@@ -74,6 +78,7 @@ fn url(text: &str) -> Result<String, &'static str> {
 const EXAMPLES: &str = "\
 Examples:
   envbox create debian                                   from the recipe `debian`
+  envbox create                                          the project's box, built and not entered
   envbox create old --image debian:11
   envbox create alp --image alpine-minirootfs.tar.gz
   envbox create py --image python:3.12

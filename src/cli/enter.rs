@@ -5,28 +5,29 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{Source, Target};
+use super::{InProject, Source, Target};
 use crate::image::accounts::UserSpec;
 
 /// What `envbox enter` takes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Enter {
-    /// Name of a box, or an image: a recipe, a reference, a tarball
-    #[arg(value_name = "NAME|IMAGE", default_value = "debian", value_hint = ValueHint::Other)]
-    pub target: Target,
+    /// Variant of the project, name of a box, or an image: a recipe, a reference, a tarball. Without it the project's box,
+    /// outside of projects the box `debian`
+    #[arg(value_name = "NAME|IMAGE", value_hint = ValueHint::Other)]
+    pub target: Option<Target>,
     /// A command to run instead of the shell
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
     /// Print what would be done, step by step, and do nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Answer yes to every question
-    #[arg(short, long)]
-    pub yes: bool,
     /// Who to be, and where to begin.
     #[command(flatten)]
     pub session: Session,
+    /// In a project.
+    #[command(flatten)]
+    pub project: InProject,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,
@@ -48,7 +49,8 @@ pub struct Session {
 
 const EXAMPLES: &str = "\
 Examples:
-  envbox enter                      a shell in the box `debian`
+  envbox enter                      a shell in the project's box; outside of projects in the box `debian`
+  envbox enter ci                   a shell in the box of the project's variant `ci`
   envbox enter ubuntu:24.04         a shell in the box `ubuntu-24.04`, made of that recipe
   envbox enter work -- htop         htop in the box `work`
   envbox enter debian --user root   a shell as root of the box

@@ -7,6 +7,7 @@ mod enter;
 mod gc;
 mod image;
 mod own;
+mod project;
 mod recipe;
 mod run;
 
@@ -22,6 +23,7 @@ pub use image::{
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
+pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
 pub use run::{Run, Target};
 
@@ -86,11 +88,15 @@ pub enum Command {
     /// Where there is no box of that name, it is created from the recipe of that name. In it you have your own name,
     /// home, working directory and environment, and `sudo` without a password. The box lives on for a minute after the
     /// last session has ended, so that the next `enter` takes a few milliseconds.
+    ///
+    /// In a project, a directory with an `envbox.yaml` or one below it, the box is that of the project, or of the variant
+    /// that is named. It is built if need be. Another image, as of another branch, is another box; each stays as it is.
     Enter(Enter),
     /// Run one command in a box, or in a new box of an image
     ///
     /// The exit status is the command's. Standard input, output and error are passed through byte for byte, so it works
-    /// in a pipe; the command has a terminal only where envbox has one.
+    /// in a pipe; the command has a terminal only where envbox has one. In a project the box is the project's, as with
+    /// `enter`.
     ///
     /// Without a command it is the image's own that runs: its entry point, in its working directory and as its user. An
     /// image whose command would be root does not get that unasked: it runs as you, unless you say `--user root`.
@@ -98,7 +104,8 @@ pub enum Command {
     /// Create a box
     ///
     /// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds
-    /// and next to no space. Nothing is started; `envbox enter` does that.
+    /// and next to no space. Nothing is started; `envbox enter` does that. In a project, the box is the project's where no
+    /// other is named.
     Create(Create),
     /// List the boxes
     #[command(visible_alias = "ls")]
@@ -106,11 +113,11 @@ pub enum Command {
     /// Stop boxes: end everything that runs in them
     ///
     /// The programs in the box are asked to end, and killed if they have not after the given time. What the box has on
-    /// disk stays.
+    /// disk stays. Without a name, in a project: all of its boxes that run.
     Stop(Stop),
     /// Remove boxes and everything in them
     ///
-    /// Asks first. Your home is not part of a box, and stays.
+    /// Asks first. Your home is not part of a box, and stays. Without a name, in a project: all of its boxes.
     Rm(Remove),
     /// Look after the images in the store
     #[command(subcommand)]
@@ -119,7 +126,8 @@ pub enum Command {
     ///
     /// What a box, a name or another envbox at work needs stays. Without options that is what is left over: layers of no
     /// image, images of no name and no box, downloads that were not used for 30 days, half ones that nobody has gone on
-    /// with for a week.
+    /// with for a week; and of projects, the boxes that are not what the recipe says now, or whose directory is gone, if
+    /// they were not used for 30 days.
     Gc(Gc),
     /// List the distributions that boxes can be made of
     ///

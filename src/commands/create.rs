@@ -1,27 +1,61 @@
 //! `envbox create`
 
-use super::{provision, recipes, sweep};
+use super::{project, provision, recipes, sweep};
 use crate::cli::{self, Create, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::recipe::{BoxConfig, BoxName, Overlay};
-use crate::store;
+use crate::store::{self, StoredBox};
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    // Before anything is fetched for nothing.
-    if context.store.has_box(&args.name) {
-        return Err(store::Error::BoxExists(args.name.clone()).into());
+    let target = args.name.as_ref().map(|name| Target(name.to_string()));
+    if args.image.is_none()
+        && let Some((found, environment)) = project::meant(&context, target.as_ref())?
+    {
+        let options = project::Options::new(&args.source, args.project);
+        let name = project::ready(&context, &found, &environment, &options)?.name;
+        ui.note(&format!("the project's box is `{name}`"));
+        return Ok(0);
     }
-    let image = recipes::meant(&context, args.image.as_deref().unwrap_or(args.name.as_str()))?;
-    // Who has chosen another recipe than that of the name has chosen the box's name with it.
-    let own = args.image.is_some() || image == args.name.as_str();
-    let name = if own { args.name.clone() } else { name_for(&image)? };
-    from_image(&context, &name, &image, &args.source)?;
+    let Some(name) = &args.name else {
+        return Err(project::none(&context).hint("envbox create NAME --image IMAGE"));
+    };
+    let name = plain(&context, name, args)?;
     ui.note(&format!("created box `{name}`"));
     Ok(0)
+}
+
+/// Creates a box that is of no project.
+fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxName> {
+    // Before anything is fetched for nothing.
+    if context.store.has_box(wanted) {
+        return Err(store::Error::BoxExists(wanted.clone()).into());
+    }
+    let image = recipes::meant(context, args.image.as_deref().unwrap_or(wanted.as_str()))?;
+    // Who has chosen another recipe than that of the name has chosen the box's name with it.
+    let own = args.image.is_some() || image == wanted.as_str();
+    let name = if own { wanted.clone() } else { name_for(&image)? };
+    from_image(context, &name, &image, &args.source)?;
+    Ok(name)
+}
+
+/// The box of an image that is meant by what a user has typed, made if it is not there.
+///
+/// # Errors
+/// [`meant`]'s, and whatever keeps the box from being made.
+pub(super) fn opened(context: &Context<'_>, target: &Target, source: &Source) -> Result<StoredBox> {
+    let (name, image) = meant(context, target)?;
+    if let Some(image) = image {
+        from_image(context, &name, &image, source)?;
+    }
+    let mut stored = context.store.open_box(&name)?;
+    if let Some(overlay) = source.overlay {
+        stored.config.overlay = overlay.into();
+    }
+    Ok(stored)
 }
 
 /// The box that is meant by what a user has typed, a box's name or an image, and the image to make it of where it is not

@@ -2,42 +2,67 @@
 
 use std::fmt::Write as _;
 
-use super::{create, live, session};
-use crate::cli::Enter;
+use super::{create, live, project, session};
+use crate::cli::{Enter, Target};
 use crate::context::Context;
 use crate::error::Result;
 use crate::host::Host;
 use crate::plan::What;
 use crate::recipe;
+use crate::store::StoredBox;
 use crate::ui::Ui;
+
+/// The box that is entered outside of projects where none is named.
+const USUAL: &str = "debian";
 
 pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let (name, image) = create::meant(&context, &args.target)?;
-    if let Some(image) = image {
-        if args.dry_run {
-            ui.line(&format!("create    box `{name}` of the image `{image}`, then enter it"))?;
-            return Ok(0);
-        }
-        create::from_image(&context, &name, &image, &args.source)?;
-    }
-    let mut stored = context.store.open_box(&name)?;
-    if let Some(overlay) = args.source.overlay {
-        stored.config.overlay = overlay.into();
-    }
     let wish = session::Wish {
         what: if args.command.is_empty() { What::Shell } else { What::Command(&args.command) },
         user: args.session.user.as_ref(),
         workdir: args.session.workdir.as_ref(),
         at_home: args.session.no_workdir,
     };
-    if args.dry_run {
-        let fuse = stored.config.overlay == recipe::Overlay::Fuse;
-        let boot = live::plan(&context, &stored, live::agent_path(&context)?, fuse)?;
-        let mut text = boot.to_string();
-        let _ = writeln!(text, "{}", session::plan(&context, &stored, &wish)?);
-        ui.data(text)?;
+    let options = project::Options::new(&args.source, args.project);
+    let meant = project::meant(&context, args.target.as_ref())?;
+    let stored = match &meant {
+        Some((found, environment)) if args.dry_run => {
+            let project::Preview { text, stored } = project::preview(&context, found, environment, &options)?;
+            ui.data(text)?;
+            return stored.map_or(Ok(0), |stored| print(&context, &stored, &wish));
+        }
+        Some((found, environment)) => project::ready(&context, found, environment, &options)?,
+        None => {
+            let target = args.target.clone().unwrap_or_else(|| Target(USUAL.to_owned()));
+            if args.dry_run {
+                return plain(&context, &target, args, &wish);
+            }
+            create::opened(&context, &target, &args.source)?
+        }
+    };
+    session::run(&context, &stored, &wish)
+}
+
+/// Prints what entering a box of no project would do.
+fn plain(context: &Context<'_>, target: &Target, args: &Enter, wish: &session::Wish<'_>) -> Result {
+    let (name, image) = create::meant(context, target)?;
+    if let Some(image) = image {
+        context.ui.line(&format!("create    box `{name}` of the image `{image}`, then enter it"))?;
         return Ok(0);
     }
-    session::run(&context, &stored, &wish)
+    let mut stored = context.store.open_box(&name)?;
+    if let Some(overlay) = args.source.overlay {
+        stored.config.overlay = overlay.into();
+    }
+    print(context, &stored, wish)
+}
+
+/// Prints the plans of a boot and a session.
+fn print(context: &Context<'_>, stored: &StoredBox, wish: &session::Wish<'_>) -> Result {
+    let fuse = stored.config.overlay == recipe::Overlay::Fuse;
+    let boot = live::plan(context, stored, live::agent_path(context)?, fuse)?;
+    let mut text = boot.to_string();
+    let _ = writeln!(text, "{}", session::plan(context, stored, wish)?);
+    context.ui.data(text)?;
+    Ok(0)
 }

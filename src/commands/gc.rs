@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{live, sweep};
+use super::{identity, live, project, remove, sweep};
 use crate::cli::Gc;
 use crate::context::Context;
 use crate::error::Result;
 use crate::host::Host;
 use crate::image::{Digest, short};
+use crate::recipe::BoxName;
 use crate::store::blobs::{Amount, Blobs, Old};
 use crate::store::{Collected, Policy};
 use crate::ui::{self, Ui};
@@ -17,6 +18,8 @@ use crate::ui::{self, Ui};
 const DAY: u64 = 86400;
 /// How long a download is kept without being used, where nothing else is said: a month.
 const DOWNLOADS: Duration = Duration::from_secs(30 * DAY);
+/// How long a box is kept that its project has left behind.
+const BOXES: Duration = Duration::from_secs(30 * DAY);
 /// How long half a download is kept for somebody to go on with.
 const HALVES: Duration = Duration::from_secs(7 * DAY);
 
@@ -44,6 +47,7 @@ struct All<'a> {
     garbage: Garbage<'a>,
     downloads: Amount,
     agents: usize,
+    boxes: Vec<BoxName>,
 }
 
 impl<'a> Garbage<'a> {
@@ -66,14 +70,19 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
     // Downloads and rubbish first: on a full disk they make room for what the rest needs.
     let downloads = Blobs::new(&host.dirs.cache).collect(&old).map_err(crate::error::Error::new)?;
     let agents = context.store.collect_agents(&live::build()?, args.dry_run)?;
+    // Before the images, which they may be the last to need.
+    let boxes = boxes(context, args)?;
     if !args.dry_run {
         sweep::if_needed(context)?;
     }
     let collected = collect(context, &Policy { idle: args.older_than, only: None, dry_run: args.dry_run })?;
     if args.json {
         let garbage = Garbage::new(&collected, args.dry_run);
-        ui.json(&All { garbage, downloads, agents })?;
+        ui.json(&All { garbage, downloads, agents, boxes })?;
         return Ok(0);
+    }
+    for name in &boxes {
+        ui.line(&format!("box {name}"))?;
     }
     say(context, &collected)?;
     let counted = [(downloads.count, "downloads", Some(downloads.bytes)), (count(agents), "old agents", None)];
@@ -85,6 +94,17 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
         ui.note("nothing was removed");
     }
     Ok(0)
+}
+
+/// Removes the boxes that their projects have left behind.
+fn boxes(context: &Context<'_>, args: &Gc) -> Result<Vec<BoxName>> {
+    let mut boxes = project::left_behind(context, args.older_than.unwrap_or(BOXES));
+    if !args.dry_run && !boxes.is_empty() {
+        identity::of(context)?;
+        // One that was started meanwhile is in use.
+        boxes.retain(|name| remove::remove(context, name, false).is_ok());
+    }
+    Ok(boxes)
 }
 
 /// Collects garbage and deletes it, and warns of what stands in the way.

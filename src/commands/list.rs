@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::host::Host;
 use crate::launch;
-use crate::recipe::BoxName;
+use crate::recipe::{BoxName, Origin};
 use crate::store;
 use crate::ui::{Cell, Style, Table, Ui};
 
@@ -19,6 +19,7 @@ struct Row {
     from: String,
     image: Option<String>,
     title: Option<String>,
+    project: Option<Origin>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,25 +51,39 @@ fn row(context: &Context<'_>, name: BoxName) -> Row {
             from: stored.config.from,
             image: Some(stored.digest.to_string()),
             title: Some(stored.image.provenance.title),
+            project: stored.config.project,
         },
-        Err(_) => Row { name, state: State::Damaged, from: String::new(), image: None, title: None },
+        Err(_) => Row { name, state: State::Damaged, from: String::new(), image: None, title: None, project: None },
     }
 }
 
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(&["NAME", "STATE", "FROM", "IMAGE"]);
+    // Who has no projects has no use for a column of them.
+    let projects = rows.iter().any(|row| row.project.is_some());
+    let columns = ["NAME", "STATE", "FROM", "IMAGE", "PROJECT"];
+    let mut table = Table::new(&columns[..if projects { 5 } else { 4 }]);
     for row in rows {
         let state = match row.state {
             State::Running => Cell::new("running", Style::Good),
             State::Stopped => "stopped".into(),
             State::Damaged => Cell::new("damaged", Style::Bad),
         };
-        table.row([
+        let mut cells = vec![
             row.name.to_string().into(),
             state,
             row.from.clone().into(),
             row.title.clone().unwrap_or_default().into(),
-        ]);
+        ];
+        if projects {
+            cells.push(row.project.as_ref().map(project).unwrap_or_default().into());
+        }
+        table.row(cells);
     }
     table
+}
+
+/// A project's directory, and its variant.
+fn project(origin: &Origin) -> String {
+    let variant = origin.variant.as_ref().map(|variant| format!("#{variant}")).unwrap_or_default();
+    format!("{}{variant}", origin.root.display())
 }

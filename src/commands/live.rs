@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{identity, sweep};
+use super::{identity, settings, sweep};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live};
@@ -22,6 +22,7 @@ use crate::{sys, userns};
 pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let runtime = context.store.runtime(&stored.name);
     if let Some(live) = launch::connect(&runtime)? {
+        settings::compare(context, stored, &runtime);
         return Ok(live);
     }
     let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
@@ -30,8 +31,10 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     }
     // While this process waited, the box may have been removed, and another one made of its name.
     let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
+    settings::check(context, stored)?;
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
+    runtime.record_settings(&stored.config)?;
     // Held until the box has it: an agent of a build that is not this one's is garbage otherwise.
     let (agent, _lease) = agent(context, &identity)?;
     let proof = proof()?;

@@ -1,5 +1,6 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
+mod build;
 mod complete;
 mod completions;
 mod create;
@@ -13,7 +14,9 @@ mod janitor;
 mod layer;
 mod list;
 mod live;
+mod lock;
 mod manual;
+mod project;
 mod provision;
 mod recipe;
 mod recipes;
@@ -21,8 +24,10 @@ mod remove;
 mod run;
 mod search;
 mod session;
+mod settings;
 mod stop;
 mod sweep;
+mod trust;
 
 use crate::cli::Command;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! `envbox rm`
 
-use super::{identity, stop, sweep};
+use super::{identity, project, stop, sweep};
 use crate::cli::Remove;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -12,7 +12,11 @@ use crate::ui::Ui;
 
 pub(super) fn run(args: &Remove, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let mut names = if args.all { store::box_names(context.store.data()) } else { args.names.clone() };
+    let mut names = match args.names.as_slice() {
+        [] if args.all => store::box_names(context.store.data()),
+        [] => project::own(&context)?,
+        named => named.to_vec(),
+    };
     names.sort_unstable();
     names.dedup();
     if args.force {

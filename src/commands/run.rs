@@ -1,8 +1,8 @@
 //! `envbox run`
 
 use super::janitor::Janitor;
-use super::{create, identity, provision, recipes, remove, session, sweep};
-use crate::cli::Run;
+use super::{create, identity, project, provision, recipes, remove, session, sweep};
+use crate::cli::{Run, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -13,41 +13,66 @@ use crate::ui::Ui;
 
 pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
+    let command = args.command();
     let wish = session::Wish {
-        what: if args.command.is_empty() { What::ImagesOwn } else { What::Command(&args.command) },
+        what: if command.is_empty() { What::ImagesOwn } else { What::Command(&command) },
         user: args.session.user.as_ref(),
         workdir: args.session.workdir.as_ref(),
         at_home: args.session.no_workdir,
     };
-    if args.rm {
-        return throw_away(&context, args, &wish);
-    }
-    let (name, image) = create::meant(&context, &args.target)?;
-    if let Some(image) = image {
-        create::from_image(&context, &name, &image, &args.source)?;
-    }
-    let mut stored = context.store.open_box(&name)?;
-    if let Some(overlay) = args.source.overlay {
-        stored.config.overlay = overlay.into();
-    }
+    let meant = project::meant(&context, args.target.as_ref())?;
+    let options = project::Options::new(&args.source, args.project);
+    let stored = match (&meant, &args.target) {
+        (Some((found, environment)), _) if args.rm => {
+            let image = project::image(&context, found, environment, &options)?;
+            return throw_away(&context, args, project::config(found, environment)?, image, &wish);
+        }
+        (Some((found, environment)), _) => project::ready(&context, found, environment, &options)?,
+        (None, Some(target)) if args.rm => {
+            let (config, image) = model(&context, target, &args.source)?;
+            return throw_away(&context, args, config, image, &wish);
+        }
+        (None, Some(target)) => {
+            create::opened(&context, target, &args.source).map_err(|error| taught(&context, error))?
+        }
+        (None, None) => return Err(project::none(&context).hint("envbox run NAME -- COMMAND")),
+    };
     session::run(&context, &stored, &wish)
 }
 
-/// A box of its own for one command. What it is made of is a box's image, or an image.
-fn throw_away(context: &Context<'_>, args: &Run, wish: &session::Wish<'_>) -> Result {
-    let existing: Option<BoxName> = args.target.0.parse().ok().filter(|name| context.store.has_box(name));
-    let (mut config, image) = match existing {
+/// In a project, what was meant as a command may have been taken for a name.
+fn taught(context: &Context<'_>, error: Error) -> Error {
+    match project::root_of(context.host) {
+        Some(_) => error.hint("envbox run -- COMMAND runs it in this project's box"),
+        None => error,
+    }
+}
+
+/// What a box of its own for one command is made like: a box that is there, or an image.
+fn model(context: &Context<'_>, target: &Target, source: &Source) -> Result<(BoxConfig, ImageLease)> {
+    let existing: Option<BoxName> = target.0.parse().ok().filter(|name| context.store.has_box(name));
+    match existing {
         Some(existing) => {
             let model = context.store.open_box(&existing)?;
             let image = context.store.lease_image(&model.digest)?;
-            (model.config, image.ok_or(store::Error::NoImage(existing))?)
+            Ok((model.config, image.ok_or(store::Error::NoImage(existing))?))
         }
         None => {
-            let name = recipes::meant(context, &args.target.0)?;
-            let image = provision::image(context, &name, &args.source)?;
-            (BoxConfig::new(name), image)
+            let name = recipes::meant(context, &target.0)?;
+            let image = provision::image(context, &name, source)?;
+            Ok((BoxConfig::new(name), image))
         }
-    };
+    }
+}
+
+/// A box of its own for one command.
+fn throw_away(
+    context: &Context<'_>,
+    args: &Run,
+    mut config: BoxConfig,
+    image: ImageLease,
+    wish: &session::Wish<'_>,
+) -> Result {
     config.ephemeral = true;
     config.linger = 0;
     if let Some(overlay) = args.source.overlay {

@@ -1,10 +1,12 @@
 //! A session in a box: what `enter` and `run` have in common.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::live;
 use crate::context::Context;
 use crate::error::Result;
+use crate::host::Host;
 use crate::image::accounts::UserSpec;
 use crate::launch;
 use crate::plan::{SessionPlan, SessionRequest, What};
@@ -29,11 +31,12 @@ pub(super) struct Wish<'a> {
 /// # Errors
 /// An image that makes none.
 pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> Result<SessionPlan> {
+    let moved = stored.config.project.as_ref().and_then(|project| within(context.host, &project.root));
     Ok(SessionPlan::new(&SessionRequest {
         name: &stored.name,
         config: &stored.config,
         image: &stored.image.config,
-        host: context.host,
+        host: moved.as_ref().unwrap_or(context.host),
         what: wish.what,
         user: wish.user,
         workdir: wish.workdir.map(PathBuf::as_path),
@@ -41,6 +44,15 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
         terminal: tty::is_terminal(stream::STDIN) && tty::is_terminal(stream::STDOUT),
         hidden: &context.hidden(),
     })?)
+}
+
+/// The host with the working directory as a project's box has it, if a link led the user there.
+fn within(host: &Host, root: &Path) -> Option<Host> {
+    if host.cwd.starts_with(root) {
+        return None;
+    }
+    let real = fs::canonicalize(&host.cwd).ok().filter(|real| real.starts_with(root))?;
+    Some(Host { cwd: real, ..host.clone() })
 }
 
 /// Runs a session to its end. The result is the program's status.

@@ -1,5 +1,6 @@
 //! `envbox stop`
 
+use super::project;
 use crate::cli::Stop;
 use crate::context::Context;
 use crate::error::Result;
@@ -11,7 +12,11 @@ use crate::ui::Ui;
 
 pub(super) fn run(args: &Stop, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let names = if args.all { store::box_names(context.store.data()) } else { args.names.clone() };
+    let names = match args.names.as_slice() {
+        [] if args.all => store::box_names(context.store.data()),
+        [] => project::own(&context)?,
+        named => named.to_vec(),
+    };
     for name in &names {
         if !context.store.has_box(name) {
             return Err(store::Error::NoBox(name.clone()).into());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::boot::shells;
-use super::{NoSession, Person, Who, env, wishes};
+use super::{BoxPath, NoSession, Person, Who, env, wishes};
 use crate::host::Host;
 use crate::image::accounts::UserSpec;
 use crate::image::oci::RunConfig;
@@ -103,11 +103,13 @@ impl SessionPlan {
     pub fn new(request: &SessionRequest<'_>) -> Result<Self, NoSession> {
         let SessionRequest { config, image, .. } = *request;
         let user = &request.host.user;
+        let configured =
+            config.user.as_deref().map(str::parse::<UserSpec>).transpose().map_err(NoSession::Configured)?;
         let mut plan = Self {
             command: command(request)?,
             env: Vec::new(),
             workdir: workdir(request)?,
-            who: Who::new(user, request.user),
+            who: Who::new(user, request.user.or(configured.as_ref())),
             caller: Person::caller(user),
             terminal: request.terminal,
             hostname: config.hostname.as_ref().unwrap_or(request.name).to_string(),
@@ -115,7 +117,7 @@ impl SessionPlan {
             notes: Vec::new(),
         };
         if request.what == What::ImagesOwn {
-            if request.user.is_none() {
+            if request.user.is_none() && configured.is_none() {
                 plan.who = wishes::who(image, user, &mut plan.notes)?;
             }
             plan.stop_signal = Some(wishes::stop_signal(image, &mut plan.notes));
@@ -149,13 +151,28 @@ fn workdir(request: &SessionRequest<'_>) -> Result<WorkDir, NoSession> {
     if request.at_home {
         return Ok(WorkDir::Home);
     }
+    let configured = request.config.workdir.as_deref().map(configured).transpose()?;
     if request.what == What::ImagesOwn {
+        if let Some(dir) = configured {
+            return Ok(dir);
+        }
         return wishes::workdir(request.image).map(WorkDir::Image);
     }
     let (dir, home) = (request.host.cwd.clone(), &request.host.user.home);
     // Component by component: `/home/al` is not a part of `/home/alice`.
     let hidden = request.hidden.iter().any(|hidden| dir.starts_with(hidden));
-    Ok(if dir.starts_with(home) && !hidden { WorkDir::Shared(dir) } else { WorkDir::NotVisible(dir) })
+    let project = request.config.project.as_ref().is_some_and(|project| dir.starts_with(&project.root));
+    Ok(match configured {
+        _ if (project || dir.starts_with(home)) && !hidden => WorkDir::Shared(dir),
+        Some(configured) => configured,
+        None => WorkDir::NotVisible(dir),
+    })
+}
+
+fn configured(dir: &Path) -> Result<WorkDir, NoSession> {
+    BoxPath::new(dir)
+        .map(|dir| WorkDir::Named(dir.as_path().to_owned()))
+        .map_err(|_| NoSession::NoPlace(dir.to_owned()))
 }
 
 impl fmt::Display for SessionPlan {
@@ -191,6 +208,7 @@ impl fmt::Display for SessionPlan {
 mod tests {
     use super::*;
     use crate::host::{Dirs, User};
+    use crate::recipe::Origin;
 
     fn host(cwd: &str) -> Host {
         let dirs = Dirs { data: "/d".into(), cache: "/c".into(), config: "/f".into() };
@@ -231,6 +249,42 @@ mod tests {
         assert!(matches!(dir("/home/al/src/x"), WorkDir::Shared(_)));
         for outside in ["/home/alice", "/home", "/", "/mnt/home/al", "/home/al/.local/share/envbox/boxes"] {
             assert!(matches!(dir(outside), WorkDir::NotVisible(_)), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_box_may_have_a_user_and_a_place_of_its_own() {
+        let (name, mut config) = ("deb".parse().unwrap(), BoxConfig::new("debian".into()));
+        config.user = Some("app:www".into());
+        config.workdir = Some("/srv".into());
+        config.project = Some(Origin { root: "/mnt/p".into(), variant: None });
+        let plan = |config: &BoxConfig, cwd: &str, what, user: Option<&UserSpec>| {
+            SessionPlan::new(&SessionRequest {
+                name: &name,
+                config,
+                image: &RunConfig { user: "www".into(), working_dir: "/var".into(), ..image() },
+                host: &host(cwd),
+                what,
+                user,
+                workdir: None,
+                at_home: false,
+                terminal: false,
+                hidden: &[],
+            })
+        };
+        for what in [What::Shell, What::ImagesOwn] {
+            let plan = plan(&config, "/opt", what, None).unwrap();
+            assert_eq!(
+                (plan.who, plan.workdir),
+                (Who::Asked("app:www".parse().unwrap()), WorkDir::Named("/srv".into()))
+            );
+        }
+        let asked = "root".parse().unwrap();
+        let inside = plan(&config, "/mnt/p/src", What::Shell, Some(&asked)).unwrap();
+        assert_eq!((inside.who, inside.workdir), (Who::Asked(asked), WorkDir::Shared("/mnt/p/src".into())));
+        for (user, workdir) in [("a b:c:d", "/"), ("root", "../x"), ("root", "x")] {
+            let config = BoxConfig { user: Some(user.into()), workdir: Some(workdir.into()), ..config.clone() };
+            assert!(plan(&config, "/opt", What::Shell, None).is_err(), "{user} {workdir}");
         }
     }
 

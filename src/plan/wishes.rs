@@ -20,6 +20,12 @@ pub enum NoSession {
     /// The image's user is none.
     #[error("the image has no valid user for its command")]
     User(#[from] ParseUserError),
+    /// The user that the box has for its sessions is none.
+    #[error("`user` in the box's configuration is no user")]
+    Configured(#[source] ParseUserError),
+    /// The directory that the box has for its sessions is none.
+    #[error("`workdir` in the box's configuration, `{}`, is not an absolute path without `.` and `..`", .0.display())]
+    NoPlace(PathBuf),
     /// The image's working directory is none.
     #[error("the image's working directory `{}` is not an absolute path without `.` and `..`", .0.escape_debug())]
     WorkDir(String),

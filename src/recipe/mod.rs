@@ -9,6 +9,7 @@ mod fault;
 mod fill;
 mod form;
 pub mod keyrings;
+pub mod lock;
 mod machine;
 mod name;
 pub mod project;

@@ -4,11 +4,15 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::{Error, ImageLease, Staging, Store, private_dir, write_synced};
 use crate::image::{Digest, Image};
-use crate::recipe::{BoxConfig, BoxName};
+use crate::recipe::{BoxConfig, BoxName, Origin};
 use crate::sys::{file, lock};
+
+/// How often it is noted that a box is used.
+const USED_EVERY: Duration = Duration::from_secs(86400);
 
 /// Where a box is on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +90,46 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::BoxExists(name.clone())),
             Err(source) => Err(Error::Make { path: target, source }),
         }
+    }
+
+    /// Gives a box another configuration, for the next time it is started.
+    ///
+    /// # Errors
+    /// [`Error::NoBox`], [`Error::Write`].
+    pub fn set_config(&self, name: &BoxName, config: &BoxConfig) -> Result<(), Error> {
+        let dir = self.box_dir(name);
+        match self.put(&dir.join("box.yaml"), config.to_yaml().as_bytes()) {
+            Err(Error::Write { .. }) if !dir.is_dir() => Err(Error::NoBox(name.clone())),
+            result => result,
+        }
+    }
+
+    /// Notes that a box is used: for [`Store::box_idle`], which a day more or less is nothing to.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn used_box(&self, name: &BoxName) -> Result<(), Error> {
+        if self.box_idle(name) < USED_EVERY {
+            return Ok(());
+        }
+        let path = self.box_dir(name).join("image");
+        let touch = || fs::File::open(&path)?.set_modified(SystemTime::now());
+        touch().map_err(|source| Error::Write { path: path.clone(), source })
+    }
+
+    /// How long a box of a project was not used; no time at all if that is not known.
+    pub fn box_idle(&self, name: &BoxName) -> Duration {
+        let used = fs::metadata(self.box_dir(name).join("image")).and_then(|found| found.modified());
+        used.ok().and_then(|used| SystemTime::now().duration_since(used).ok()).unwrap_or_default()
+    }
+
+    /// The boxes of projects that can be read, and where they belong.
+    pub fn project_boxes(&self) -> Vec<(BoxName, Origin)> {
+        let origin = |name: BoxName| {
+            let config = BoxConfig::parse(&self.read_of_box(&name, "box.yaml").ok()?).ok()?;
+            Some((name, config.project.filter(|_| !config.ephemeral)?))
+        };
+        super::box_names(&self.data).into_iter().filter_map(origin).collect()
     }
 
     /// The digest of a box's image.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Store};
-use crate::recipe::BoxName;
+use crate::recipe::{BoxConfig, BoxName};
 use crate::sys::lock;
 
 /// What is known of a running box outside of it.
@@ -52,6 +52,26 @@ impl Runtime {
 
     fn record_file(&self) -> PathBuf {
         self.dir.join("keeper.json")
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.dir.join("settings.json")
+    }
+
+    /// Records what a box is started with. Written under the lock.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn record_settings(&self, config: &BoxConfig) -> Result<(), Error> {
+        // Not synced, as the keeper's record is not.
+        let path = self.settings_file();
+        let bytes = serde_json::to_vec(config).unwrap_or_default();
+        fs::write(&path, bytes).map_err(|source| Error::Write { path, source })
+    }
+
+    /// What the box was started with, if the record can be read.
+    pub fn settings(&self) -> Option<BoxConfig> {
+        serde_json::from_slice(&fs::read(self.settings_file()).ok()?).ok()
     }
 
     /// Opens the file that is locked by whoever starts or ends the keeper.

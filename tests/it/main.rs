@@ -24,6 +24,7 @@ mod many;
 mod oci;
 mod overlay;
 mod pack;
+mod project;
 mod readme;
 mod recipes;
 mod registry;

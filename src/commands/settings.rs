@@ -1,0 +1,85 @@
+//! Settings of a box that are applied when it is started: what it runs with, and what it would have by now.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::recipe::BoxConfig;
+use crate::recipe::settings::{Init, Limits};
+use crate::store::{Runtime, StoredBox};
+
+/// Says that a box which is up runs with other settings than it has now, if it does.
+pub(super) fn compare(context: &Context<'_>, stored: &StoredBox, runtime: &Runtime) {
+    let Some(before) = runtime.settings() else { return };
+    let changed = changed(&before, &stored.config);
+    if !changed.is_empty() {
+        let (name, keys) = (&stored.name, changed.join(", "));
+        context.ui.note(&format!(
+            "box `{name}` is running with the settings of before ({keys}): `envbox stop {name}` lets it have the new ones"
+        ));
+    }
+}
+
+/// The keys of `box.yaml` that mean something else now to a box that is started.
+fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
+    let all = [
+        ("overlay", before.overlay != now.overlay),
+        ("hostname", before.hostname != now.hostname),
+        ("home", before.home != now.home),
+        ("share", before.share != now.share),
+        ("mounts", before.mounts != now.mounts),
+        ("network", before.network != now.network),
+        ("ports", before.ports != now.ports),
+        ("limits", before.limits != now.limits),
+        ("init", before.init != now.init),
+        ("project", before.project != now.project),
+        ("linger", before.linger != now.linger),
+    ];
+    all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
+
+/// Whether a box can be started with these settings, and a warning of those that are of no effect yet.
+///
+/// # Errors
+/// It asks for a system box.
+pub(super) fn check(context: &Context<'_>, stored: &StoredBox) -> Result<()> {
+    if let init @ (Init::Auto | Init::Program(_)) = &stored.config.init {
+        let init = String::from(init.clone());
+        return Err(Error::new(format!(
+            "`init: {}` is not there yet: boxes have no init of their own",
+            init.escape_debug()
+        ))
+        .hint("init: none"));
+    }
+    let keys = limited(&stored.config.limits);
+    if !keys.is_empty() {
+        context.ui.warning(&format!("limits are not enforced yet: {}", keys.join(", ")));
+    }
+    Ok(())
+}
+
+fn limited(limits: &Limits) -> Vec<&'static str> {
+    let all = [
+        ("memory", limits.memory.is_some()),
+        ("swap", limits.swap.is_some()),
+        ("cpus", limits.cpus.is_some()),
+        ("pids", limits.pids.is_some()),
+        ("nofile", limits.nofile.is_some()),
+    ];
+    all.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_session_takes_from_the_file_itself_has_not_changed() {
+        let before = BoxConfig::new("debian".into());
+        let mut now = before.clone();
+        now.env.insert("A".into(), "b".into());
+        now.user = Some("root".into());
+        assert_eq!(changed(&before, &now), [""; 0]);
+        now.linger += 1;
+        now.home = crate::recipe::settings::Home::None;
+        assert_eq!(changed(&before, &now), ["home", "linger"]);
+    }
+}
