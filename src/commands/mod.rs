@@ -1,6 +1,7 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
 mod build;
+mod apart;
 mod complete;
 mod completions;
 mod create;
@@ -23,10 +24,12 @@ mod recipes;
 mod remove;
 mod run;
 mod search;
+mod services;
 mod session;
 mod settings;
 mod stop;
 mod sweep;
+mod task;
 mod trust;
 
 use crate::cli::Command;
@@ -46,6 +49,11 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Task(args) => task::run(&args, host, ui),
+        Command::Up(args) => services::up(&args, host, ui),
+        Command::Down(args) => services::down(&args, host, ui),
+        Command::Ps(args) => services::ps(&args, host, ui),
+        Command::Logs(args) => services::logs(&args, host, ui),
         Command::Image(verb) => image::run(&verb, host, ui),
         Command::Gc(args) => gc::run(&args, host, ui),
         Command::Search(args) => search::run(&args, host, ui),

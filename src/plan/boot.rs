@@ -116,6 +116,7 @@ impl BootPlan {
                 shells: shells(request.config, user),
             }));
         }
+        steps.push(Step::Supervisor { agent: host(&request.agent) });
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
         steps.push(Step::Bind {

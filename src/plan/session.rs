@@ -66,6 +66,9 @@ pub struct SessionPlan {
     pub hostname: String,
     /// For the image's own command: the number of the signal that asks it to end, in the place of all others.
     pub stop_signal: Option<i32>,
+    /// Whether it goes on by itself, without a terminal or anything else of the caller's: nobody waits for its end. The
+    /// connection to the keeper goes with it, so it is a session for as long as it runs.
+    pub detached: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -114,6 +117,7 @@ impl SessionPlan {
             terminal: request.terminal,
             hostname: config.hostname.as_ref().unwrap_or(request.name).to_string(),
             stop_signal: None,
+            detached: false,
             notes: Vec::new(),
         };
         if request.what == What::ImagesOwn {
@@ -189,6 +193,7 @@ impl fmt::Display for SessionPlan {
         }
         match &self.who {
             Who::Caller => writeln!(f, "as        {}:{}", self.caller.uid, self.caller.gid)?,
+            Who::BoxRoot => writeln!(f, "as        0:0")?,
             Who::Asked(spec) | Who::Image(spec) => writeln!(f, "as        {spec}")?,
         }
         match (&self.workdir, &self.who) {

@@ -54,7 +54,7 @@ impl Starter {
         spec: &Spec,
         caller: &Caller,
         signals: &Signals,
-        output: Option<OwnedFd>,
+        output: Option<&OwnedFd>,
     ) -> io::Result<Pid> {
         let person = person(spec, caller)?;
         let env = self.environment(spec, &person);
@@ -66,7 +66,7 @@ impl Starter {
                 Ok(child)
             }
             Fork::Child => process::finish(|| {
-                let output = output.as_ref().unwrap_or(&null);
+                let output = output.unwrap_or(&null);
                 let ready = prepare(&null, output, signals).and_then(|()| become_person(&person, &spec.workdir));
                 let failed = match ready {
                     Ok(()) => execute(words, &env),

@@ -136,7 +136,7 @@ impl Unit {
         let log = Log::open(place::logs()?, &self.status.name)?;
         let (output, input) = process::pipe()?;
         socket::set_nonblocking(&output)?;
-        let pid = means.starter.start(&self.spec.run, &self.spec, &means.caller, &means.signals, Some(input))?;
+        let pid = means.starter.start(&self.spec.run, &self.spec, &means.caller, &means.signals, Some(&input))?;
         let readiness = Readiness::new(self.spec.ready.clone(), now);
         Ok(Running { pid, output, log, started: now, readiness, kill_at: None, fault: None })
     }
