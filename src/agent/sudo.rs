@@ -138,7 +138,11 @@ pub(super) fn run() -> Result<u8, Error> {
         system::change_dir(&dir).map_err(failed("go to the directory"))?;
     }
     signal::set_default(signal::Signal::SIGPIPE).map_err(failed("set signals"))?;
-    let program = if args.login || args.shell { user.shell.clone() } else { program::find(&argv[0], &env).ok_or_else(|| Error::NotFound(argv[0].clone()))? };
+    let program = if args.login || args.shell {
+        user.shell.clone()
+    } else {
+        program::find(&argv[0], &env).ok_or_else(|| Error::NotFound(argv[0].clone()))?
+    };
     let source = system::exec(&program, &argv, &env);
     Err(Error::Exec { command: program.into(), source })
 }

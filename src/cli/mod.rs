@@ -27,9 +27,9 @@ pub use image::{
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Search};
+pub use run::{Run, Target};
 pub use services::{Down, Logs, Ps, Up};
 pub use task::Task;
-pub use run::{Run, Target};
 
 /// Linux environments without root and without a daemon
 ///

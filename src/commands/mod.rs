@@ -1,7 +1,7 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
-mod build;
 mod apart;
+mod build;
 mod complete;
 mod completions;
 mod create;

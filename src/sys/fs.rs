@@ -150,7 +150,8 @@ pub fn create_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<Fil
 /// # Errors
 /// `ELOOP` for a symbolic link; `ENXIO` for a FIFO that nobody reads; open(2)'s.
 pub fn append_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
-    let flags = OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags =
+        OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
 }
 

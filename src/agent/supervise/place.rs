@@ -43,4 +43,3 @@ pub(super) fn logs() -> io::Result<OwnedFd> {
     }
     Err(io::Error::other(format!("{LOGS}/{OWN_LOGS} is not on the box's own disk")))
 }
-

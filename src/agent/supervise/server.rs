@@ -203,7 +203,8 @@ impl Supervisor {
         let mut all: BTreeSet<String> = names.iter().filter(|name| self.units.contains_key(*name)).cloned().collect();
         loop {
             let needs = |unit: &Unit| unit.is_alive() && !unit.spec.needs.is_disjoint(&all);
-            let more: Vec<String> = self.units.iter().filter(|(_, unit)| needs(unit)).map(|(name, _)| name.clone()).collect();
+            let more: Vec<String> =
+                self.units.iter().filter(|(_, unit)| needs(unit)).map(|(name, _)| name.clone()).collect();
             let before = all.len();
             all.extend(more);
             if all.len() == before {

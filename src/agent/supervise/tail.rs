@@ -117,7 +117,9 @@ fn begin(dir: &OwnedFd, name: &str, last: Option<usize>) -> io::Result<(Vec<Vec<
     if let (None, Some(mut old)) = (last, open(dir, name, true)?) {
         lines.extend(read_lines(&mut old)?);
     }
-    let Some(mut file) = open(dir, name, false)? else { return Ok((lines, Followed { file: None, begun: Vec::new() })) };
+    let Some(mut file) = open(dir, name, false)? else {
+        return Ok((lines, Followed { file: None, begun: Vec::new() }));
+    };
     let found = file.metadata()?;
     if let Some(last) = last {
         let skipped = found.len().saturating_sub(END);

@@ -21,8 +21,17 @@ use crate::ui::Ui;
 /// The variables of the caller's that services have as well. All others are a terminal's, and who brings services up first
 /// would decide how they run.
 const KEPT: [&str; 11] = [
-    "LANG", "LANGUAGE", "TZ", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy", "HTTP_PROXY",
-    "HTTPS_PROXY", "NO_PROXY",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
 ];
 
 /// The signal that asks the supervisor to end (signal(7)).
@@ -55,8 +64,10 @@ pub(super) fn bring_up(
     let ask = ask::ask(&found.root, &context.host.user, environment, names)?;
     end_in_older_boxes(context, found, environment, stored)?;
     let _held = live::up(context, stored)?;
-    apart::carry_out(context, stored, &supervisor(context, stored)?)?;
-    inquire(context, stored, &ask, &["up"])
+    match apart::carry_out(context, stored, &supervisor(context, stored)?)? {
+        0 => inquire(context, stored, &ask, &["up"]),
+        failed => Ok(failed),
+    }
 }
 
 /// The services of boxes that were made of an earlier image of the same recipe: they have the same ports.
@@ -122,9 +133,8 @@ fn look(names: &[String], variant: Option<&str>, host: &Host, ui: &Ui, verb: &[&
     let ask = ask::ask(&found.root, &host.user, &environment, names)?;
     let stored = match running(&context, &found, &environment)?.into_iter().next() {
         Some(stored) => stored,
-        None => latest(&context, &found, &environment)?.ok_or_else(|| {
-            Error::new("this project has no box, and so no services yet").hint("envbox up")
-        })?,
+        None => latest(&context, &found, &environment)?
+            .ok_or_else(|| Error::new("this project has no box, and so no services yet").hint("envbox up"))?,
     };
     inquire(&context, &stored, &ask, verb)
 }

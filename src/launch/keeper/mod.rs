@@ -284,7 +284,9 @@ impl Keeper {
         // What a main process has started may lead a session of its own, and is its to end all the same.
         let is_mains = |pid| {
             let of = process::session_of(pid);
-            mains.iter().any(|(leader, (main, _))| of.as_ref().is_ok_and(|of| of == leader) || family.descends(pid, *main))
+            mains
+                .iter()
+                .any(|(leader, (main, _))| of.as_ref().is_ok_and(|of| of == leader) || family.descends(pid, *main))
         };
         for pid in self.processes().filter(|&pid| !is_mains(pid)) {
             for signal in ENDING {
