@@ -83,7 +83,7 @@ fn a_task_has_its_own_environment_user_and_place() {
     assert_eq!(run("me"), format!("{}\n", rustix::process::getuid().as_raw()));
     assert_eq!(run("here"), "$ENV/home/hello\n");
     assert_eq!(run("sub"), "$ENV/home/hello/sub\n");
-    let gone = project.envbox(&["task", "gone"]).exits(125).stderr;
+    let gone = project.envbox(&["task", "gone"]).exits(127).stderr;
     assert!(gone.contains("hello/gone"), "{gone}");
 }
 

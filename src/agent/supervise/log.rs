@@ -46,17 +46,21 @@ impl Log {
 
     /// Adds what was printed. A full disk loses what is printed; it is no reason for the service to end.
     pub(super) fn add(&mut self, bytes: &[u8], now: SystemTime) {
+        let stamp = stamp(now);
+        let mut text = Vec::with_capacity(bytes.len() * 2);
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let full = self.size >= LARGEST && !self.in_line;
-            if full || self.size >= LARGEST + LONGEST_LINE {
+            let size = self.size + length(&text);
+            if size >= LARGEST + if self.in_line { LONGEST_LINE } else { 0 } {
+                self.write(&std::mem::take(&mut text));
                 let _ = self.begin_another();
             }
             if !self.in_line {
-                self.write(stamp(now).as_bytes());
+                text.extend_from_slice(stamp.as_bytes());
             }
-            self.write(line);
+            text.extend_from_slice(line);
             self.in_line = !line.ends_with(b"\n");
         }
+        self.write(&text);
     }
 
     /// Adds a line of the supervisor's own.
@@ -73,7 +77,7 @@ impl Log {
 
     fn write(&mut self, bytes: &[u8]) {
         if self.file.write_all(bytes).is_ok() {
-            self.size += u64::try_from(bytes.len()).unwrap_or(0);
+            self.size += length(bytes);
         }
     }
 
@@ -85,6 +89,10 @@ impl Log {
         self.size = self.file.metadata()?.len();
         Ok(())
     }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

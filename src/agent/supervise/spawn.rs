@@ -67,7 +67,7 @@ impl Starter {
             }
             Fork::Child => process::finish(|| {
                 let output = output.unwrap_or(&null);
-                let ready = prepare(&null, output, signals).and_then(|()| become_person(&person, &spec.workdir));
+                let ready = prepare(&null, output, signals).and_then(|()| become_person(&person, spec));
                 let failed = match ready {
                     Ok(()) => execute(words, &env),
                     Err(error) => (error, NOT_EXECUTABLE),
@@ -125,7 +125,7 @@ fn prepare(null: &OwnedFd, output: &OwnedFd, signals: &Signals) -> io::Result<()
     Ok(())
 }
 
-fn become_person(person: &Person, dir: &Path) -> io::Result<()> {
+fn become_person(person: &Person, spec: &Spec) -> io::Result<()> {
     if let Some(groups) = &person.groups {
         id::set_groups(groups)?;
     }
@@ -136,8 +136,11 @@ fn become_person(person: &Person, dir: &Path) -> io::Result<()> {
     if process::parent() != supervisor {
         return Err(io::Error::other("the supervisor has ended"));
     }
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", dir.display()));
-    system::change_dir(dir).map_err(named)
+    match system::change_dir(&spec.workdir) {
+        Err(_) if spec.or_top => system::change_dir(Path::new("/")),
+        Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", spec.workdir.display()))),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Statuses of a program that cannot be executed, and of one that is not there, as shells have them.

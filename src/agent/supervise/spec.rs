@@ -43,6 +43,8 @@ pub struct Spec {
     pub env: BTreeMap<String, String>,
     /// Where it begins.
     pub workdir: PathBuf,
+    /// Whether it begins in `/` where it may not go there: a user of the box's need not be let into the home of the caller.
+    pub or_top: bool,
     /// Who it is, if not the caller: `USER[:GROUP]`.
     pub user: Option<String>,
     /// Services that have to be ready before.

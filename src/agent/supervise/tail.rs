@@ -53,8 +53,11 @@ pub(super) fn show(ui: &Ui, names: &[String], wish: Wish) -> Result<u8, Error> {
         poll::wait(&[(watch.as_fd(), Ready { read: true, write: false })], None).map_err(fail)?;
         watch.changes().map_err(fail)?;
         for (name, log) in &mut logs {
-            for line in log.added(&dir, name).map_err(fail)? {
-                print(name, &line)?;
+            let mut more = true;
+            while more {
+                let lines;
+                (lines, more) = log.added(&dir, name).map_err(fail)?;
+                lines.iter().try_for_each(|line| print(name, line))?;
             }
         }
     }
@@ -76,31 +79,36 @@ struct Followed {
 }
 
 impl Followed {
-    /// What was added since: whole lines.
-    fn added(&mut self, dir: &OwnedFd, name: &str) -> io::Result<Vec<Vec<u8>>> {
+    /// Whole lines that were added since, and whether there may be more of them.
+    fn added(&mut self, dir: &OwnedFd, name: &str) -> io::Result<(Vec<Vec<u8>>, bool)> {
         let mut bytes = std::mem::take(&mut self.begun);
-        if let Some((file, _)) = &mut self.file {
-            read_on(file, &mut bytes)?;
-        }
-        // Another file has been begun meanwhile.
-        if let Some(now) = open(dir, name, false)? {
+        let mut more = match &mut self.file {
+            Some((file, _)) => read_on(file, &mut bytes)?,
+            None => false,
+        };
+        // Another file may have been begun meanwhile. Its name is looked up after the end of this one was seen.
+        if let (false, Some(now)) = (more, open(dir, name, false)?) {
             let inode = now.metadata()?.ino();
             if self.file.as_ref().is_none_or(|(_, known)| *known != inode) {
-                let (file, _) = self.file.insert((now, inode));
-                read_on(file, &mut bytes)?;
+                if let Some((file, _)) = &mut self.file {
+                    read_on(file, &mut bytes)?;
+                }
+                self.file = Some((now, inode));
+                more = true;
             }
         }
         let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
         if lines.last().is_some_and(|line| !line.ends_with(b"\n")) {
             self.begun = lines.pop().unwrap_or_default();
         }
-        Ok(lines)
+        Ok((lines, more))
     }
 }
 
-/// Some of what there is to read, so that a log that is written faster than it is shown does not fill the memory.
-fn read_on(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    file.take(END).read_to_end(bytes).map(drop)
+/// Some of what there is to read, so that a log that is written faster than it is shown does not fill the memory; whether
+/// there may be more.
+fn read_on(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    Ok(file.take(END).read_to_end(bytes)? > 0)
 }
 
 fn open(dir: &OwnedFd, name: &str, old: bool) -> io::Result<Option<File>> {

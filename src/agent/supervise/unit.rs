@@ -187,7 +187,7 @@ impl Unit {
             Look::Start(words) => match means.starter.start(&words, &self.spec, &means.caller, &means.signals, None) {
                 Ok(pid) => running.readiness.started(pid, now),
                 Err(error) => {
-                    running.log.remark(&format!("cannot look whether it is ready: {error}"), SystemTime::now())
+                    running.log.remark(&format!("cannot look whether it is ready: {error}"), SystemTime::now());
                 }
             },
             Look::Kill(pid) => drop(signal::kill_group(pid, Signal::SIGKILL)),

@@ -42,13 +42,15 @@ fn spec(root: &Path, environment: &Environment, service: &Service) -> Result<Spe
         Some(text) => signal_number(text.as_str())
             .ok_or_else(|| Error::new(format!("`{}` is no signal", text.as_str().escape_debug())))?,
     };
+    let user = service.user.as_ref().map(|user| user.as_str().to_owned()).or_else(|| config.user.clone());
     let workdir = task::workdir(root, service.workdir.as_ref());
     Ok(Spec {
         run: words(&service.run),
         env,
         ready: service.ready.as_ref().map(|ready| readiness(ready, &workdir)),
         workdir,
-        user: service.user.as_ref().map(|user| user.as_str().to_owned()).or_else(|| config.user.clone()),
+        or_top: service.workdir.is_none() && user.is_some(),
+        user,
         needs: service.needs.iter().map(|need| Text::as_str(need).to_owned()).collect(),
         restart: service.restart,
         stop_signal,

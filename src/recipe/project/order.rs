@@ -12,7 +12,7 @@ pub enum NoOrder {
     #[error("`{}` needs itself", .0.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join("` needs `"))]
     Cycle(Vec<String>),
     /// There is nothing of that name.
-    #[error("there is no {what} `{}`{}", name.escape_debug(), needed_by.as_ref().map(|by| format!(", which `{}` needs", by.escape_debug())).unwrap_or_default())]
+    #[error("there is no {what} `{}`{}{instead}", name.escape_debug(), by(needed_by.as_deref()))]
     Unknown {
         /// What it would be: `task`, `service`.
         what: &'static str,
@@ -23,6 +23,10 @@ pub enum NoOrder {
         /// The nearest of the names that there are, or all of them, as the end of a sentence.
         instead: String,
     },
+}
+
+fn by(needed_by: Option<&str>) -> String {
+    needed_by.map(|by| format!(", which `{}` needs", by.escape_debug())).unwrap_or_default()
 }
 
 /// What is needed for `wanted`, and that itself: each once, everything after what it needs. What needs nothing of one another
@@ -126,8 +130,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_named() {
-        assert_eq!(of(&[("a", &["x"])], &["a"]).unwrap_err(), "there is no task `x`, which `a` needs");
-        assert_eq!(of(&[("a", &[])], &["x"]).unwrap_err(), "there is no task `x`");
+        assert_eq!(of(&[("a", &["x"])], &["a"]).unwrap_err(), "there is no task `x`, which `a` needs; `a` is");
+        assert_eq!(of(&[("bcd", &[])], &["xyz"]).unwrap_err(), "there is no task `xyz`; there are: bcd");
     }
 
     #[test]

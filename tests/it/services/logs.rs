@@ -49,7 +49,7 @@ fn logs_can_be_followed_on_a_terminal() {
 fn whoever_prints_without_end_fills_neither_the_memory_nor_the_disk() {
     requires!(userns, subid, overlay, fixtures);
     let project = Project::new(
-        "from: ./a.tar\nservices: {a: {run: 'head -c 60000000 /dev/zero | tr \"\\\\0\" x; yes | head -c 60000000; echo; echo over; exec sleep 1000', \
+        "from: ./a.tar\nservices: {a: {run: 'head -c 60000000 /dev/zero | tr \"\\\\0\" x; yes | head -c 2000000; echo; echo over; exec sleep 1000', \
          ready: {log: over}}}\n",
     );
     project.envbox(&["up", "--yes"]).succeeds();
