@@ -149,7 +149,7 @@ fn a_service_is_who_its_recipe_says_with_the_boxs_environment() {
     let project = Project::new(
         "from: ./a.tar\nenv: {A: recipe}\nservices:\n  \
          me: {run: 'echo $(id -u) $A $B $CALLERS $HOME $(pwd) > told; exec sleep 1000', env: {B: own}, workdir: .}\n  \
-         other: {run: 'echo $(id -u):$(id -g) $HOME; exec sleep 1000', user: '33:44'}\n  \
+         other: {run: 'echo $(id -u):$(id -g) $HOME; exec sleep 1000', user: '34567:44'}\n  \
          nobody: {run: sleep 1, user: no-such-user}\n",
     );
     project.envbox(&["up", "--yes", "me", "other"]).env("CALLERS", "no").succeeds();
@@ -158,7 +158,7 @@ fn a_service_is_who_its_recipe_says_with_the_boxs_environment() {
     let root = project.root.display().to_string();
     let home = project.env.path("home").display().to_string();
     assert_eq!(project.told().trim().trim_end_matches("/."), format!("{uid} recipe own {home} {root}"));
-    assert_eq!(project.envbox(&["logs", "other"]).succeeds().stdout, "33:44 /\n");
+    assert_eq!(project.envbox(&["logs", "other"]).succeeds().stdout, "34567:44 /\n");
     let nobody = project.envbox(&["up", "nobody"]).exits(1).stderr;
     assert!(nobody.contains("nobody: failed: there is no user `no-such-user`"), "{nobody}");
     project.envbox(&["down"]).succeeds();
