@@ -32,11 +32,7 @@ fn main() -> ExitCode {
 
 /// In a box, called by the name of a command that the box lacks.
 fn agent(entry: agent::Entry) -> ExitCode {
-    let outcome = match Host::probe() {
-        Ok(host) => entry(&host),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
+    match entry() {
         Ok(status) => ExitCode::from(status),
         Err(agent::Error::Usage(error)) => usage(&error, 1),
         Err(error) => {

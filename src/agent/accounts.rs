@@ -2,11 +2,25 @@
 
 use std::fs;
 
-use crate::image::accounts::{self, Id, User, number};
+use crate::image::accounts::{self, Id, User, UserSpec, number};
 
 /// A user by name, or by `#` and number (sudo(8)).
 pub(super) fn user(wanted: &str) -> Option<User> {
     find_user(&read("/etc/passwd"), wanted)
+}
+
+/// A user as settings name one.
+pub(super) fn user_of(spec: &UserSpec) -> Option<User> {
+    find(&read("/etc/passwd"), &spec.user)
+}
+
+/// The groups of a user as settings name one: the group that is given, alone; else all that the user is in. The first is the
+/// primary one.
+pub(super) fn groups_of_spec(spec: &UserSpec, user: &User) -> Option<Vec<u32>> {
+    match &spec.group {
+        Some(group) => Some(vec![accounts::group(&read("/etc/group"), group)?]),
+        None => Some(groups_of(user)),
+    }
 }
 
 /// A user by number.
@@ -36,11 +50,14 @@ fn id(wanted: &str) -> Option<Id> {
 }
 
 fn find_user(passwd: &str, wanted: &str) -> Option<User> {
-    let id = id(wanted)?;
+    find(passwd, &id(wanted)?)
+}
+
+fn find(passwd: &str, id: &Id) -> Option<User> {
     // Root is root, and a number is a number, whatever the files say.
-    accounts::user(passwd, &id).or_else(|| match id {
+    accounts::user(passwd, id).or_else(|| match id {
         Id::Number(0) => Some(unlisted("root", 0)),
-        Id::Number(number) => Some(unlisted(&number.to_string(), number)),
+        Id::Number(number) => Some(unlisted(&number.to_string(), *number)),
         Id::Name(name) => (name == "root").then(|| unlisted("root", 0)),
     })
 }

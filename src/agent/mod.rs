@@ -1,22 +1,28 @@
-//! envbox's face inside a box: the same static program, owned by box-root, setuid, and called by another name.
+//! envbox's face inside a box: the same static program, owned by box-root, and called by another name. As `sudo` it is
+//! setuid; as the supervisor of a project's services it is not.
 
 mod accounts;
+mod error;
+mod program;
 mod sudo;
+pub mod supervise;
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::host::Host;
+pub use error::Error;
 
 /// What an agent does. It returns only if it does not become another program.
-pub type Entry = fn(&Host) -> Result<u8, Error>;
+pub type Entry = fn() -> Result<u8, Error>;
+
+/// The name, in the box's run directory, by which the program is the supervisor of services, or asks it.
+pub const SUPERVISOR: &str = "supervisor";
 
 /// What this program is, by the name it was called by: an agent's entry point, if it is one.
 pub fn entry(name: &OsStr) -> Option<Entry> {
     match Path::new(name).file_name()?.to_str()? {
         "sudo" => Some(sudo::run),
+        SUPERVISOR => Some(supervise::run),
         _ => None,
     }
 }
-
-pub use sudo::Error;

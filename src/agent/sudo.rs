@@ -2,13 +2,13 @@
 //! box is nobody outside of it.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::accounts;
+use super::program::{self, SECURE_PATH};
+use super::{Error, accounts};
 use crate::host::Host;
 use crate::image::accounts::User;
 use crate::sys::process::{self, Fork, SingleThread};
@@ -78,51 +78,6 @@ struct Args {
     command: Vec<OsString>,
 }
 
-/// Why there is no root.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Wrong usage, or help that was asked for.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    /// The facts about the caller could not be had.
-    #[error(transparent)]
-    Host(#[from] crate::host::Error),
-    /// There is nothing to run.
-    #[error("a command, -s or -i is expected")]
-    NoCommand,
-    /// The setuid bit has no effect here.
-    #[error("this sudo is not setuid root: something in this box forbids new privileges")]
-    NotRoot,
-    /// There is no such user.
-    #[error("there is no user `{0}` in this box")]
-    NoUser(String),
-    /// There is no such group.
-    #[error("there is no group `{0}` in this box")]
-    NoGroup(String),
-    /// Becoming the user, or going to the directory, failed.
-    #[error("cannot {what}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// There is no such command.
-    #[error("{}: command not found", .0.display())]
-    NotFound(OsString),
-    /// The command cannot be executed.
-    #[error("cannot run {}", command.display())]
-    Exec {
-        /// The command.
-        command: OsString,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// The directories in which root's commands are looked for.
-const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Variables that root's commands get of the caller's: the terminal, the language, the display, the way to the network.
 const KEPT: [&str; 18] = [
     "TERM",
@@ -149,7 +104,8 @@ const KEPT: [&str; 18] = [
 ///
 /// # Errors
 /// [`Error`].
-pub(super) fn run(host: &Host) -> Result<u8, Error> {
+pub(super) fn run() -> Result<u8, Error> {
+    let host = &Host::probe()?;
     let args = Args::try_parse()?;
     let (settings, command) = split(&args.command);
     let idle = args.validate || args.reset_timestamp || args.remove_timestamp || args.list;
@@ -182,7 +138,11 @@ pub(super) fn run(host: &Host) -> Result<u8, Error> {
         system::change_dir(&dir).map_err(failed("go to the directory"))?;
     }
     signal::set_default(signal::Signal::SIGPIPE).map_err(failed("set signals"))?;
-    let program = if args.login || args.shell { user.shell.clone() } else { search(&argv[0], &env)? };
+    let program = if args.login || args.shell {
+        user.shell.clone()
+    } else {
+        program::find(&argv[0], &env).ok_or_else(|| Error::NotFound(argv[0].clone()))?
+    };
     let source = system::exec(&program, &argv, &env);
     Err(Error::Exec { command: program.into(), source })
 }
@@ -254,17 +214,6 @@ fn environment(
         env.push((name, value));
     }
     env
-}
-
-fn search(name: &OsStr, env: &[(OsString, OsString)]) -> Result<PathBuf, Error> {
-    if name.as_bytes().contains(&b'/') {
-        return Ok(name.into());
-    }
-    let path = env.iter().find(|(key, _)| key == "PATH").map_or(OsStr::new(SECURE_PATH), |(_, path)| path);
-    std::env::split_paths(path)
-        .map(|dir| dir.join(name))
-        .find(|candidate| system::check_executable(candidate).is_ok())
-        .ok_or_else(|| Error::NotFound(name.to_owned()))
 }
 
 #[cfg(test)]

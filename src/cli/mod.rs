@@ -14,6 +14,8 @@ mod own;
 mod project;
 mod recipe;
 mod run;
+mod services;
+mod task;
 mod trust;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -35,6 +37,8 @@ pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Schema, Search};
 pub use run::{Run, Target};
+pub use services::{Down, Logs, Ps, Up};
+pub use task::Task;
 pub use trust::{Trust, Untrust};
 
 /// Linux environments without root and without a daemon
@@ -111,6 +115,27 @@ pub enum Command {
     /// Without a command it is the image's own that runs: its entry point, in its working directory and as its user. An
     /// image whose command would be root does not get that unasked: it runs as you, unless you say `--user root`.
     Run(Run),
+    /// Run a task of the project, or list them
+    ///
+    /// What it needs comes first, each task once, and a task that fails ends it. All run in the project's box, begun in
+    /// the project's directory. The exit status is the task's, and so are the terminal and standard input. Services that a
+    /// task asks for are brought up before, and stay up: `envbox down` ends them.
+    ///
+    /// Arguments are added to the task's command. In a command line that has `$@`, `$1` or their like, they are what these
+    /// stand for.
+    Task(Task),
+    /// Bring the project's services up, and wait until they are ready
+    ///
+    /// Each is started when those it needs are ready. They run in the project's box until `envbox down`, or until the box is
+    /// stopped; what they print goes to their logs. Services that are up already stay as they are, unless their definition
+    /// has changed. Ctrl-C ends the waiting, and not the services. The exit status is 0 if all are ready, and 1 if not.
+    Up(Up),
+    /// End the project's services, and those that need them
+    Down(Down),
+    /// Show how the project's services are
+    Ps(Ps),
+    /// Show what the project's services have printed
+    Logs(Logs),
     /// Create a box
     ///
     /// Fetches and unpacks the image unless it is there already: a second box of the same image costs a few milliseconds

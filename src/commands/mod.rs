@@ -1,5 +1,6 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
+mod apart;
 mod build;
 mod complete;
 mod completions;
@@ -27,10 +28,12 @@ mod remove;
 mod run;
 mod schema;
 mod search;
+mod services;
 mod session;
 mod settings;
 mod stop;
 mod sweep;
+mod task;
 mod trust;
 mod world;
 
@@ -54,6 +57,11 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
         Command::Lock(args) => lock::run(&args, host, ui),
+        Command::Task(args) => task::run(&args, host, ui),
+        Command::Up(args) => services::up(&args, host, ui),
+        Command::Down(args) => services::down(&args, host, ui),
+        Command::Ps(args) => services::ps(&args, host, ui),
+        Command::Logs(args) => services::logs(&args, host, ui),
         Command::Image(verb) => image::run(&verb, host, ui),
         Command::Gc(args) => gc::run(&args, host, ui),
         Command::Search(args) => search::run(&args, host, ui),

@@ -52,10 +52,17 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
 /// # Errors
 /// Whatever keeps it from running.
 pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -> Result {
-    let plan = plan(context, stored, wish)?;
+    carry_out(context, stored, &plan(context, stored, wish)?)
+}
+
+/// Runs a session that has been planned to its end. The result is the program's status.
+///
+/// # Errors
+/// Whatever keeps it from running.
+pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
     plan.notes.iter().for_each(|note| context.ui.note(note));
     let live = live::up(context, stored)?;
     let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
-    let ended = launch::run(&live::proof()?, live, &plan, terminfo, &mut |note| context.ui.note(note))?;
+    let ended = launch::run(&live::proof()?, live, plan, terminfo, &mut |note| context.ui.note(note))?;
     Ok(ended.status())
 }

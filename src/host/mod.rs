@@ -73,9 +73,8 @@ impl Host {
     ///
     /// # Errors
     /// [`Error`].
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
     pub fn probe() -> Result<Self, Error> {
-        let env: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        let env = environment();
         let var = |name: &str| find(&env, name).filter(|value| !value.is_empty());
         let groups = id::groups().map_err(|source| Error::Read { path: "/proc/self/status".into(), source })?;
         let user = User::current(var("HOME"), var("SHELL"))?;
@@ -88,6 +87,12 @@ impl Host {
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         find(&self.env, name)
     }
+}
+
+/// The environment of this process, byte for byte.
+#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+pub fn environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
 }
 
 fn find<'a>(env: &'a [(OsString, OsString)], name: &str) -> Option<&'a OsStr> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::overlay::{self, Fuse};
 use super::seal::seal;
 use super::{Error, account, home};
-use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, Step};
+use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, SUPERVISOR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
 use crate::sys::root::{self, Open};
@@ -131,6 +131,7 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
         Step::ReplaceLine { at, line, with } => replace_line(root, at, line, with),
         Step::Account(account) => account::ensure(root, account),
         Step::Sudo { user, agent } => sudo(root, user, agent),
+        Step::Supervisor { agent } => supervisor(root, agent),
         Step::Hostname(name) => system::set_hostname(name),
         Step::PivotRoot => mount::pivot_root(root),
     }
@@ -249,6 +250,20 @@ fn hide(root: &OwnedFd, at: &BoxPath) -> io::Result<()> {
 /// The name of the agent in the box's run directory.
 const AGENT: &str = "agent";
 
+/// Without setuid, so that whoever runs it is no more than before.
+fn supervisor(root: &OwnedFd, agent: &HostPath) -> io::Result<()> {
+    let tree = mount::copy_tree(&agent.0)?;
+    let harmless = Attributes::MOUNT_ATTR_RDONLY | Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV;
+    mount::set_attributes(&tree, harmless, None)?;
+    attach_agent(&root::make_dirs(root, Path::new(RUN_DIR), 0o755)?, Path::new(SUPERVISOR).file_name(), &tree)
+}
+
+fn attach_agent(run: &OwnedFd, name: Option<&OsStr>, tree: &OwnedFd) -> io::Result<()> {
+    let name = Path::new(name.ok_or(io::ErrorKind::InvalidInput)?);
+    drop(root::open(run, name, Open::Create(0o755))?);
+    mount::attach(tree, root::open(run, name, Open::Path)?)
+}
+
 fn sudo(root: &OwnedFd, user: &str, agent: &HostPath) -> io::Result<()> {
     let run = root::make_dirs(root, Path::new(RUN_DIR), 0o755)?;
     let tree = mount::copy_tree(&agent.0)?;
@@ -257,8 +272,7 @@ fn sudo(root: &OwnedFd, user: &str, agent: &HostPath) -> io::Result<()> {
         root::replace_file(&run, OsStr::new(AGENT), &std::fs::read(&agent.0)?, 0o4755)?;
     } else {
         mount::set_attributes(&tree, Attributes::MOUNT_ATTR_RDONLY, None)?;
-        drop(root::open(&run, Path::new(AGENT), Open::Create(0o755))?);
-        mount::attach(&tree, root::open(&run, Path::new(AGENT), Open::Path)?)?;
+        attach_agent(&run, Some(OsStr::new(AGENT)), &tree)?;
     }
     let exists = |path: &str| root::open(root, Path::new(path), Open::Path).is_ok();
     if exists("/usr/bin/sudo") || exists("/bin/sudo") {

@@ -142,6 +142,9 @@ fn enter(
     word: &OwnedFd,
 ) -> Result<u8, Failure> {
     live.join_inner(proof).map_err(Failure::new(b'J', ""))?;
+    if plan.detached && leave_it_to_the_keeper(proof).map_err(Failure::new(b'J', ""))? {
+        return Ok(0);
+    }
     tty::new_session().map_err(Failure::new(b'J', ""))?;
     Request::Session(process::own_pid()).send(&live.connection).map_err(Failure::new(b'J', ""))?;
 
@@ -169,6 +172,10 @@ fn enter(
             // A keeper that does not hear it ends the program as it ends all others.
             let _ = Request::Main(process::own_pid(), signal).send(&connection);
         }
+        if plan.detached {
+            // It ends with the program, which tells the keeper of that. Where it cannot be kept the keeper ends the program.
+            let _ = process::inheritable(connection);
+        }
         become_program(&program, &argv, &env, signals)
     };
     if wants_leader && plan.terminal {
@@ -187,6 +194,17 @@ fn look_at(socket: &Socket, word: &OwnedFd) {
         // A note that cannot be delivered has nobody to read it.
         let _ = Word::Note(text).send(word);
     }
+}
+
+/// Forks; whether this is the parent, which is to go: the child is then the keeper's to collect, and nobody's outside. Nothing
+/// of the caller's streams goes along.
+fn leave_it_to_the_keeper(proof: &SingleThread) -> io::Result<bool> {
+    if let Fork::Parent(_) = process::fork(proof)? {
+        return Ok(true);
+    }
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    (0..3).try_for_each(|number| tty::as_standard(&null, number))?;
+    Ok(false)
 }
 
 /// Becomes whoever the session is.

@@ -20,7 +20,11 @@ pub(super) enum Unknown {
 /// Finds out who a session is, in this process's root, which is the box's. Where the image would have it be root it is the
 /// caller, and the second value says so.
 pub(super) fn find(plan: &SessionPlan) -> Result<(Person, bool), Unknown> {
-    let (Who::Asked(spec) | Who::Image(spec)) = &plan.who else { return Ok((plan.caller.clone(), false)) };
+    let spec = match &plan.who {
+        Who::Caller => return Ok((plan.caller.clone(), false)),
+        Who::BoxRoot => return Ok((Person::box_root(), false)),
+        Who::Asked(spec) | Who::Image(spec) => spec,
+    };
     // A file that is not there, or is no file (CVE-2024-9676), has no entries; numbers need none.
     let read = |path: &str| {
         let root = root::open_absolute(Path::new("/"), Open::Path);

@@ -69,6 +69,10 @@ pub fn run(
                 // It has nothing left to say and ends. Uncollected, it would keep the box's first process from leaving.
                 let _ = process::wait(child);
             })?;
+            if plan.detached {
+                process::wait(child).map_err(fail("wait for its start"))?;
+                return Ok(Ended::Exited(0));
+            }
             let pump = terminal.map(Pump::new).transpose().map_err(fail("prepare the terminal"))?;
             let (connection, run_dir) = live.into_ends();
             let mut session = Session { child, signals, words, pump, follower, connection, run_dir };

@@ -25,3 +25,6 @@ pub use xauth::cookies;
 
 /// Where envbox keeps its own things in a box: a directory on the box's `/run`, gone when the box stops.
 pub const RUN_DIR: &str = "/run/envbox";
+
+/// The agent as it looks after services, in every box.
+pub const SUPERVISOR: &str = "/run/envbox/supervisor";

@@ -75,6 +75,9 @@ pub struct SessionPlan {
     pub stop_signal: Option<i32>,
     /// Sockets that the box must have as the host has them now.
     pub sockets: Vec<Socket>,
+    /// Whether it goes on by itself, without a terminal or anything else of the caller's: nobody waits for its end. The
+    /// connection to the keeper goes with it, so it is a session for as long as it runs.
+    pub detached: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -126,6 +129,7 @@ impl SessionPlan {
             stop_signal: None,
             sockets: request.shares.iter().filter_map(Shared::socket).collect(),
             notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
+            detached: false,
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {
@@ -217,6 +221,7 @@ impl fmt::Display for SessionPlan {
         }
         match &self.who {
             Who::Caller => writeln!(f, "as        {}:{}", self.caller.uid, self.caller.gid)?,
+            Who::BoxRoot => writeln!(f, "as        0:0")?,
             Who::Asked(spec) | Who::Image(spec) => writeln!(f, "as        {spec}")?,
         }
         match (&self.workdir, &self.who) {

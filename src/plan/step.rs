@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{BoxPath, HostPath};
+use super::{BoxPath, HostPath, SUPERVISOR};
 use crate::recipe::settings::Size;
 
 /// One step. They are carried out in order, and all before the first program of the box runs.
@@ -143,6 +143,11 @@ pub enum Step {
         /// The agent on the host, owned by box-root and setuid.
         agent: HostPath,
     },
+    /// Puts the agent where it is found in every box, by the name under which it looks after services; not setuid there.
+    Supervisor {
+        /// The agent on the host.
+        agent: HostPath,
+    },
     /// Sets the host name of the box's own UTS namespace.
     Hostname(String),
     /// Makes the root the root, and lets go of the host's.
@@ -243,6 +248,7 @@ impl fmt::Display for Step {
                 write!(f, "account   {} ({}:{}), home {}", account.name, account.uid, account.gid, account.home)
             }
             Self::Sudo { user, .. } => write!(f, "sudo      for {user}"),
+            Self::Supervisor { .. } => write!(f, "agent     {SUPERVISOR}  (nosuid)"),
             Self::Hostname(name) => write!(f, "hostname  {name}"),
             Self::PivotRoot => write!(f, "pivot_root"),
             Self::Seal => write!(f, "seal      (mounts are locked from here on)"),

@@ -13,6 +13,8 @@ pub enum Who {
     Caller,
     /// Somebody else in the box, whoever that is: the caller asked for them.
     Asked(UserSpec),
+    /// Root of the box, with the groups that the caller has on the host, to hand them on.
+    BoxRoot,
     /// Somebody else in the box, because the image says so. Root is more than the caller asked for: if it turns out to be
     /// root under another name, it is the caller.
     Image(UserSpec),
@@ -56,6 +58,11 @@ pub struct Person {
 impl Person {
     pub(super) fn caller(user: &User) -> Self {
         Self { name: user.name.clone(), uid: user.uid, gid: user.gid, groups: None, home: user.home.clone() }
+    }
+
+    /// Root of the box, in the groups of the caller.
+    pub fn box_root() -> Self {
+        Self { name: "root".to_owned(), uid: 0, gid: 0, groups: None, home: "/root".into() }
     }
 
     /// The variables that say who one is. Only the caller has a `/run/user/UID`.

@@ -157,6 +157,17 @@ pub fn create_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<Fil
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
 }
 
+/// Opens a file to write at its end (`O_APPEND`, open(2)), not through a symbolic link and without waiting for anybody; makes
+/// it if it is not there.
+///
+/// # Errors
+/// `ELOOP` for a symbolic link; `ENXIO` for a FIFO that nobody reads; open(2)'s.
+pub fn append_file(parent: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
+    let flags =
+        OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?))
+}
+
 /// Opens a regular file for reading, not through a symbolic link and without waiting for anybody.
 ///
 /// # Errors

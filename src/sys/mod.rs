@@ -7,6 +7,7 @@
 
 pub mod confine;
 pub mod extents;
+pub mod family;
 pub mod file;
 pub mod fs;
 pub mod id;

@@ -81,6 +81,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Adds a directory, whose files are watched while they are being written, too.
+    ///
+    /// # Errors
+    /// inotify_add_watch(2)'s.
+    pub fn add_written(&self, dir: &Path) -> io::Result<()> {
+        let events = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CREATE;
+        self.0.add_watch(dir, events)?;
+        Ok(())
+    }
+
     /// The names of what has changed since the last call.
     ///
     /// # Errors

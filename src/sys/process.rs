@@ -188,6 +188,14 @@ pub fn die_with_parent(signal: Signal) -> io::Result<()> {
     Ok(nix::sys::prctl::set_pdeathsig(Some(signal))?)
 }
 
+/// Makes this process the parent of all that its descendants leave orphaned (prctl(2), `PR_SET_CHILD_SUBREAPER`).
+///
+/// # Errors
+/// prctl(2)'s.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
 /// Sets whether others with this process's uid may look into it: ptrace, `/proc/PID/*` (prctl(2), `PR_SET_DUMPABLE`).
 ///
 /// # Errors

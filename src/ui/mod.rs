@@ -150,6 +150,16 @@ impl Ui {
         self.verbosity >= Verbosity::Verbose
     }
 
+    /// Whether the user wants to hear of nothing but errors.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    /// Whether data for people may have colours.
+    pub fn is_coloured(&self) -> bool {
+        self.colour_out
+    }
+
     /// Prints an error, its causes and its hints.
     pub fn error(&self, error: &Error) {
         if !error.is_silent() {

@@ -14,18 +14,18 @@ use crate::support::rootfs::Rootfs;
 use crate::support::{Run, TestEnvironment};
 
 /// A project in the environment's home, with BusyBox as `a.tar`, and with another file in it as `b.tar`.
-struct Project {
-    env: TestEnvironment,
-    root: PathBuf,
+pub(crate) struct Project {
+    pub(crate) env: TestEnvironment,
+    pub(crate) root: PathBuf,
 }
 
 impl Project {
     /// A project in the directory `hello` of the home.
-    fn new(recipe: &str) -> Self {
+    pub(crate) fn new(recipe: &str) -> Self {
         Self::at("home/hello", recipe)
     }
 
-    fn at(dir: &str, recipe: &str) -> Self {
+    pub(crate) fn at(dir: &str, recipe: &str) -> Self {
         let env = TestEnvironment::new();
         let root = env.path(dir);
         fs::create_dir_all(&root).unwrap();
@@ -36,18 +36,18 @@ impl Project {
     }
 
     /// Adds the second image.
-    fn with_b(self) -> Self {
+    pub(crate) fn with_b(self) -> Self {
         fs::write(self.root.join("b.tar"), Rootfs::busybox().file("marker", 0o644, b"b\n").tar()).unwrap();
         self
     }
 
     /// Writes the recipe anew.
-    fn write(&self, recipe: &str) {
+    pub(crate) fn write(&self, recipe: &str) {
         fs::write(self.root.join("envbox.yaml"), recipe).unwrap();
     }
 
     /// The binary, begun in the project. Whatever it asks is agreed to.
-    fn envbox(&self, words: &[&str]) -> Run<'_> {
+    pub(crate) fn envbox(&self, words: &[&str]) -> Run<'_> {
         self.env.envbox(words).dir(&self.root)
     }
 
@@ -61,7 +61,7 @@ impl Project {
     }
 
     /// The names of the boxes.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.boxes().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
     }
 

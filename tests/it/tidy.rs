@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["host", "plan", "recipe", "sys"]),
     ("launch", &["image", "recipe", "plan", "userns", "limits", "net", "store", "sys"]),
     ("build", &["recipe", "image", "store", "plan", "launch"]),
-    ("agent", &["image", "sys", "host"]),
+    ("agent", &["image", "recipe", "sys", "host", "ui"]),
     ("cli", &["image", "recipe"]),
     ("ui", &["error"]),
 ];

@@ -17,6 +17,7 @@ use super::boot::own_namespaces;
 use super::protocol::{HELLO, Request};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
+use crate::sys::family::Family;
 use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Pid};
@@ -283,7 +284,14 @@ impl Keeper {
             }
             return;
         }
-        let is_mains = |pid| process::session_of(pid).is_ok_and(|of| mains.iter().any(|(leader, _)| *leader == of));
+        let family = Family::read(&self.proc).unwrap_or_default();
+        // What a main process has started may lead a session of its own, and is its to end all the same.
+        let is_mains = |pid| {
+            let of = process::session_of(pid);
+            mains
+                .iter()
+                .any(|(leader, (main, _))| of.as_ref().is_ok_and(|of| of == leader) || family.descends(pid, *main))
+        };
         for pid in self.processes().filter(|&pid| !is_mains(pid)) {
             for signal in ENDING {
                 let _ = signal::kill(pid, signal);

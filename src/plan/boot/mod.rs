@@ -115,6 +115,7 @@ impl BootPlan {
         if user.uid != 0 {
             steps.push(account(user, home.clone(), shells(request.config, user)));
         }
+        steps.push(Step::Supervisor { agent: host(&request.agent) });
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
         steps.extend(mounts::world(request, &home)?);

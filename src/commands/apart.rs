@@ -1,0 +1,64 @@
+//! Sessions in a process of their own: whoever has run one has joined the box's namespaces, and can run no other.
+
+use super::session;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::plan::SessionPlan;
+use crate::store::StoredBox;
+use crate::sys::poll::{self, Ready};
+use crate::sys::process::{self, Change, Ended, Fork, Pid, SingleThread};
+use crate::sys::signal::{self, Signal, Signals};
+
+/// What is passed on, if it was sent to this process alone.
+const PASSED_ON: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// Runs a session to its end, as [`session::carry_out`] does. What keeps it from running is shown, and is a status like any
+/// other.
+///
+/// # Errors
+/// That there can be no other process.
+pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
+    let proof = SingleThread::prove().map_err(Error::new)?;
+    let watched: Vec<Signal> = PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect();
+    let signals = Signals::watch(&watched).map_err(Error::new)?;
+    match process::fork(&proof).map_err(Error::new)? {
+        Fork::Child => process::finish(|| {
+            // Without it, what is sent to the session would be waited for twice, and its program would not get it.
+            if let Err(error) = signals.restore_mask() {
+                context.ui.error(&Error::new(error));
+                return process::EXIT_PANIC;
+            }
+            session::carry_out(context, stored, plan).unwrap_or_else(|error| {
+                context.ui.error(&error);
+                error.exit_status()
+            })
+        }),
+        Fork::Parent(child) => attend(child, &signals).map_err(Error::new).map(Ended::status),
+    }
+}
+
+fn attend(child: Pid, signals: &Signals) -> std::io::Result<Ended> {
+    use std::os::fd::AsFd as _;
+    loop {
+        poll::wait(&[(signals.as_fd(), Ready { read: true, write: false })], None)?;
+        while let Some(arrival) = signals.next()? {
+            // The terminal's own signals have reached the child as well.
+            if arrival.signal != Signal::SIGCHLD && arrival.sender != 0 {
+                let _ = signal::kill(child, arrival.signal);
+            }
+        }
+        while let Some(change) = process::reap(true)? {
+            match change {
+                Change::Ended(pid, ended) if pid == child => return Ok(ended),
+                // It has stopped so that the caller's shell takes over, which waits for this process; and goes on when the
+                // shell continues both.
+                Change::Stopped(pid, _) if pid == child => {
+                    signal::raise(Signal::SIGSTOP)?;
+                    let _ = signal::kill(child, Signal::SIGCONT);
+                }
+                _ => {}
+            }
+        }
+    }
+}
