@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueHint};
 
-use super::Source;
+use super::{InProject, Source};
 
 /// What `envbox build` takes.
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ pub struct Build {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Leave to do it.
+    #[command(flatten)]
+    pub project: InProject,
     /// How the base is to be had.
     #[command(flatten)]
     pub source: Source,

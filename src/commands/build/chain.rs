@@ -1,6 +1,5 @@
 //! What an image is made of: the base, and the steps with the names of their layers. Nothing is made here.
 
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -153,43 +152,4 @@ fn manager(context: &Context<'_>, image: &Image) -> Option<Manager> {
     };
     let found = OS_RELEASE.iter().find_map(|path| layers.iter().find_map(|layer| read(layer, path).ok()))?;
     Manager::of(&String::from_utf8_lossy(&found), &recipes::catalogue(context.host, context.ui))
-}
-
-/// What a recipe's `from` means, for a recipe in this directory of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum From {
-    /// Another recipe of the project.
-    Recipe(PathBuf),
-    /// An image, by a name that means the same wherever envbox is called from.
-    Image(String),
-}
-
-/// Schemes of images in files of this machine.
-const FILES: [&str; 3] = ["oci:", "oci-archive:", "docker-archive:"];
-
-/// Reads a recipe's `from`. A path is relative to the recipe, and may not leave the project.
-///
-/// # Errors
-/// A path that leaves it, or that is not there.
-pub(super) fn from(project: &Path, dir: &Path, text: &str) -> Result<From> {
-    let scheme = FILES.iter().copied().find(|scheme| text.starts_with(scheme)).unwrap_or_default();
-    let rest = &text[scheme.len()..];
-    let is_recipe = scheme.is_empty() && (rest.ends_with(".yaml") || rest.ends_with(".yml"));
-    let is_path = rest.starts_with(['/', '.']) || (!rest.contains("://") && rest.contains(".tar"));
-    if scheme.is_empty() && !is_recipe && !is_path {
-        return Ok(From::Image(text.to_owned()));
-    }
-    // After a colon it is the image's name in an archive.
-    let (path, which) = match rest.find([':', '@']).filter(|_| !dir.join(rest).exists()) {
-        Some(at) => rest.split_at(at),
-        None => (rest, ""),
-    };
-    let found = fs::canonicalize(dir.join(path)).map_err(|error| {
-        Error::new(format!("cannot find `{}`, which the recipe is made from: {error}", path.escape_debug()))
-    })?;
-    if !found.starts_with(project) {
-        let message = format!("`{}` leads out of the project {}", path.escape_debug(), project.display());
-        return Err(Error::new(message));
-    }
-    Ok(if is_recipe { From::Recipe(found) } else { From::Image(format!("{scheme}{}{which}", found.display())) })
 }

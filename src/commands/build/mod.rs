@@ -5,7 +5,6 @@ mod chain;
 mod copied;
 mod engine;
 mod normalised;
-mod project;
 mod remote;
 mod show;
 mod written;
@@ -15,10 +14,11 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use chain::{Chain, From};
+use chain::Chain;
 use engine::Engine;
 
-use super::{lock, provision};
+use super::project::{self, From, from};
+use super::{lock, provision, trust};
 use crate::cli::{self, Build};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -49,10 +49,10 @@ struct Built<'a> {
 
 pub(super) fn run(args: &Build, host: &Host, ui: &Ui) -> Result {
     let context = &Context::open(host, ui)?;
-    let found = project::find(context)?;
+    let found = project::find(context)?.ok_or_else(|| project::none(context))?;
     let environment = found.environment(args.variant.as_deref())?;
-    // Trust comes here: `trust::ensure(context, &found.root, &environment, …)`.
-    let lock = lock::of(&found.root, &environment)?;
+    trust::ensure(context, &found.root, &environment, args.project.yes)?;
+    let lock = lock::of(&found.root, &environment, args.project.locked)?;
     let options = Options { anew: args.no_cache, shell_on_failure: args.shell_on_failure };
     let image = image(context, &found.root, &environment, lock.as_ref(), &args.source, &options)?;
     if args.json {
@@ -134,13 +134,13 @@ fn known_at(
 ) -> Result<Option<Digest>> {
     let Project { context, root } = project;
     descend(file, above)?;
-    let base = match chain::from(root, file.parent().unwrap_or(root), &recipe.from)? {
+    let base = match from(root, file.parent().unwrap_or(root), &recipe.from)? {
         From::Image(name) => match locked {
             Some(locked) => provision::known_locked(context, &name, &locked.base)?,
             None => provision::known(context, &name, &cli::Source::default())?,
         },
         From::Recipe(other) => {
-            let recipe = project::read(&other)?;
+            let recipe = project::recipe(context.host, root, &other)?;
             match known_at(project, &other, (&recipe, None), above)? {
                 Some(digest) => context.store.lease_image(&digest)?,
                 None => None,
@@ -166,12 +166,14 @@ fn image_at(
 ) -> Result<ImageLease> {
     let Project { context, root } = project;
     descend(file, above)?;
-    let base = match chain::from(root, file.parent().unwrap_or(root), &recipe.from)? {
+    let base = match from(root, file.parent().unwrap_or(root), &recipe.from)? {
         From::Image(name) => match locked {
             Some(locked) => provision::locked(context, &name, &locked.base, source)?,
             None => provision::image(context, &name, source)?,
         },
-        From::Recipe(other) => image_at(project, &other, (&project::read(&other)?, None), (source, options), above)?,
+        From::Recipe(other) => {
+            image_at(project, &other, (&project::recipe(context.host, root, &other)?, None), (source, options), above)?
+        }
     };
     let anew = match options.anew {
         true => Some(now()),
@@ -211,7 +213,7 @@ fn now() -> String {
 /// # Errors
 /// That it is another recipe; or as of [`image`].
 pub(super) fn base(root: &Path, recipe: &Environment) -> Result<String> {
-    match chain::from(root, root, &recipe.from)? {
+    match from(root, root, &recipe.from)? {
         From::Image(name) => Ok(name),
         From::Recipe(_) => {
             Err(Error::new(format!("{} is a recipe of its own, and cannot be locked here", recipe.from)))

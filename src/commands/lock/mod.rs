@@ -20,12 +20,19 @@ use crate::ui::Ui;
 
 const HINT: &str = "envbox lock";
 
-/// The lock that a project's box is made by, if it has one.
+/// The lock that a project's box is made by, if it has one; `needed` if it has to.
 ///
 /// # Errors
-/// One that cannot be read, or is of another recipe than this.
-pub(super) fn of(root: &Path, environment: &Environment) -> Result<Option<Lock>> {
-    let Some(lock) = file::read(root)? else { return Ok(None) };
+/// One that cannot be read, or is of another recipe than this; none where one is needed.
+pub(super) fn of(root: &Path, environment: &Environment, needed: bool) -> Result<Option<Lock>> {
+    let lock = match file::read(root)? {
+        Some(lock) => lock,
+        None if needed => {
+            let error = Error::new(format!("there is no envbox.lock in {}", root.display()));
+            return Err(error.hint("envbox lock writes it"));
+        }
+        None => return Ok(None),
+    };
     match lock.agreed(environment, Machine::here()) {
         Ok(_) => Ok(Some(lock)),
         Err(disagreement) => Err(Error::new(disagreement).hint(HINT)),

@@ -70,7 +70,7 @@ pub(in crate::commands) fn find(context: &Context<'_>) -> Result<Option<Found>> 
 /// As [`find`].
 pub(in crate::commands) fn of_host(host: &Host) -> Result<Option<Found>> {
     let Some(root) = root_of(host) else { return Ok(None) };
-    read(host.user.uid, root).map(Some)
+    read(host.user.uid, root, Path::new(FILE)).map(Some)
 }
 
 /// The project of a directory that is known to have been one.
@@ -79,7 +79,7 @@ pub(in crate::commands) fn of_host(host: &Host) -> Result<Option<Found>> {
 /// As [`find`].
 pub(super) fn at(context: &Context<'_>, root: &Path) -> Result<Option<Found>> {
     let there = fs::canonicalize(root).is_ok_and(|real| real == *root) && has_recipe(root);
-    if there { read(context.host.user.uid, root.to_owned()).map(Some) } else { Ok(None) }
+    if there { read(context.host.user.uid, root.to_owned(), Path::new(FILE)).map(Some) } else { Ok(None) }
 }
 
 /// The directory of that project, whatever is in its recipe.
@@ -103,8 +103,9 @@ fn has_recipe(dir: &Path) -> bool {
     fs::symlink_metadata(dir.join(FILE)).is_ok()
 }
 
-fn read(uid: u32, root: PathBuf) -> Result<Found> {
-    let file = root.join(FILE);
+/// A recipe of the project, by its path from the root.
+pub(super) fn read(uid: u32, root: PathBuf, name: &Path) -> Result<Found> {
+    let file = root.join(name);
     if root.parent().is_none() {
         return Err(NotUsable::WholeMachine(root).into());
     }
@@ -112,12 +113,12 @@ fn read(uid: u32, root: PathBuf) -> Result<Found> {
         return Err(NotUsable::NoName(root).into());
     }
     // Before anything is made of what it says: that it cannot be used is an error of its own.
-    let main = text(uid, &root, Path::new(FILE))?;
-    let read = |path: &Path| match path == Path::new(FILE) {
+    let main = text(uid, &root, name)?;
+    let read = |path: &Path| match path == name {
         true => Ok(main.clone()),
         false => text(uid, &root, path).map_err(|error| error.to_string()),
     };
-    let recipe = Project::load(&root, Path::new(FILE), &read).map_err(|faults| faulty(&faults))?;
+    let recipe = Project::load(&root, name, &read).map_err(|faults| faulty(&faults))?;
     Ok(Found { root, file, recipe })
 }
 

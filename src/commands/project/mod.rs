@@ -2,6 +2,7 @@
 
 mod boxes;
 mod find;
+mod from;
 mod meant;
 mod name;
 mod preview;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) use boxes::{left_behind, own};
 pub(super) use find::{NotUsable, find, of_host, root_of};
+pub(super) use from::{From, below, from, recipe};
 pub(super) use meant::meant;
 pub(super) use preview::{Preview, preview};
 pub(super) use ready::{Options, config, image, ready};

@@ -88,12 +88,7 @@ pub(super) fn known(
     environment: &Environment,
     options: &Options<'_>,
 ) -> Result<(Option<Lock>, Option<Digest>)> {
-    let lock = lock::of(&found.root, environment)?;
-    if options.locked && lock.is_none() {
-        return Err(
-            Error::new(format!("there is no envbox.lock in {}", found.root.display())).hint("envbox lock writes it")
-        );
-    }
+    let lock = lock::of(&found.root, environment, options.locked)?;
     let image = build::known(context, &found.root, environment, lock.as_ref())?;
     Ok((lock, image))
 }

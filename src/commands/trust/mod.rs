@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::project;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::recipe::project::Environment;
@@ -49,7 +50,12 @@ impl Wanted {
         let longest = if context.ui.shows_steps() { usize::MAX } else { LONGEST };
         let place = Place { root: &root, home: &home, longest };
         let mut found: Vec<Ask> = Vec::new();
+        let mut all: Vec<Environment> = Vec::new();
         for environment in environments {
+            all.push(environment.clone());
+            all.extend(project::below(context.host, &root, environment)?);
+        }
+        for environment in &all {
             for ask in asks(environment, place, |from| real(&root, &home, from))? {
                 if !found.contains(&ask) {
                     found.push(ask);
