@@ -250,3 +250,27 @@ fn two_at_once_lose_nothing() {
     children.into_iter().for_each(|mut child| assert!(child.wait().unwrap().success()));
     assert_eq!(new(&env, &dir), [""; 0]);
 }
+
+#[test]
+fn a_giant_recipe_costs_no_more_than_a_moment() {
+    let packages: String = (0..17_000).map(|number| format!("- a{number}\n")).collect();
+    let (env, dir) = project(&format!("from: x\nnetwork: none\npackages:\n{packages}"));
+    let begin = std::time::Instant::now();
+    let said = env.envbox(["run", "--", "true"]).dir(&dir).exits(125).stderr;
+    assert!(said.contains("asks for 17001 things"), "{said}");
+    assert_eq!(trust(&env, &dir).matches("a16999").count(), 1);
+    assert_eq!(new(&env, &dir), [""; 0]);
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_variable_that_a_step_has_is_asked_for() {
+    let (env, dir) = project(RECIPE);
+    trust(&env, &dir);
+    change(&dir, "network: none", "network: none\nenv: {MAKEFLAGS: '--eval=x'}");
+    assert_eq!(new(&env, &dir), ["MAKEFLAGS=--eval=x"]);
+    let said = trust(&env, &dir);
+    assert!(said.contains("sets for all of them the variables: MAKEFLAGS=--eval=x"), "{said}");
+    change(&dir, "--eval=x", "--eval=y");
+    assert_eq!(new(&env, &dir), ["MAKEFLAGS=--eval=y"]);
+}
