@@ -24,6 +24,8 @@ fn project(recipe: &str) -> (TestEnvironment, PathBuf) {
     let dir = env.path("home/my project");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("envbox.yaml"), recipe).unwrap();
+    // What it is made of is looked for before anything is asked.
+    fs::write(dir.join("rootfs.tar"), "").unwrap();
     (env, dir)
 }
 
