@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::support::{Pty, TestEnvironment, envbox};
 
@@ -257,12 +258,16 @@ fn two_at_once_lose_nothing() {
 fn a_giant_recipe_costs_no_more_than_a_moment() {
     let packages: String = (0..17_000).map(|number| format!("- a{number}\n")).collect();
     let (env, dir) = project(&format!("from: x\nnetwork: none\npackages:\n{packages}"));
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
+    env.envbox(["recipe", "check", "envbox.yaml"]).dir(&dir).succeeds();
+    let read = begin.elapsed();
+    let begin = Instant::now();
     let said = env.envbox(["run", "--", "true"]).dir(&dir).exits(125).stderr;
     assert!(said.contains("asks for 17001 things"), "{said}");
     assert_eq!(trust(&env, &dir).matches("a16999").count(), 1);
     assert_eq!(new(&env, &dir), [""; 0]);
-    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+    // Three times: whatever a machine takes to read it, comparing takes no more.
+    assert!(begin.elapsed() < 9 * read + Duration::from_secs(1), "{:?}, read in {read:?}", begin.elapsed());
 }
 
 #[test]
