@@ -156,23 +156,11 @@ impl What {
         }
     }
 
-    /// Whether another than itself can cover it.
-    fn has_more(&self) -> bool {
-        matches!(
-            self,
-            Self::Home { .. }
-                | Self::Bind { .. }
-                | Self::Port { .. }
-                | Self::Network { .. }
-                | Self::Step { .. }
-                | Self::Download { .. }
-        )
-    }
-
     /// Whether somebody who has agreed to these has agreed to it.
     pub fn is_covered_by(&self, agreed: &BTreeSet<Self>) -> bool {
-        // A hostile recipe has thousands of packages.
-        agreed.contains(self) || (self.has_more() && agreed.iter().any(|known| known.covers(self)))
+        // A hostile recipe has thousands of packages, of which none covers another.
+        let alone = matches!(self, Self::Package { .. } | Self::Variable { .. });
+        agreed.contains(self) || (!alone && agreed.iter().any(|known| known.covers(self)))
     }
 
     /// Its kind.
