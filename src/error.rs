@@ -198,6 +198,9 @@ impl From<plan::NoBoot> for Error {
             plan::NoBoot::HomePath(_) | plan::NoBoot::OwnHome(_) => {
                 Self::new(error).hint("HOME=/some/directory envbox …")
             }
+            plan::NoBoot::Mount { cause: plan::Cause::Moved(_), .. } => {
+                Self::new(error).hint("enter it from the project: cd PROJECT && envbox enter   asks whether it may")
+            }
             plan::NoBoot::Project { .. } | plan::NoBoot::Mount { .. } => Self::new(error),
         }
     }

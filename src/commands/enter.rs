@@ -28,7 +28,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
     let stored = match &meant {
         Some((found, environment)) if args.dry_run => {
             let project::Preview { text, stored } = project::preview(&context, found, environment, &options)?;
-            ui.data(text)?;
+            ui.line(text.trim_end())?;
             return stored.map_or(Ok(0), |stored| print(&context, &stored, &wish));
         }
         Some((found, environment)) => project::ready(&context, found, environment, &options)?,
@@ -63,6 +63,6 @@ fn print(context: &Context<'_>, stored: &StoredBox, wish: &session::Wish<'_>) ->
     let boot = live::plan(context, stored, live::agent_path(context)?, fuse)?;
     let mut text = boot.to_string();
     let _ = writeln!(text, "{}", session::plan(context, stored, wish)?);
-    context.ui.data(text)?;
+    context.ui.line(text.trim_end())?;
     Ok(0)
 }

@@ -73,6 +73,7 @@ fn project(origin: &Origin) -> Result<Source> {
     let gone = |cause| NoBoot::Project { root: origin.root.clone(), cause };
     let source = look(&origin.root).map_err(|cause| Error::from(gone(cause)))?;
     match source.kind {
+        _ if source.path != origin.root => Err(gone(Cause::Moved(origin.root.clone())).into()),
         Kind::Directory => Ok(source),
         Kind::File => Err(gone(Cause::Missing(origin.root.clone())).into()),
     }
@@ -90,7 +91,11 @@ fn source(context: &Context<'_>, stored: &StoredBox, mount: &Mount) -> std::resu
                 (None, None) if Path::new(from).is_absolute() => from.into(),
                 (None, None) => return Err(Cause::Relative(from.clone())),
             };
-            look(&path).map(Some)
+            match look(&path)? {
+                // What a project's box may have was written down as where it led when the user agreed.
+                source if config.project.is_some() && source.path != path => Err(Cause::Moved(path)),
+                source => Ok(Some(source)),
+            }
         }
         Mount::Cache { name, .. } => {
             let path = context.store.volume(&VolumeOwner::of(&stored.name, config), name);

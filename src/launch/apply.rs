@@ -62,10 +62,15 @@ type Copies<'a> = HashMap<&'a BoxPath, OwnedFd>;
 fn copies_before(plan: &BootPlan) -> io::Result<Copies<'_>> {
     let Some(Step::Overlay(overlay)) = plan.steps.first() else { return Ok(Copies::new()) };
     let around = plan.steps.iter().filter_map(|step| match step {
-        Step::Bind { from, at, .. } if overlay.root.0.starts_with(&from.0) => Some((from, at)),
+        Step::Bind { from, at, no_links, .. } if overlay.root.0.starts_with(&from.0) => Some((from, at, *no_links)),
         _ => None,
     });
-    around.map(|(from, at)| Ok((at, mount::copy_tree(&from.0)?))).collect()
+    around.map(|(from, at, no_links)| Ok((at, copy(from, no_links)?))).collect()
+}
+
+/// A copy of a tree of the host's.
+fn copy(from: &HostPath, no_links: bool) -> io::Result<OwnedFd> {
+    if no_links { mount::copy_open_tree(root::open_without_links(&from.0)?) } else { mount::copy_tree(&from.0) }
 }
 
 /// The first step: the root, attached somewhere, and open.
@@ -102,8 +107,8 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
         }
         Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
         Step::Devpts { at } => attach(&devpts()?, root, at),
-        Step::Bind { from, at, kind, read_only, optional } => {
-            let tree = match early.remove(at).map_or_else(|| mount::copy_tree(&from.0), Ok) {
+        Step::Bind { from, at, kind, read_only, optional, no_links } => {
+            let tree = match early.remove(at).map_or_else(|| copy(from, *no_links), Ok) {
                 Err(_) if *optional => return Ok(()),
                 tree => tree?,
             };

@@ -217,7 +217,7 @@ impl Shared {
         steps.push(Step::MountPoint { at: at.clone(), kind: Kind::File, owner });
         let from = HostPath(socket.clone());
         // A socket can be connected to by way of a read-only mount; nothing else is to be done with it.
-        steps.push(Step::Bind { from, at, kind: Kind::File, read_only: true, optional: true });
+        steps.push(Step::Bind { from, at, kind: Kind::File, read_only: true, optional: true, no_links: false });
         let cookie = self.cookie.as_ref().zip(self.wanted.cookie_place(user.uid));
         if let Some((content, (_, at))) = cookie {
             // Only its user reaches it, by way of a directory that is closed to all others.

@@ -59,6 +59,9 @@ pub enum Step {
         read_only: bool,
         /// Whether it is no failure that the host does not have it.
         optional: bool,
+        /// Whether a symbolic link on the way there is a failure: what is bound was looked at before, and others may have
+        /// changed it since.
+        no_links: bool,
     },
     /// Makes a place to mount on, if it is missing, and whatever is missing on the way to it. A link is followed: it may be
     /// the user's own.

@@ -81,12 +81,11 @@ impl Store {
             known => known?,
         };
         let mut agreed = known.unwrap_or_else(|| Agreed { root: root.to_owned(), since: now, asks: Vec::new() });
-        for ask in asks {
-            // What it covers need not be kept.
-            agreed.asks.retain(|known| !ask.covers(known));
-            agreed.asks.push(ask.clone());
-        }
+        // What they cover need not be kept.
+        agreed.asks.retain(|known| !asks.iter().any(|ask| ask.covers(known)));
+        agreed.asks.extend_from_slice(asks);
         agreed.asks.sort_unstable();
+        agreed.asks.dedup();
         let path = self.trust_file(root);
         let fail = |source| Error::Write { path: path.clone(), source };
         let json = |error: serde_json::Error| fail(error.into());

@@ -191,6 +191,21 @@ pub fn open_absolute(path: &Path, flags: Open) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty())?)
 }
 
+/// Opens a path of the process's own root to look at or to mount, if no symbolic link is on the way or at its end
+/// (openat2(2), `RESOLVE_NO_SYMLINKS`).
+///
+/// # Errors
+/// openat2(2)'s; `ELOOP` for a link.
+pub fn open_without_links(path: &Path) -> io::Result<OwnedFd> {
+    loop {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        match rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
 /// Who owns a file, and what may be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {

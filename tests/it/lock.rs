@@ -202,7 +202,14 @@ fn a_lock_leads_nowhere_that_its_recipe_does_not() {
     for (from, to, words) in [
         (own.as_str(), "http://evil.example/debian", "not where its recipe has it from"),
         (&site.server.url("/past/2026"), "http://evil.example/2026", "not where its recipe has it from"),
+        (&site.server.url("/past/2026"), &site.server.url("/past/../evil/2026"), "not where its recipe has it from"),
+        (
+            &site.server.url("/past/2026"),
+            &site.server.url("/past/%2e%2E/evil/2026"),
+            "not where its recipe has it from",
+        ),
         ("file: pool/apt/", "file: ../../apt/", "without `..`"),
+        ("file: pool/apt/", "file: pool/%2e%2e/%2E./apt/", "without `..`"),
         ("name: apt,", "name: \"--apt\",", "is not the name of a package"),
         ("version: 1\n", "version: 1\nversion: 1\n", "envbox.lock:"),
         ("base:\n", "base: &a [*a]\n  x:\n", "envbox.lock:"),

@@ -62,7 +62,8 @@ fn a_project_that_cannot_be_in_a_box() {
         ("/".into(), "project", "is the box's own"),
         ("/usr/share".into(), "host", "is the box's own"),
         ("/etc".into(), "project", "is the box's own"),
-        ("/proc/self".into(), "project", "is the box's own"),
+        ("/proc/1".into(), "project", "is the box's own"),
+        ("/proc/self".into(), "project", "leads elsewhere"),
         (home.clone(), "project", "is the home directory"),
         (home.parent().unwrap().to_owned(), "project", "lies in it"),
         (env.path("data/envbox/boxes"), "project", "belongs to envbox"),
@@ -107,10 +108,13 @@ fn files_and_directories_of_the_hosts() {
     for line in ["place     /opt/x/d  (directory, 0:0, if missing)", "at most 64K)", "in/f  (from $ENV/out/d/f, ro)"] {
         assert!(plan.contains(line), "{line}: {plan}");
     }
-    // What is relative is relative to the project.
+    // A project's box has its binds as where they led when the user agreed, and nothing else is followed.
     fs::create_dir(env.path("home/p")).unwrap();
     let project = format!("project: {{root: {}}}", env.path("home/p").display());
     env.reconfigure(&[&project, "mounts: [{bind: ../../out/d, at: /d}]"]);
+    let said = env.sh("test -e /d/f").exits(125).stderr;
+    assert!(said.contains("leads elsewhere now"), "{said}");
+    env.reconfigure(&[&project, &format!("mounts: [{{bind: {out}/d, at: /d}}]")]);
     env.sh("test -e /d/f").succeeds();
 }
 

@@ -4,6 +4,7 @@ mod boxes;
 mod found;
 mod hostile;
 mod settings;
+mod swapped;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::support::{Pty, TestEnvironment, envbox};
 
@@ -24,6 +25,8 @@ fn project(recipe: &str) -> (TestEnvironment, PathBuf) {
     let dir = env.path("home/my project");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("envbox.yaml"), recipe).unwrap();
+    // What it is made of is looked for before anything is asked.
+    fs::write(dir.join("rootfs.tar"), "").unwrap();
     (env, dir)
 }
 
@@ -249,4 +252,32 @@ fn two_at_once_lose_nothing() {
     let children: Vec<_> = names.iter().map(start).collect();
     children.into_iter().for_each(|mut child| assert!(child.wait().unwrap().success()));
     assert_eq!(new(&env, &dir), [""; 0]);
+}
+
+#[test]
+fn a_giant_recipe_costs_no_more_than_a_moment() {
+    let packages: String = (0..17_000).map(|number| format!("- a{number}\n")).collect();
+    let (env, dir) = project(&format!("from: x\nnetwork: none\npackages:\n{packages}"));
+    let begin = Instant::now();
+    env.envbox(["recipe", "check", "envbox.yaml"]).dir(&dir).succeeds();
+    let read = begin.elapsed();
+    let begin = Instant::now();
+    let said = env.envbox(["run", "--", "true"]).dir(&dir).exits(125).stderr;
+    assert!(said.contains("asks for 17001 things"), "{said}");
+    assert_eq!(trust(&env, &dir).matches("a16999").count(), 1);
+    assert_eq!(new(&env, &dir), [""; 0]);
+    // Three times: whatever a machine takes to read it, comparing takes no more.
+    assert!(begin.elapsed() < 9 * read + Duration::from_secs(1), "{:?}, read in {read:?}", begin.elapsed());
+}
+
+#[test]
+fn a_variable_that_a_step_has_is_asked_for() {
+    let (env, dir) = project(RECIPE);
+    trust(&env, &dir);
+    change(&dir, "network: none", "network: none\nenv: {MAKEFLAGS: '--eval=x'}");
+    assert_eq!(new(&env, &dir), ["MAKEFLAGS=--eval=x"]);
+    let said = trust(&env, &dir);
+    assert!(said.contains("sets for all of them the variables: MAKEFLAGS=--eval=x"), "{said}");
+    change(&dir, "--eval=x", "--eval=y");
+    assert_eq!(new(&env, &dir), ["MAKEFLAGS=--eval=y"]);
 }

@@ -172,7 +172,10 @@ fn image_at(
             None => provision::image(context, &name, source)?,
         },
         From::Recipe(other) => {
-            image_at(project, &other, (&project::recipe(context.host, root, &other)?, None), (source, options), above)?
+            let recipe = project::recipe(context.host, root, &other)?;
+            // It was read once more, and may not be what was agreed to.
+            trust::ensure(context, root, &recipe, false)?;
+            image_at(project, &other, (&recipe, None), (source, options), above)?
         }
     };
     let anew = match options.anew {

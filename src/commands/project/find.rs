@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Found, faulty};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::host::{Host, User};
 use crate::recipe::project::{FILE, Project};
 use crate::sys::root::{self, Open, Owner};
 
@@ -70,7 +70,7 @@ pub(in crate::commands) fn find(context: &Context<'_>) -> Result<Option<Found>> 
 /// As [`find`].
 pub(in crate::commands) fn of_host(host: &Host) -> Result<Option<Found>> {
     let Some(root) = root_of(host) else { return Ok(None) };
-    read(host.user.uid, root, Path::new(FILE)).map(Some)
+    read(&host.user, root, Path::new(FILE)).map(Some)
 }
 
 /// The project of a directory that is known to have been one.
@@ -79,7 +79,7 @@ pub(in crate::commands) fn of_host(host: &Host) -> Result<Option<Found>> {
 /// As [`find`].
 pub(super) fn at(context: &Context<'_>, root: &Path) -> Result<Option<Found>> {
     let there = fs::canonicalize(root).is_ok_and(|real| real == *root) && has_recipe(root);
-    if there { read(context.host.user.uid, root.to_owned(), Path::new(FILE)).map(Some) } else { Ok(None) }
+    if there { read(&context.host.user, root.to_owned(), Path::new(FILE)).map(Some) } else { Ok(None) }
 }
 
 /// The directory of that project, whatever is in its recipe.
@@ -104,7 +104,8 @@ fn has_recipe(dir: &Path) -> bool {
 }
 
 /// A recipe of the project, by its path from the root.
-pub(super) fn read(uid: u32, root: PathBuf, name: &Path) -> Result<Found> {
+pub(super) fn read(user: &User, root: PathBuf, name: &Path) -> Result<Found> {
+    let uid = user.uid;
     let file = root.join(name);
     if root.parent().is_none() {
         return Err(NotUsable::WholeMachine(root).into());
@@ -119,7 +120,7 @@ pub(super) fn read(uid: u32, root: PathBuf, name: &Path) -> Result<Found> {
         false => text(uid, &root, path).map_err(|error| error.to_string()),
     };
     let recipe = Project::load(&root, name, &read).map_err(|faults| faulty(&faults))?;
-    Ok(Found { root, file, recipe })
+    Ok(Found { root, file, recipe, home: user.home.clone() })
 }
 
 /// The text of a file of the project, by its path from the root, for which no link leads out of it.

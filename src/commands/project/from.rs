@@ -73,5 +73,5 @@ pub(in crate::commands) fn below(host: &Host, root: &Path, environment: &Environ
 /// What is wrong with it.
 pub(in crate::commands) fn recipe(host: &Host, root: &Path, file: &Path) -> Result<Environment> {
     let name = file.strip_prefix(root).map_err(|_| Error::new(format!("{} is not in the project", file.display())))?;
-    find::read(host.user.uid, root.to_owned(), name)?.environment(None)
+    find::read(&host.user, root.to_owned(), name)?.environment(None)
 }

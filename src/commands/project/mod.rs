@@ -8,6 +8,7 @@ mod name;
 mod preview;
 mod ready;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 pub(super) use boxes::{left_behind, own};
@@ -17,10 +18,12 @@ pub(super) use meant::meant;
 pub(super) use preview::{Preview, preview};
 pub(super) use ready::{Options, config, image, ready};
 
+use super::trust;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::recipe::Fault;
 use crate::recipe::project::{Environment, FILE, Project};
+use crate::recipe::settings::Mount;
 
 /// A project: a directory with a recipe in it.
 #[derive(Debug, Clone)]
@@ -31,15 +34,33 @@ pub(super) struct Found {
     pub(super) file: PathBuf,
     /// The recipe, over what it includes.
     pub(super) recipe: Project,
+    /// The user's home, where paths with `~` begin.
+    home: PathBuf,
 }
 
 impl Found {
-    /// The box that the recipe, or one of its variants, describes.
+    /// The box that the recipe, or one of its variants, describes. Its bind mounts are of where they lead now, so that what
+    /// the user is asked about, what is written down and what is mounted are one path.
     ///
     /// # Errors
     /// What is wrong with it; that there is no such variant.
     pub(super) fn environment(&self, variant: Option<&str>) -> Result<Environment> {
-        self.recipe.environment(&shown(&self.file), variant).map_err(|faults| faulty(&faults))
+        let described = self.recipe.environment(&shown(&self.file), variant);
+        let mut environment = described.map_err(|faults| faulty(&faults))?;
+        for mount in &mut environment.config.mounts {
+            if let Mount::Bind { from, .. } = mount {
+                *from = self.real(from)?;
+            }
+        }
+        Ok(environment)
+    }
+
+    fn real(&self, from: &str) -> Result<String> {
+        let home = fs::canonicalize(&self.home).unwrap_or_else(|_| self.home.clone());
+        let real = trust::real(&self.root, &home, from)?.into_os_string().into_string();
+        real.map_err(|path| {
+            Error::new(format!("the path {}, which `bind: {from}` leads to, is not UTF-8", path.display()))
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::commands::recipes;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Reference};
-use crate::recipe::lock::{Added, Archive, Base, Deb, File};
+use crate::recipe::lock::{Added, Archive, Base, Deb, File, stays_below};
 use crate::recipe::{self, Machine, Match, Resolved};
 use crate::source;
 use crate::source::debian::{Locked, Package};
@@ -231,8 +231,7 @@ fn mirrors(resolved: &Resolved, archive: &Archive, options: &Source) -> Result<O
         let mut sites = archive.sites.iter();
         let all = sites.all(|site| {
             known.iter().any(|(own, _)| {
-                let past =
-                    |url: &String| own.snapshot.as_ref().is_some_and(|base| url.starts_with(&format!("{base}/")));
+                let past = |url: &String| own.snapshot.as_ref().is_some_and(|base| is_below(url, &format!("{base}/")));
                 own.base == site.at && site.snapshot.as_ref().is_none_or(past)
             })
         });
@@ -247,13 +246,18 @@ fn mirrors(resolved: &Resolved, archive: &Archive, options: &Source) -> Result<O
     Ok(None)
 }
 
+/// Whether a lock's URL is of something below a directory of the recipe's.
+fn is_below(url: &str, dir: &str) -> bool {
+    url.strip_prefix(dir).is_some_and(stays_below)
+}
+
 /// How a recipe's file holds the tree, if it is from one of the recipe's servers.
 fn form(resolved: &Resolved, url: &str) -> Option<Form> {
     resolved.sources.iter().find_map(|source| match source {
-        recipe::Source::Tarball(tarball) if tarball.at.iter().any(|at| url.starts_with(at)) => {
+        recipe::Source::Tarball(tarball) if tarball.at.iter().any(|at| is_below(url, at)) => {
             Some(Form::Tarball { strip: tarball.strip })
         }
-        recipe::Source::Lxc(lxc) if url.starts_with(&format!("{}/", lxc.server.trim_end_matches('/'))) => {
+        recipe::Source::Lxc(lxc) if is_below(url, &format!("{}/", lxc.server.trim_end_matches('/'))) => {
             Some(if url.ends_with(".squashfs") { Form::Squashfs } else { Form::Tarball { strip: Some(0) } })
         }
         _ => None,

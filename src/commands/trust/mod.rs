@@ -39,6 +39,7 @@ struct Wanted {
     root: PathBuf,
     asks: Vec<Ask>,
     agreed: Option<Agreed>,
+    known: BTreeSet<What>,
 }
 
 impl Wanted {
@@ -49,7 +50,7 @@ impl Wanted {
         let home = fs::canonicalize(home).unwrap_or_else(|_| home.clone());
         let longest = if context.ui.shows_steps() { usize::MAX } else { LONGEST };
         let place = Place { root: &root, home: &home, longest };
-        let mut found: Vec<Ask> = Vec::new();
+        let (mut found, mut seen): (Vec<Ask>, BTreeSet<What>) = (Vec::new(), BTreeSet::new());
         let mut all: Vec<Environment> = Vec::new();
         for environment in environments {
             all.push(environment.clone());
@@ -57,7 +58,7 @@ impl Wanted {
         }
         for environment in &all {
             for ask in asks(environment, place, |from| real(&root, &home, from))? {
-                if !found.contains(&ask) {
+                if seen.insert(ask.what.clone()) {
                     found.push(ask);
                 }
             }
@@ -70,12 +71,12 @@ impl Wanted {
             }
             error => Err(error),
         })?;
-        Ok(Self { root, asks: found, agreed })
+        let known = agreed.iter().flat_map(|agreed| agreed.asks.iter().cloned()).collect();
+        Ok(Self { root, asks: found, agreed, known })
     }
 
     fn is_new(&self, ask: &Ask) -> bool {
-        let agreed = self.agreed.iter().flat_map(|agreed| &agreed.asks);
-        !agreed.into_iter().any(|known| known.covers(&ask.what))
+        !ask.what.is_covered_by(&self.known)
     }
 
     fn new_asks(&self) -> impl Iterator<Item = &Ask> {

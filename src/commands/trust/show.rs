@@ -15,7 +15,8 @@ const GROUPS: [(Group, &str); 3] = [
 
 /// What comes before the question: what is new, and in one line what was agreed to before.
 pub(super) fn question(wanted: &Wanted, new: &[&Ask]) -> String {
-    let root = wanted.root.display();
+    // A directory's name may have lines of its own, which are none of ours.
+    let root = wanted.root.display().to_string().replace('\n', "\\n");
     let (asks, before) = match &wanted.agreed {
         None => ("asks for a box that comes with this", String::new()),
         Some(agreed) => {
@@ -26,26 +27,42 @@ pub(super) fn question(wanted: &Wanted, new: &[&Ask]) -> String {
             )
         }
     };
-    format!("The project {root} {asks}:\n{}{before}", groups(new))
+    let is_cut = new.iter().any(|ask| ask.words.contains(" more characters)"));
+    let all = if is_cut { "\n`envbox trust -v` shows what is cut here" } else { "" };
+    format!("The project {root} {asks}:\n{}{all}{before}", groups(new))
 }
 
-/// Asks under the headings of their kinds, a line each; all packages are one.
+/// Asks under the headings of their kinds, a line each; all packages are one, and so are all variables.
 pub(super) fn groups(asks: &[&Ask]) -> String {
     let mut lines = Vec::new();
     for (group, heading) in GROUPS {
-        let of_group = asks.iter().copied().filter(|ask| ask.what.group() == group);
-        let (packages, others): (Vec<&Ask>, Vec<&Ask>) =
-            of_group.partition(|ask| matches!(ask.what, What::Package { .. }));
-        if !packages.is_empty() || !others.is_empty() {
+        let of_group: Vec<&Ask> = asks.iter().copied().filter(|ask| ask.what.group() == group).collect();
+        if !of_group.is_empty() {
             lines.push(format!("  {heading}"));
         }
-        lines.extend(others.iter().map(|ask| format!("    - {}", ask.words)));
-        if !packages.is_empty() {
-            let names: Vec<&str> = packages.iter().map(|ask| ask.words.as_str()).collect();
-            lines.push(format!("    - installs by the distribution's package manager: {}", names.join(", ")));
+        let alone = of_group.iter().filter(|ask| together(&ask.what).is_none());
+        lines.extend(alone.map(|ask| format!("    - {}", ask.words)));
+        for heading in [VARIABLES, PACKAGES] {
+            let words = of_group.iter().filter(|ask| together(&ask.what) == Some(heading));
+            let words: Vec<&str> = words.map(|ask| ask.words.as_str()).collect();
+            if !words.is_empty() {
+                lines.push(format!("    - {heading}: {}", words.join(", ")));
+            }
         }
     }
     lines.join("\n")
+}
+
+const VARIABLES: &str = "sets for all of them the variables";
+const PACKAGES: &str = "installs by the distribution's package manager";
+
+/// What comes before those that are shown on one line.
+fn together(what: &What) -> Option<&'static str> {
+    match what {
+        What::Variable { .. } => Some(VARIABLES),
+        What::Package { .. } => Some(PACKAGES),
+        _ => None,
+    }
 }
 
 /// A number of asks.

@@ -24,6 +24,7 @@ pub(super) fn devices() -> Vec<Step> {
         kind: Kind::File,
         read_only: false,
         optional: false,
+        no_links: false,
     }));
     steps.push(Step::Devpts { at: BoxPath::known("/dev/pts") });
     steps.push(Step::Tmpfs { at: BoxPath::known("/dev/shm"), mode: 0o1777 });
@@ -52,12 +53,20 @@ pub(super) fn kernel_views() -> Vec<Step> {
             kind: Kind::Directory,
             read_only: true,
             optional: false,
+            no_links: false,
         },
     ];
     steps.extend(OPTIONAL_DEVICES.map(|name| {
         let at = Path::new("/dev").join(name);
         let kind = if matches!(name, "net" | "dri" | "snd") { Kind::Directory } else { Kind::File };
-        Step::Bind { from: HostPath(at.clone()), at: BoxPath::known(at), kind, read_only: false, optional: true }
+        Step::Bind {
+            from: HostPath(at.clone()),
+            at: BoxPath::known(at),
+            kind,
+            read_only: false,
+            optional: true,
+            no_links: false,
+        }
     }));
     steps
 }

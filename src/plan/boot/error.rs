@@ -64,6 +64,9 @@ pub enum Cause {
     /// The host does not have it.
     #[error("the host has no {}", .0.display())]
     Missing(PathBuf),
+    /// Something else is found there than what was agreed to.
+    #[error("{} leads elsewhere now, by way of a symbolic link", .0.display())]
+    Moved(PathBuf),
     /// It is relative, and there is nothing that it could be relative to.
     #[error("`bind: {0}` is relative: outside of a project it begins with `/` or `~/`")]
     Relative(String),

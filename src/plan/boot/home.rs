@@ -27,7 +27,14 @@ pub(super) fn steps(request: &BootRequest<'_>, at: &BoxPath) -> Vec<Step> {
     let hidden = || hidden_in(&request.hidden, &user.home, at);
     match request.config.home {
         Home::Host => {
-            let bind = Step::Bind { from, at: at.clone(), kind: Kind::Directory, read_only: false, optional: false };
+            let bind = Step::Bind {
+                from,
+                at: at.clone(),
+                kind: Kind::Directory,
+                read_only: false,
+                optional: false,
+                no_links: false,
+            };
             std::iter::once(bind).chain(hidden()).collect()
         }
         Home::Private | Home::Project => vec![Step::Home { at: at.clone(), owner }],

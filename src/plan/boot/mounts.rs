@@ -122,7 +122,7 @@ fn mount(request: &BootRequest<'_>, mount: &Mount, source: Option<&Source>) -> R
         (Mount::Bind { from, .. }, None) => Err(Cause::Missing(from.into())),
         (Mount::Cache { .. }, source) => {
             let source = source.ok_or_else(|| Cause::Missing(at.as_path().to_owned()))?;
-            Ok(Entry { steps: bind(source, &at, false), at })
+            Ok(Entry { steps: bind(source, &at, false, false), at })
         }
         (Mount::Tmpfs { size, .. }, _) => {
             let owner = (user.uid, user.gid);
@@ -136,7 +136,7 @@ fn mount(request: &BootRequest<'_>, mount: &Mount, source: Option<&Source>) -> R
 /// Something of the user's on the host, less what no box may see.
 fn bound(request: &BootRequest<'_>, source: &Source, at: BoxPath, read_only: bool) -> Result<Entry, Cause> {
     not_hidden(request, source)?;
-    let mut steps = bind(source, &at, read_only);
+    let mut steps = bind(source, &at, read_only, true);
     steps.extend(hidden_in(&request.hidden, &source.path, &at));
     Ok(Entry { at, steps })
 }
@@ -146,11 +146,11 @@ fn not_hidden(request: &BootRequest<'_>, source: &Source) -> Result<(), Cause> {
     hidden.map_or(Ok(()), |hidden| Err(Cause::Hidden(hidden.clone())))
 }
 
-fn bind(source: &Source, at: &BoxPath, read_only: bool) -> Vec<Step> {
+fn bind(source: &Source, at: &BoxPath, read_only: bool, no_links: bool) -> Vec<Step> {
     let (from, kind) = (HostPath(source.path.clone()), source.kind);
     vec![
         Step::MountPoint { at: at.clone(), kind, owner: (0, 0) },
-        Step::Bind { from, at: at.clone(), kind, read_only, optional: false },
+        Step::Bind { from, at: at.clone(), kind, read_only, optional: false, no_links },
     ]
 }
 

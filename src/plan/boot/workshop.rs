@@ -31,6 +31,7 @@ impl Workshop<'_> {
                 kind: Kind::Directory,
                 read_only: true,
                 optional: true,
+                no_links: false,
             },
             // In a box this is in memory, and what a program leaves there in the image is not seen.
             Step::Tmpfs { at: BoxPath::known("/run"), mode: 0o755 },
@@ -57,6 +58,7 @@ impl Workshop<'_> {
             kind: Kind::Directory,
             read_only: false,
             optional: false,
+            no_links: false,
         }));
         Ok(steps)
     }

@@ -39,10 +39,18 @@ pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
     checked(deserializer, "the version of a package", |text| made_of(text, "+-.~:_^") && !text.starts_with('-'))
 }
 
+/// Whether what is put behind the address of a directory stays below it: whoever fetches takes `%2e%2e` for `..`, and a
+/// backslash for a slash (WHATWG URL, "double-dot URL path segment").
+pub fn stays_below(rest: &str) -> bool {
+    let plain = rest.to_ascii_lowercase().replace("%2e", ".");
+    let climbs = plain.split('/').any(|part| matches!(part, "." | ".."));
+    !climbs && !plain.contains(['\\', '?', '#']) && !plain.contains("%2f") && !plain.contains("%5c")
+}
+
 /// A path below an archive (`Filename:` of a Packages file).
 pub(super) fn deb<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     checked(deserializer, "the path of a package below its archive, without `..`", |text| {
-        made_of(text, "+-.~:_/%") && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        made_of(text, "+-.~:_/%") && text.split('/').all(|part| !part.is_empty()) && stays_below(text)
     })
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use agree::Disagreement;
 pub use base::{Archive, Base, Deb, File, Listed, Site, Version, Versions};
 pub use diff::{Change, changes};
+pub use form::stays_below;
 pub use upgrade::UpgradeError;
 
 use super::project::Environment;

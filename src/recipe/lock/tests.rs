@@ -116,6 +116,8 @@ fn hostile_locks_are_refused_with_the_place() {
     let hex = Digest::of(b"gcc 4:12").to_string();
     for (from, to, words) in [
         ("pool/main/gcc_", "../../gcc_", "without `..`"),
+        ("pool/main/gcc_", "x/%2e%2E/.%2e/gcc_", "without `..`"),
+        ("pool/main/gcc_", "pool%2f..%2fgcc_", "without `..`"),
         ("pool/main/gcc_4", "/etc/gcc_4", "without `..`"),
         ("name: gcc", "name: \"-o\"", "the name of a package"),
         ("name: gcc", "name: \"a b\"", "the name of a package"),

@@ -3,7 +3,7 @@
 //! A recipe comes with a repository and is not trusted. What it asks for is a set, so that one who has agreed to a set has
 //! agreed to every part of it, in any order.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -69,9 +69,17 @@ pub enum What {
         /// `USER[:GROUP]` of the box.
         name: String,
     },
+    /// A variable of all that runs while the image is built and in the box, which may decide what a program does:
+    /// `MAKEFLAGS`, `LD_PRELOAD`.
+    Variable {
+        /// Its name.
+        name: String,
+        /// Of its value.
+        value: Digest,
+    },
     /// A command while the image is built.
     Step {
-        /// Of the command and of the variables that it uses.
+        /// Of the command and of its own variables.
         command: Digest,
         /// Whether root of the box runs it.
         root: bool,
@@ -148,13 +156,24 @@ impl What {
         }
     }
 
+    /// Whether somebody who has agreed to these has agreed to it.
+    pub fn is_covered_by(&self, agreed: &BTreeSet<Self>) -> bool {
+        // A hostile recipe has thousands of packages, of which none covers another.
+        let alone = matches!(self, Self::Package { .. } | Self::Variable { .. });
+        agreed.contains(self) || (!alone && agreed.iter().any(|known| known.covers(self)))
+    }
+
     /// Its kind.
     pub fn group(&self) -> Group {
         match self {
             Self::Home { .. } | Self::Bind { .. } | Self::Share { .. } | Self::Port { .. } | Self::Network { .. } => {
                 Group::Reach
             }
-            Self::Init { .. } | Self::User { .. } | Self::Step { .. } | Self::Program { .. } => Group::Run,
+            Self::Init { .. }
+            | Self::User { .. }
+            | Self::Variable { .. }
+            | Self::Step { .. }
+            | Self::Program { .. } => Group::Run,
             Self::Image { .. } | Self::Package { .. } | Self::Download { .. } => Group::Content,
         }
     }
@@ -195,17 +214,17 @@ pub fn asks<E>(
         let words = format!("runs what you run in it as {} of the box", shown(name, place.longest));
         (What::User { name: name.clone() }, words)
     }));
-    found.extend(environment.setup.iter().map(|run| step(run, &config.env, place.longest)));
+    found.extend(environment.setup.iter().map(|run| step(run, place.longest)));
     found.extend(programs(environment, place.longest));
+    // What else has them is run by the user.
+    if found.iter().any(|(what, _)| what.group() == Group::Run) || !environment.packages.is_empty() {
+        found.extend(config.env.iter().map(|(name, value)| variable(name, value, place.longest)));
+    }
     found.extend(content(environment, place.longest));
     found.sort_by_key(|(what, _)| what.group());
-    let mut asks: Vec<Ask> = Vec::new();
-    for (what, words) in found {
-        if !asks.iter().any(|known| known.what == what) {
-            asks.push(Ask { what, words });
-        }
-    }
-    Ok(asks)
+    let mut seen = BTreeSet::new();
+    found.retain(|(what, _)| seen.insert(what.clone()));
+    Ok(found.into_iter().map(|(what, words)| Ask { what, words }).collect())
 }
 
 fn home(home: Home, place: Place<'_>) -> Option<(What, String)> {
@@ -278,18 +297,20 @@ fn init(init: &Init, place: Place<'_>) -> Option<(What, String)> {
     Some((What::Init { program: program.to_owned() }, words))
 }
 
-fn step(run: &Run, common: &BTreeMap<String, String>, longest: usize) -> (What, String) {
-    let text = run.run.as_str();
-    // What a command names is part of what it does: `curl $URL | sh`.
-    let mut env: BTreeMap<&String, &String> = common.iter().filter(|(name, _)| text.contains(*name)).collect();
-    env.extend(&run.env);
+fn variable(name: &str, value: &str, longest: usize) -> (What, String) {
+    let words = format!("{}={}", shown(name, longest), shown(value, longest));
+    (What::Variable { name: name.to_owned(), value: Digest::of(value.as_bytes()) }, words)
+}
+
+fn step(run: &Run, longest: usize) -> (What, String) {
+    let (text, env) = (run.run.as_str(), &run.env);
     let (root, network) = (run.by == As::Root, run.network != Network::None);
     let who = if root { "root of the box" } else { "you" };
     let reach = if network { "with the network" } else { "without the network" };
     let variables = env.iter().map(|(name, value)| format!(", {}={}", shown(name, longest), shown(value, longest)));
     let variables: String = variables.collect();
     let words = format!("while it is built, as {who}, {reach}: `{}`{variables}", shown(text, longest));
-    (What::Step { command: digest(&(text, &env)), root, network }, words)
+    (What::Step { command: digest(&(text, env)), root, network }, words)
 }
 
 fn programs(environment: &Environment, longest: usize) -> Vec<(What, String)> {

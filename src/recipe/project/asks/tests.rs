@@ -56,9 +56,11 @@ fn plain_words_in_the_order_of_their_weight() {
             "may use your SSH agent (ssh-agent): sign in elsewhere as you",
             "answers on the host's port 8080 (at all addresses: others on your network reach it)",
             "uses the host's network, with what listens on this machine alone",
-            "while it is built, as root of the box, with the network: `curl $URL | sh`, URL=https://x",
+            "while it is built, as root of the box, with the network: `curl $URL | sh`",
             "while it is built, as root of the box, without the network: `make install`",
             "runs the service db as postgres of the box: `postgres`",
+            "OTHER=y",
+            "URL=https://x",
             "is made of debian:12",
             "gcc",
             "make",
@@ -81,7 +83,7 @@ fn less_and_another_order_ask_nothing() {
         ("network: host\ncopy", "network: none\ncopy"),
         (", network: host}", "}"),
         ("  - make install\n", "  - {run: make install, as: user}\n"),
-        ("OTHER: y", "OTHER: z"),
+        (", OTHER: y", ""),
         ("web: nginx", "web: other"),
         ("to: /y}", "to: /z}"),
     ] {
@@ -105,11 +107,8 @@ fn more_asks_for_that_alone() {
             "make  install",
             "while it is built, as root of the box, without the network: `make  install`",
         ),
-        (
-            "https://x'",
-            "https://z'",
-            "while it is built, as root of the box, with the network: `curl $URL | sh`, URL=https://z",
-        ),
+        ("URL: 'https://x'", "URL: 'https://z'", "URL=https://z"),
+        ("OTHER: y", "OTHER: y, MAKEFLAGS: --eval=x", "MAKEFLAGS=--eval=x"),
         ("run: postgres,", "run: postgres -x,", "runs the service db as postgres of the box: `postgres -x`"),
         ("bind: tools", "bind: ../../u", "sees /home/u/../u of the host at /tools, and may change it"),
         ("from: z, to: /z}", "from: 'http://z', to: /z}", "fetches http://z to /z"),
@@ -146,6 +145,13 @@ fn nothing_in_a_text_moves_the_cursor_or_begins_a_line() {
     let asks = of("from: \"x\\e[2J\\ny\"\nsetup: [\"a\\r\\nb\\e]0;t\\a\"]\n");
     assert!(asks.iter().all(|ask| !ask.words.contains(char::is_control)), "{asks:?}");
     assert!(asks.iter().any(|ask| ask.words.contains("`a\\r\\nb\\u{1b}]0;t\\u{7}`")), "{asks:?}");
+}
+
+#[test]
+fn variables_are_asked_for_where_others_than_the_user_run_something() {
+    assert_eq!(new("from: x\nnetwork: none\n", "from: x\nnetwork: none\nenv: {A: b}\n"), [""; 0]);
+    assert_eq!(new("from: x\nsetup: [y]\n", "from: x\nsetup: [y]\nenv: {A: \"b\\e\"}\n"), ["A=b\\u{1b}"]);
+    assert_eq!(new("from: x\npackages: [y]\n", "from: x\npackages: [y]\nenv: {A: b}\n"), ["A=b"]);
 }
 
 #[test]
