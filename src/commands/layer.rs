@@ -58,7 +58,8 @@ pub(super) fn on_others(context: &Context<'_>, layers: &[Digest], staging: &Stag
     }
     let layers = layers.into_iter().map(HostPath).collect();
     let [upper, work, root] = [upper, work, root].map(HostPath);
-    Ok(Step::Overlay(Overlay { fuse, layers, upper, work, root }))
+    // All of it is written out once, when the layer gets its name.
+    Ok(Step::Overlay(Overlay { fuse, layers, upper, work, root, volatile: true }))
 }
 
 /// The upper directory is what the merged root shows, to whom its owner is given when it is mounted; it is the user's no

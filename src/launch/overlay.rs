@@ -98,7 +98,23 @@ fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
     }
     overlay.set("upperdir", &upper.name)?;
     overlay.set("workdir", &work.name)?;
+    if plan.volatile {
+        make_volatile(&overlay, &plan.work)?;
+    }
     overlay.mount(Attributes::MOUNT_ATTR_NODEV)
+}
+
+/// Lets neither fsync(2) nor the end of the mount wait for the disk, where the kernel can do that (Linux 5.10). It leaves a
+/// mark, so that nobody takes for whole what a crash has cut short (Documentation/filesystems/overlayfs.rst, "Volatile
+/// mount"); of a mount before this one that ended well, the mark is taken away.
+fn make_volatile(overlay: &Context, work: &HostPath) -> io::Result<()> {
+    match fs::remove_dir_all(work.0.join("work/incompat")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Older kernels refuse the word, and go on without.
+    let _ = overlay.flag("volatile");
+    Ok(())
 }
 
 /// A directory by a short name, however long its path is: a parameter of a file system has 255 bytes at the most, and has

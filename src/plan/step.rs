@@ -173,6 +173,8 @@ pub struct Overlay {
     pub work: HostPath,
     /// An empty directory to mount on.
     pub root: HostPath,
+    /// Whether what is written need not outlive a crash of the machine: nothing in it waits for the disk then.
+    pub volatile: bool,
 }
 
 /// Whether a bind mount is of a directory or of a file.

@@ -153,7 +153,12 @@ impl Catalogue {
         let named = |entry: &&Entry| entry.recipe.words().any(|known| known.as_str() == name);
         let own = || self.own.iter().find(named);
         let carried = || self.carried.iter().find(|carried| carried.name == name)?.entry();
-        if let Some(entry) = own().or_else(carried).or_else(|| self.entries().find(named)) {
+        let known = own().or_else(carried);
+        // No word has a slash: what an image at a registry is called needs no recipe to be read.
+        if known.is_none() && word.contains('/') {
+            return Err(NoMatch::Recipe { word: word.to_owned() });
+        }
+        if let Some(entry) = known.or_else(|| self.entries().find(named)) {
             return entry.version(version.unwrap_or_default());
         }
         let alone = || self.entries().find_map(|entry| entry.codenamed(word));

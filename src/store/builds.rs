@@ -121,18 +121,28 @@ impl Store {
     }
 }
 
-/// What files were when they were read, and their digests, so that they need not be read again while they are the same.
+/// What files of a project were when they were read, and what came of it, so that they need not be read again while they
+/// are the same.
 #[derive(Debug)]
 pub struct Stamps {
     path: PathBuf,
 }
 
 impl Stamps {
-    /// Those of the files of a project.
-    pub fn of(cache: &Path, root: &Path) -> Self {
+    /// Those of the files that a project copies.
+    pub fn copied(cache: &Path, root: &Path) -> Self {
+        Self::of(cache, "copied", root)
+    }
+
+    /// That of its lock.
+    pub fn lock(cache: &Path, root: &Path) -> Self {
+        Self::of(cache, "locks", root)
+    }
+
+    fn of(cache: &Path, what: &str, root: &Path) -> Self {
         use std::os::unix::ffi::OsStrExt as _;
         let name = Digest::of(root.as_os_str().as_bytes()).hex();
-        Self { path: cache.join("copied").join(format!("{name}.json")) }
+        Self { path: cache.join(what).join(format!("{name}.json")) }
     }
 
     /// What was kept; nothing where it cannot be read.

@@ -117,7 +117,7 @@ fn contents(
     if copies.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let stamps = Stamps::of(&context.host.dirs.cache, dir);
+    let stamps = Stamps::copied(&context.host.dirs.cache, dir);
     let (known, mut now) = (stamps.read::<Known>(), Known::default());
     let mut contents = Vec::new();
     for copied in copies {

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Build, host: &Host, ui: &Ui) -> Result {
     let found = project::find(context)?.ok_or_else(|| project::none(context))?;
     let environment = found.environment(args.variant.as_deref())?;
     trust::ensure(context, &found.root, &environment, args.project.yes)?;
-    let lock = lock::of(&found.root, &environment, args.project.locked)?;
+    let lock = lock::of(context, &found.root, &environment, args.project.locked)?;
     let options = Options { anew: args.no_cache, shell_on_failure: args.shell_on_failure };
     let image = image(context, &found.root, &environment, lock.as_ref(), &args.source, &options)?;
     if args.json {

@@ -11,7 +11,8 @@ use crate::build::EPOCH;
 use crate::plan;
 use crate::sys::fs::{self, Kind};
 use crate::sys::root::{self, Open};
-use crate::sys::{tree, xattr};
+use crate::sys::tree::{self, Visited};
+use crate::sys::xattr;
 
 /// What is done with a place.
 #[derive(Debug, Clone, Copy)]
@@ -86,8 +87,7 @@ pub(super) fn normalise(upper: &Path, mounted: &[String]) -> io::Result<()> {
     for path in mounted {
         remove_if_empty(&root, Path::new(path))?;
     }
-    attributes(&root)?;
-    times(&root)
+    tree::visit(root.as_fd(), &mut |visited| attributes(visited).and_then(|()| time(visited)))
 }
 
 fn apply(root: &OwnedFd, path: &Path, rule: Rule) -> io::Result<()> {
@@ -152,35 +152,31 @@ fn remove_if_empty(root: &OwnedFd, path: &Path) -> io::Result<()> {
 }
 
 /// Makes the attributes those that any overlay understands, on any machine.
-fn attributes(root: &OwnedFd) -> io::Result<()> {
-    tree::visit(root.as_fd(), &mut |visited| {
-        let fd: OwnedFd = match visited.status.kind {
-            Kind::Directory => visited.at.try_clone_to_owned()?,
-            Kind::File => fs::open_file(visited.at, visited.name)?.into(),
-            // Others have none that are the user's (xattr(7)).
-            _ => return Ok(()),
-        };
-        let names: BTreeSet<_> = xattr::list(&fd)?.into_iter().collect();
-        for name in INTERNAL.map(OsStr::new).iter().filter(|name| names.contains(**name)) {
-            xattr::remove(&fd, name)?;
-        }
-        let opaque = OPAQUE.map(OsStr::new).iter().any(|name| {
-            // The kernel's `x` says that there are whiteouts of another kind in the directory, and hides nothing.
-            names.contains(*name) && xattr::get(&fd, name).is_ok_and(|value| value == b"y")
-        });
-        if opaque {
-            OPAQUE.iter().try_for_each(|name| xattr::set(&fd, OsStr::new(name), b"y"))?;
-        }
-        Ok(())
-    })
+fn attributes(visited: &Visited<'_>) -> io::Result<()> {
+    let fd: OwnedFd = match visited.status.kind {
+        Kind::Directory => visited.at.try_clone_to_owned()?,
+        Kind::File => fs::open_file(visited.at, visited.name)?.into(),
+        // Others have none that are the user's (xattr(7)).
+        _ => return Ok(()),
+    };
+    let names: BTreeSet<_> = xattr::list(&fd)?.into_iter().collect();
+    for name in INTERNAL.map(OsStr::new).iter().filter(|name| names.contains(**name)) {
+        xattr::remove(&fd, name)?;
+    }
+    let opaque = OPAQUE.map(OsStr::new).iter().any(|name| {
+        // The kernel's `x` says that there are whiteouts of another kind in the directory, and hides nothing.
+        names.contains(*name) && xattr::get(&fd, name).is_ok_and(|value| value == b"y")
+    });
+    if opaque {
+        OPAQUE.iter().try_for_each(|name| xattr::set(&fd, OsStr::new(name), b"y"))?;
+    }
+    Ok(())
 }
 
 /// Nothing is newer than [`EPOCH`].
-fn times(root: &OwnedFd) -> io::Result<()> {
+fn time(visited: &Visited<'_>) -> io::Result<()> {
     let epoch = (i64::from(EPOCH), 0);
-    tree::visit(root.as_fd(), &mut |visited| {
-        let new = visited.status.modified > epoch || visited.status.kind == Kind::Whiteout;
-        // Of a directory, all that is in it has been taken away by now.
-        if new { fs::set_modified_at(visited.at, OsStr::from_bytes(visited.name.as_bytes()), epoch) } else { Ok(()) }
-    })
+    let new = visited.status.modified > epoch || visited.status.kind == Kind::Whiteout;
+    // Of a directory, all that is in it has been taken away by now.
+    if new { fs::set_modified_at(visited.at, OsStr::from_bytes(visited.name.as_bytes()), epoch) } else { Ok(()) }
 }

@@ -24,8 +24,8 @@ const HINT: &str = "envbox lock";
 ///
 /// # Errors
 /// One that cannot be read, or is of another recipe than this; none where one is needed.
-pub(super) fn of(root: &Path, environment: &Environment, needed: bool) -> Result<Option<Lock>> {
-    let lock = match file::read(root)? {
+pub(super) fn of(context: &Context<'_>, root: &Path, environment: &Environment, needed: bool) -> Result<Option<Lock>> {
+    let lock = match file::read_again(context, root)? {
         Some(lock) => lock,
         None if needed => {
             let error = Error::new(format!("there is no envbox.lock in {}", root.display()));

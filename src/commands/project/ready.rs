@@ -88,7 +88,7 @@ pub(super) fn known(
     environment: &Environment,
     options: &Options<'_>,
 ) -> Result<(Option<Lock>, Option<Digest>)> {
-    let lock = lock::of(&found.root, environment, options.locked)?;
+    let lock = lock::of(context, &found.root, environment, options.locked)?;
     let image = build::known(context, &found.root, environment, lock.as_ref())?;
     Ok((lock, image))
 }

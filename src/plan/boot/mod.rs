@@ -100,6 +100,7 @@ impl BootPlan {
             upper: host(&request.upper),
             work: host(&request.work),
             root: host(&request.root),
+            volatile: false,
         })];
         steps.extend(devices());
         steps.extend(kernel_views());
