@@ -37,7 +37,7 @@ fn is_current(context: &Context<'_>, name: &BoxName, origin: &Origin) -> Result<
         return Ok(false);
     }
     let environment = found.environment(variant)?;
-    let lock = lock::of(&found.root, &environment, false)?;
+    let lock = lock::of(context.host, &found.root, &environment, false)?;
     let image = build::known(context, &found.root, &environment, lock.as_ref())?;
     Ok(image.is_some_and(|image| name::of_box(&found.root, variant, &image).is_ok_and(|current| current == *name)))
 }
