@@ -1,6 +1,8 @@
 //! Locks: what is written down, who is held to it, and that the same lock gives the same bytes.
 
+mod changes;
 mod steady;
+mod versions;
 
 use std::collections::HashMap;
 use std::fs;
