@@ -80,7 +80,7 @@ fn on_a_terminal_it_is_asked_whether_to_lock_what_is_new() {
     site.envbox(&["lock"]).succeeds();
     let old = site.lock();
     site.project("other, more");
-    site.envbox(&["trust", "--yes"]).succeeds();
+    site.envbox(&["lock", "--check"]).exits(125);
     let ask = |words: &[&str], answer: &str| {
         let mut command = site.env.command(envbox());
         command.args(words).current_dir(&site.root).env("no_proxy", "127.0.0.1");
@@ -105,7 +105,6 @@ fn every_verb_that_makes_a_box_can_be_held_to_the_lock() {
     let site = Site::new(&[("other", "2.0", "")]);
     let recipe = "from: tiny\npackages: [other]\ntasks: {t: 'true'}\nservices: {s: {run: sleep 9}}\n";
     fs::write(site.root.join("envbox.yaml"), recipe).unwrap();
-    site.envbox(&["trust", "--yes"]).succeeds();
     let verbs: [&[&str]; 6] = [
         &["build", "--locked"],
         &["run", "--locked", "--", "true"],
@@ -123,7 +122,6 @@ fn every_verb_that_makes_a_box_can_be_held_to_the_lock() {
     site.files.lock().unwrap().clear();
     site.envbox(&["lock", "--check"]).succeeds();
     fs::write(site.root.join("envbox.yaml"), recipe.replace("other", "another")).unwrap();
-    site.envbox(&["trust", "--yes"]).succeeds();
     for verb in verbs {
         let said = site.envbox(verb).exits(125).stderr;
         assert!(said.contains("package another is not locked; package other is locked, and not asked for"), "{said}");

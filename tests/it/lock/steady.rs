@@ -23,9 +23,15 @@ fn project(env: &TestEnvironment, dir: &str, lock: Option<&Path>) -> PathBuf {
     root
 }
 
+/// Does something in a project whose recipe was agreed to.
+fn envbox<'a>(env: &'a TestEnvironment, root: &Path, words: &[&str]) -> Run<'a> {
+    env.envbox(["trust", "--yes"]).dir(root).succeeds();
+    with_proxies(env.envbox(words).dir(root))
+}
+
 /// The digest of the manifest that the built image is saved with: that of every byte of its layers.
 fn manifest(env: &TestEnvironment, root: &Path) -> String {
-    let built = with_proxies(env.envbox(["build", "--json"]).dir(root)).succeeds().stdout;
+    let built = envbox(env, root, &["build", "--json"]).succeeds().stdout;
     let built: serde_json::Value = serde_json::from_str(&built).unwrap();
     let image = built["image"].as_str().unwrap().to_owned();
     let layout = env.path("layout");
@@ -46,7 +52,7 @@ fn two_machines_build_the_same_bytes() {
     requires!(userns, subid, overlay, net);
     let (one, two) = (TestEnvironment::new(), TestEnvironment::new());
     let first = project(&one, "home/a", None);
-    with_proxies(one.envbox(["lock"]).dir(&first)).succeeds();
+    envbox(&one, &first, &["lock"]).succeeds();
     let second = project(&two, "home/b/c", Some(&first.join("envbox.lock")));
     assert_eq!(manifest(&one, &first), manifest(&two, &second));
     nothing_is_of_today(&one);
@@ -90,8 +96,8 @@ fn a_new_box_asks_the_mirror_of_its_machine() {
     let env = TestEnvironment::new();
     let root = project(&env, "home/a", None);
     fs::write(root.join("envbox.yaml"), "from: debian:12\nhome: private\n").unwrap();
-    with_proxies(env.envbox(["lock"]).dir(&root)).succeeds();
-    let sh = |script: &str| with_proxies(env.envbox(["run", "--", "sh", "-c", script]).dir(&root));
+    envbox(&env, &root, &["lock"]).succeeds();
+    let sh = |script: &str| envbox(&env, &root, &["run", "--", "sh", "-c", script]);
     let installs = "sudo apt-get update && sudo apt-get install --yes hello && hello";
     let said = sh(installs).succeeds().stdout;
     assert!(said.ends_with("Hello, world!\n"), "{said}");

@@ -74,12 +74,14 @@ impl Site {
     }
 
     fn envbox(&self, words: &[&str]) -> crate::support::Run<'_> {
+        self.project.env.envbox(["trust", "--yes"]).dir(self.project.path("")).succeeds();
         self.project.env.envbox(words).dir(self.project.path("")).env("no_proxy", "127.0.0.1")
     }
 
     fn installed(&self) -> String {
-        let image = self.project.image(&["--locked"]);
-        self.project.sh(&image, "pkg list")
+        let built = self.envbox(&["build", "--locked", "--json"]).succeeds().stdout;
+        let built: serde_json::Value = serde_json::from_str(&built).unwrap();
+        self.project.sh(built["image"].as_str().unwrap(), "pkg list")
     }
 }
 
