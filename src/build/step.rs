@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn versions_are_asked_for_where_they_can_be() {
+        let locked = BTreeMap::from([("gcc".to_owned(), "4:12-1".to_owned()), ("libc".to_owned(), "2".to_owned())]);
+        let wants = ["gcc", "@group"].map(str::to_owned);
+        assert_eq!(exactly(&wants, Some(&locked), Some("=")), ["@group", "gcc=4:12-1", "libc=2"]);
+        assert_eq!(exactly(&wants, Some(&locked), Some("-")), ["@group", "gcc-4:12-1", "libc-2"]);
+        assert_eq!(exactly(&wants, Some(&locked), None), wants);
+        assert_eq!(exactly(&wants, None, Some("=")), wants);
+    }
+
+    #[test]
     fn long_steps_are_cut() {
         assert_eq!(short("make\nmake install\n"), "make …");
         assert_eq!(short(" make "), "make");

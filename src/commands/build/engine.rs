@@ -285,18 +285,15 @@ impl<'a> Engine<'a> {
         left: (&[Digest], &Staging),
         identity: &Identity,
     ) -> Error {
-        let Some(launch::Error::Offline { status, output, .. }) = error.of() else { return error };
+        if !matches!(error.of(), Some(launch::Error::Offline { .. })) {
+            return error;
+        }
         let number = chain.steps.iter().position(|step| step.key == planned.key).unwrap_or(0) + 1;
         let place = match planned.place.line {
             0 => String::new(),
             line => format!(", {}:{line}", chain.name.split('#').next().unwrap_or_default()),
         };
-        let failed = Failed {
-            step: format!("{number} of {} ({}{place})", chain.steps.len(), planned.step),
-            status: status.clone(),
-            source: Printed(last_lines(output)),
-        };
-        let error = Error::new(failed);
+        let error = told(error, format!("{number} of {} ({}{place})", chain.steps.len(), planned.step));
         if self.options.shell_on_failure {
             self.context.ui.error(&error);
             let looked = aftermath::look(self.context, chain, planned, left, (identity, self.overlay.get()));
@@ -312,6 +309,12 @@ impl<'a> Engine<'a> {
             _ => error,
         }
     }
+}
+
+/// The failure of a step's program, with the end of what it printed.
+pub(super) fn told(error: Error, step: String) -> Error {
+    let Some(launch::Error::Offline { status, output, .. }) = error.of() else { return error };
+    Error::new(Failed { step, status: status.clone(), source: Printed(last_lines(output)) })
 }
 
 /// Where a program runs.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::chain::{Chain, Planned};
-use super::engine::{Engine, Room};
+use super::engine::{Engine, Room, told};
 use super::show::Shown;
 use crate::build::{By, Step};
 use crate::commands::live::{self, proof};
@@ -60,13 +61,16 @@ impl Engine<'_> {
         let _janitor = sweep::afterwards(context, &identity)?;
         let (staging, shown) = (context.store.stage()?, Shown::new(context.ui, (1, 1), &planned.step));
         let cache = self.package_cache(chain, planned, &identity)?;
+        let started = Instant::now();
         shown.begin();
         let came = live::on_overlay(context, self.overlay.get(), |fuse| {
             let root = layer::on_others(context, &chain.base.image().layers, &staging, fuse.is_some())?;
             let binds = binds(chain, cache.as_ref())?;
             let room = Room { root, fuse: fuse.as_deref(), binds, network: true, by: &By::Root };
             self.came_of(chain, &planned.step, &identity, &room, &shown)
-        })?;
+        });
+        shown.end(started.elapsed(), came.is_ok());
+        let came = came.map_err(|error| told(error, planned.step.to_string()))?;
         let packages = came.into_iter().map(|(name, version)| Version { name, version }).collect();
         let manager = manager.words.install.first().cloned().unwrap_or_default();
         Ok(Some(Versions { manager, packages }))

@@ -102,6 +102,10 @@ fn versions_are_locked_as_they_came() {
     let upgraded = site.envbox(&["lock", "--upgrade"]).succeeds().stdout;
     assert_eq!(upgraded, "main: ./rootfs.tar, 2 packages, 2 changes\n  ~ lib 1.0 -> 2.0\n  ~ tool 1.0 -> 2.0\n");
     assert_eq!(site.installed(), "lib 2.0\ntool 2.0\n");
+    site.serve("lib 1.0\n");
+    let nowhere = site.envbox(&["lock", "--upgrade"]).exits(125).stderr;
+    assert!(nowhere.contains("step packages: tool failed") && nowhere.contains("nobody has tool"), "{nowhere}");
+    site.serve(BOTH);
     let some = site.envbox(&["lock", "--upgrade", "lib"]).exits(125).stderr;
     assert!(some.contains("only be brought up to date as a whole"), "{some}");
 }
