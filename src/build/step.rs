@@ -9,7 +9,7 @@ use super::Manager;
 use super::env::environment;
 use crate::image::Digest;
 use crate::recipe::Place;
-use crate::recipe::lock::Locked;
+use crate::recipe::lock::{Added, Locked};
 use crate::recipe::project::{As, Environment};
 use crate::recipe::settings::Network;
 
@@ -25,6 +25,9 @@ pub enum Step {
         refresh: Vec<String>,
         /// Installs what is added to it.
         install: Vec<String>,
+        /// What has to be another version than before, or new, in the end: that and nothing else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        locked: Option<BTreeMap<String, String>>,
         /// All of the environment.
         env: BTreeMap<String, String>,
     },
@@ -137,16 +140,31 @@ pub fn steps(recipe: &Environment, inputs: &Inputs<'_>) -> Result<Vec<(Step, Pla
 fn packages(recipe: &Environment, inputs: &Inputs<'_>) -> Result<Step, Error> {
     let manager = inputs.manager.ok_or_else(|| Error::NoManager(recipe.from.clone()))?;
     let env = environment(inputs.image, &By::Root, &[&manager.words.env]);
-    if let Some(locked) = inputs.locked.filter(|locked| locked.is_by_archive()) {
+    if let Some(locked) = inputs.locked.filter(|locked| locked.archive().is_some()) {
         let debs = locked.packages.debs().iter().map(|deb| (deb.name.clone(), deb.digest)).collect();
         return Ok(Step::Debs { debs, wants: locked.wants.clone(), script: include_str!("debs.sh"), env });
     }
+    let locked = inputs.locked.and_then(|locked| match &locked.packages {
+        Added::Versions(versions) => Some(&versions.packages),
+        Added::Nothing | Added::Debs(_) => None,
+    });
+    let locked: Option<BTreeMap<String, String>> =
+        locked.map(|versions| versions.iter().map(|package| (package.name.clone(), package.version.clone())).collect());
     Ok(Step::Packages {
-        packages: recipe.packages.clone(),
+        packages: exactly(&recipe.packages, locked.as_ref(), manager.words.exact.as_deref()),
+        locked,
         refresh: manager.words.refresh.clone(),
         install: manager.words.install.clone(),
         env,
     })
+}
+
+/// Packages as the package manager is to be asked for them.
+fn exactly(wants: &[String], locked: Option<&BTreeMap<String, String>>, exact: Option<&str>) -> Vec<String> {
+    let (Some(locked), Some(exact)) = (locked, exact) else { return wants.to_vec() };
+    // What is asked for and did not come was there, or is a name for others.
+    let wants = wants.iter().filter(|name| !locked.contains_key(*name)).cloned();
+    wants.chain(locked.iter().map(|(name, version)| format!("{name}{exact}{version}"))).collect()
 }
 
 fn octal(text: &str) -> Result<u32, Error> {
@@ -210,6 +228,16 @@ mod tests {
         for odd in ["u+x", "+755", "0999", "10000", ""] {
             assert!(matches!(octal(odd), Err(Error::Mode(_))), "{odd}");
         }
+    }
+
+    #[test]
+    fn versions_are_asked_for_where_they_can_be() {
+        let locked = BTreeMap::from([("gcc".to_owned(), "4:12-1".to_owned()), ("libc".to_owned(), "2".to_owned())]);
+        let wants = ["gcc", "@group"].map(str::to_owned);
+        assert_eq!(exactly(&wants, Some(&locked), Some("=")), ["@group", "gcc=4:12-1", "libc=2"]);
+        assert_eq!(exactly(&wants, Some(&locked), Some("-")), ["@group", "gcc-4:12-1", "libc-2"]);
+        assert_eq!(exactly(&wants, Some(&locked), None), wants);
+        assert_eq!(exactly(&wants, None, Some("=")), wants);
     }
 
     #[test]

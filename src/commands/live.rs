@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{identity, settings, sweep, world};
+use super::{identity, provision, settings, sweep, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -102,6 +102,9 @@ fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
 pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fuse: bool) -> Result<BootPlan> {
     let paths = &stored.paths;
     let world = world::of(context, stored)?;
+    // What its first start writes into every box. After that, its files are the user's.
+    let started = paths.upper.join("etc").exists();
+    let changes = if started { Vec::new() } else { provision::mirrored(context, &stored.image)? };
     Ok(BootPlan::new(&BootRequest {
         name: &stored.name,
         config: &stored.config,
@@ -117,6 +120,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fu
         mounts: world.mounts,
         shares: &world.shares,
         agent,
+        changes: &changes,
     })?)
 }
 

@@ -147,11 +147,19 @@ fn split(at: &BoxPath) -> io::Result<(&Path, &OsStr)> {
 }
 
 fn replace_line(root: &OwnedFd, at: &BoxPath, line: &str, with: &str) -> io::Result<()> {
-    let (old, owner) = root::read_with_owner(root, at.as_path())?;
+    let (old, owner) = match root::read_with_owner(root, at.as_path()) {
+        // As good as a file without the line.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
     let lines = old.split(|byte| *byte == b'\n');
     let new: Vec<&[u8]> = lines.map(|old| if old == line.as_bytes() { with.as_bytes() } else { old }).collect();
+    let new = new.join(&b'\n');
+    if new == old {
+        return Ok(());
+    }
     let (parent, name) = split(at)?;
-    root::replace_file_owned(root::make_dirs(root, parent, 0o755)?, name, &new.join(&b'\n'), owner)
+    root::replace_file_owned(root::make_dirs(root, parent, 0o755)?, name, &new, owner)
 }
 
 /// Attaches a mount on a directory of the box's, which is made if it is missing. A link in its place goes: what it leads

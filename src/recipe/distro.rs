@@ -103,6 +103,13 @@ pub struct Packages {
     /// Prints the packages there are, one a line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<String>,
+    /// Prints the packages there are with their versions: on each line a name, a space and a version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
+    /// What stands between a package's name and the version of it that is to be installed. A package manager without it
+    /// installs what it has now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<String>,
     /// Directories of downloads and lists that are kept from one build to the next, and are no part of any image; absolute
     /// paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,7 @@
 //! Makes the layers that are missing, one after the other.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,18 +22,16 @@ use crate::image::{Digest, LayerRecord};
 use crate::launch::{self, Program};
 use crate::plan::{self, BoxPath, Person, Workshop};
 use crate::recipe::Overlay;
-use crate::recipe::lock::Base;
 use crate::source::tarball::Location;
 use crate::store::{Lease, PackageCache, Staging};
-use crate::sys::root::{self, Open};
 use crate::userns::{self, Identity};
 
 /// What layers are made with.
 pub(super) struct Engine<'a> {
-    context: &'a Context<'a>,
+    pub(super) context: &'a Context<'a>,
     source: &'a cli::Source,
     options: &'a Options,
-    overlay: Cell<Overlay>,
+    pub(super) overlay: Cell<Overlay>,
 }
 
 /// A step that failed, with the end of what it printed.
@@ -152,16 +151,7 @@ impl<'a> Engine<'a> {
                     let target = Target { to, mode: *mode, content };
                     self.copy(chain, planned, target, identity, (root, fuse))
                 }
-                Step::Packages { packages, refresh, install, env } => {
-                    let install: Vec<String> = install.iter().chain(packages).cloned().collect();
-                    let binds = self.binds(chain, cache)?;
-                    for words in [refresh, &install].into_iter().filter(|words| !words.is_empty()) {
-                        let room =
-                            Room { root: root.clone(), fuse, binds: binds.clone(), network: true, by: &By::Root };
-                        self.run(identity, room, &found(words), env, shown)?;
-                    }
-                    Ok(())
-                }
+                Step::Packages { .. } => self.install(chain, &planned.step, identity, (root, fuse), (cache, shown)),
                 Step::Debs { wants, script, env, .. } => {
                     let at = BoxPath::new(DEBS).map_err(Error::new)?;
                     let binds = debs.iter().map(|dir| (dir.clone(), at.clone())).collect();
@@ -181,11 +171,11 @@ impl<'a> Engine<'a> {
     /// left over of staging is swept.
     fn debs(&self, chain: &Chain<'_>, planned: &Planned, staging: &Staging) -> Result<Option<PathBuf>> {
         let (Step::Debs { .. }, Some(locked)) = (&planned.step, chain.locked) else { return Ok(None) };
-        let Base::Archive(archive) = &locked.base else { return Ok(None) };
+        let Some(archive) = locked.archive() else { return Ok(None) };
         let dir = staging.path().join("debs");
         fs::create_dir(&dir).map_err(Error::new)?;
-        let debs = locked.packages.debs();
-        provision::debs(self.context, &locked.from, archive, debs, self.source, &mut |deb, mut file| {
+        let (from, debs) = (&locked.bottom().from, locked.packages.debs());
+        provision::debs(self.context, from, archive, debs, self.source, &mut |deb, mut file| {
             let mut copy = fs::File::create_new(dir.join(format!("{}.deb", deb.name)))?;
             std::io::copy(&mut file, &mut copy).map(drop)
         })?;
@@ -227,13 +217,26 @@ impl<'a> Engine<'a> {
         Ok(launch::carry_out(&proof()?, identity, &plan, fuse, || written::copy(source, target))?)
     }
 
+    /// Runs a program in a root; what it prints is shown.
     fn run(
         &self,
         identity: &Identity,
         room: Room<'_>,
         words: &[String],
-        env: &std::collections::BTreeMap<String, String>,
+        env: &BTreeMap<String, String>,
         shown: &Shown<'_>,
+    ) -> Result<()> {
+        self.run_to(identity, room, words, env, &mut |bytes| shown.printed(bytes))
+    }
+
+    /// Runs a program in a root; `output` gets what it prints.
+    pub(super) fn run_to(
+        &self,
+        identity: &Identity,
+        room: Room<'_>,
+        words: &[String],
+        env: &BTreeMap<String, String>,
+        output: &mut dyn FnMut(&[u8]),
     ) -> Result<()> {
         let user = &self.context.host.user;
         let person = match room.by {
@@ -259,8 +262,7 @@ impl<'a> Engine<'a> {
         }
         let argv: Vec<&str> = words.iter().map(String::as_str).collect();
         let program = Program { argv: &argv, env: &all, user: person.as_ref(), network: room.network };
-        let mut output = |bytes: &[u8]| shown.printed(bytes);
-        Ok(launch::run_in(&proof()?, identity, &plan, room.fuse, &program, &mut output)?)
+        Ok(launch::run_in(&proof()?, identity, &plan, room.fuse, &program, output)?)
     }
 
     /// How the host's network is reached; not what a layer is made of.
@@ -274,24 +276,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// What is kept for the package manager, where packages are installed.
-    fn package_cache(&self, chain: &Chain<'_>, planned: &Planned, identity: &Identity) -> Result<Option<PackageCache>> {
-        let (Step::Packages { .. }, Some(manager)) = (&planned.step, &chain.manager) else { return Ok(None) };
-        let waiting = || self.context.ui.note("waiting for another envbox that is installing packages of this system");
-        let cache = self.context.store.package_cache(&manager.name, waiting)?;
-        let dirs: Vec<_> = manager.words.keep.iter().map(|path| cache.dir(Path::new(path))).collect();
-        if dirs.iter().any(|dir| !dir.exists()) {
-            userns::run(&proof()?, identity, |_| dirs.iter().try_for_each(|dir| make_dir(dir)))?;
-        }
-        Ok(Some(cache))
-    }
-
-    fn binds(&self, chain: &Chain<'_>, cache: Option<&PackageCache>) -> Result<Vec<(PathBuf, BoxPath)>> {
-        let (Some(manager), Some(cache)) = (&chain.manager, cache) else { return Ok(Vec::new()) };
-        let bind = |path: &String| Ok((cache.dir(Path::new(path)), BoxPath::new(path).map_err(Error::new)?));
-        manager.words.keep.iter().map(bind).collect()
-    }
-
     /// An error as it is told. A user who wants to has a look at what the step has left before that.
     fn failed(
         &self,
@@ -301,24 +285,24 @@ impl<'a> Engine<'a> {
         left: (&[Digest], &Staging),
         identity: &Identity,
     ) -> Error {
-        let Some(launch::Error::Offline { status, output, .. }) = error.of() else { return error };
+        if !matches!(error.of(), Some(launch::Error::Offline { .. })) {
+            return error;
+        }
         let number = chain.steps.iter().position(|step| step.key == planned.key).unwrap_or(0) + 1;
         let place = match planned.place.line {
             0 => String::new(),
             line => format!(", {}:{line}", chain.name.split('#').next().unwrap_or_default()),
         };
-        let failed = Failed {
-            step: format!("{number} of {} ({}{place})", chain.steps.len(), planned.step),
-            status: status.clone(),
-            source: Printed(last_lines(output)),
-        };
-        let error = Error::new(failed);
+        let error = told(error, format!("{number} of {} ({}{place})", chain.steps.len(), planned.step));
         if self.options.shell_on_failure {
             self.context.ui.error(&error);
             let looked = aftermath::look(self.context, chain, planned, left, (identity, self.overlay.get()));
             return looked.map_or_else(|error| error, |_| Error::new("the image was not built"));
         }
         match &planned.step {
+            Step::Packages { locked: Some(_), .. } => {
+                error.hint("where a version that is locked is not to be had any more: envbox lock --upgrade")
+            }
             Step::Run { network: false, .. } => {
                 error.hint("a step has no network unless it says so: {run: …, network: host}")
             }
@@ -327,28 +311,20 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// The failure of a step's program, with the end of what it printed.
+pub(super) fn told(error: Error, step: String) -> Error {
+    let Some(launch::Error::Offline { status, output, .. }) = error.of() else { return error };
+    Error::new(Failed { step, status: status.clone(), source: Printed(last_lines(output)) })
+}
+
 /// Where a program runs.
-struct Room<'a> {
-    root: plan::Step,
-    fuse: Option<&'a Path>,
-    binds: Vec<(PathBuf, BoxPath)>,
-    network: bool,
-    by: &'a By,
-}
-
-/// A package manager by its name is for the shell to find.
-fn found(words: &[String]) -> Vec<String> {
-    let exec = ["/bin/sh", "-c", "exec \"$0\" \"$@\""].map(str::to_owned);
-    exec.into_iter().chain(words.iter().cloned()).collect()
-}
-
-fn make_dir(dir: &Path) -> std::io::Result<()> {
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }?;
-    // Whatever the umask was: others than root, such as apt's own user, are to read it.
-    crate::sys::fs::set_mode(root::open_absolute(dir, Open::Directory)?, 0o755)
+#[derive(Clone)]
+pub(super) struct Room<'a> {
+    pub(super) root: plan::Step,
+    pub(super) fuse: Option<&'a Path>,
+    pub(super) binds: Vec<(PathBuf, BoxPath)>,
+    pub(super) network: bool,
+    pub(super) by: &'a By,
 }
 
 /// What a root without a network has to know of others.

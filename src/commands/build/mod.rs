@@ -5,6 +5,7 @@ mod chain;
 mod copied;
 mod engine;
 mod normalised;
+mod packages;
 mod remote;
 mod show;
 mod written;
@@ -24,7 +25,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::image::Digest;
-use crate::recipe::lock::{Lock, Locked};
+use crate::recipe::Machine;
+use crate::recipe::lock::{Lock, Locked, Versions};
 use crate::recipe::project::{Environment, FILE};
 use crate::store::{ImageLease, NameLock};
 use crate::ui::Ui;
@@ -52,7 +54,8 @@ pub(super) fn run(args: &Build, host: &Host, ui: &Ui) -> Result {
     let found = project::find(context)?.ok_or_else(|| project::none(context))?;
     let environment = found.environment(args.variant.as_deref())?;
     trust::ensure(context, &found.root, &environment, args.project.yes)?;
-    let lock = lock::of(context, &found.root, &environment, args.project.locked)?;
+    let how = project::Options::new(&args.source, args.project);
+    let lock = lock::settled(context, &found.root, &environment, &how)?;
     let options = Options { anew: args.no_cache, shell_on_failure: args.shell_on_failure };
     let image = image(context, &found.root, &environment, lock.as_ref(), &args.source, &options)?;
     if args.json {
@@ -73,7 +76,7 @@ pub(super) fn known(
     recipe: &Environment,
     lock: Option<&Lock>,
 ) -> Result<Option<Digest>> {
-    let locked = lock.and_then(|lock| lock.of(recipe.variant.as_deref()));
+    let locked = locked(lock, recipe);
     known_at(&Project { context, root }, &root.join(FILE), (recipe, locked), &mut Vec::new())
 }
 
@@ -90,7 +93,7 @@ pub(super) fn image(
     options: &Options,
 ) -> Result<ImageLease> {
     let project = Project { context, root };
-    let locked = project_lock.and_then(|lock| lock.of(recipe.variant.as_deref()));
+    let locked = locked(project_lock, recipe);
     if !options.anew
         && let Some(digest) = known(context, root, recipe, project_lock)?
         && let Some(image) = context.store.lease_image(&digest)?
@@ -104,6 +107,11 @@ pub(super) fn image(
         return Ok(image);
     }
     image_at(&project, &root.join(FILE), (recipe, locked), (source, options), &mut Vec::new())
+}
+
+/// What a lock has for a recipe here.
+fn locked<'a>(lock: Option<&'a Lock>, recipe: &Environment) -> Option<&'a Locked> {
+    lock?.on(Machine::here())?.of(recipe.variant.as_deref())
 }
 
 /// A project, in which one recipe may be made from another.
@@ -141,7 +149,7 @@ fn known_at(
         },
         From::Recipe(other) => {
             let recipe = project::recipe(context.host, root, &other)?;
-            match known_at(project, &other, (&recipe, None), above)? {
+            match known_at(project, &other, (&recipe, locked.and_then(Locked::below)), above)? {
                 Some(digest) => context.store.lease_image(&digest)?,
                 None => None,
             }
@@ -164,20 +172,8 @@ fn image_at(
     (source, options): (&cli::Source, &Options),
     above: &mut Vec<PathBuf>,
 ) -> Result<ImageLease> {
-    let Project { context, root } = project;
-    descend(file, above)?;
-    let base = match from(root, file.parent().unwrap_or(root), &recipe.from)? {
-        From::Image(name) => match locked {
-            Some(locked) => provision::locked(context, &name, &locked.base, source)?,
-            None => provision::image(context, &name, source)?,
-        },
-        From::Recipe(other) => {
-            let recipe = project::recipe(context.host, root, &other)?;
-            // It was read once more, and may not be what was agreed to.
-            trust::ensure(context, root, &recipe, false)?;
-            image_at(project, &other, (&recipe, None), (source, options), above)?
-        }
-    };
+    let Project { context, .. } = project;
+    let base = base_at(project, file, (recipe, locked), (source, options), above)?;
     let anew = match options.anew {
         true => Some(now()),
         false => context.store.anew(&chain::name(file, recipe.variant.as_deref())),
@@ -200,6 +196,30 @@ fn image_at(
     Ok(image)
 }
 
+/// The image that a recipe is made from.
+fn base_at(
+    project: &Project<'_>,
+    file: &Path,
+    (recipe, locked): (&Environment, Option<&Locked>),
+    how: (&cli::Source, &Options),
+    above: &mut Vec<PathBuf>,
+) -> Result<ImageLease> {
+    let Project { context, root } = project;
+    descend(file, above)?;
+    match from(root, file.parent().unwrap_or(root), &recipe.from)? {
+        From::Image(name) => match locked {
+            Some(locked) => provision::locked(context, &name, &locked.base, how.0),
+            None => provision::image(context, &name, how.0),
+        },
+        From::Recipe(other) => {
+            let recipe = project::recipe(context.host, root, &other)?;
+            // It was read once more, and may not be what was agreed to.
+            trust::ensure(context, root, &recipe, false)?;
+            image_at(project, &other, (&recipe, locked.and_then(Locked::below)), how, above)
+        }
+    }
+}
+
 fn lock(project: &Project<'_>, name: &str) -> Result<NameLock> {
     let Project { context, .. } = project;
     Ok(context.store.lock_name(name, || context.ui.note("waiting for another envbox that is building this"))?)
@@ -211,15 +231,20 @@ fn now() -> String {
     format!("{}.{:09} {}", since.as_secs(), since.subsec_nanos(), std::process::id())
 }
 
-/// What a recipe is made from, by a name that means the same wherever envbox is called from.
+/// The packages that a recipe's package manager installs now on what is locked below it, and nothing else of the recipe.
+/// They are installed, and left behind. Nothing, where the package manager cannot say which versions it has.
 ///
 /// # Errors
-/// That it is another recipe; or as of [`image`].
-pub(super) fn base(root: &Path, recipe: &Environment) -> Result<String> {
-    match from(root, root, &recipe.from)? {
-        From::Image(name) => Ok(name),
-        From::Recipe(_) => {
-            Err(Error::new(format!("{} is a recipe of its own, and cannot be locked here", recipe.from)))
-        }
-    }
+/// As of [`image`].
+pub(super) fn resolved(
+    context: &Context<'_>,
+    (root, file): (&Path, &Path),
+    (recipe, locked): (&Environment, &Locked),
+    source: &cli::Source,
+) -> Result<Option<Versions>> {
+    let (project, options) = (Project { context, root }, Options::default());
+    let base = base_at(&project, file, (recipe, Some(locked)), (source, &options), &mut Vec::new())?;
+    let recipe = Environment { copy: Vec::new(), setup: Vec::new(), ..recipe.clone() };
+    let chain = Chain::new(context, file, (&recipe, None), base, None, &mut |_| Ok(None))?;
+    chain.map_or(Ok(None), |chain| Engine::new(context, source, &options).resolved(&chain))
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use resolve::Place;
+
 use super::project::{self, Found};
 use super::trust;
 use crate::cli::Lock as Args;
@@ -14,7 +16,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::recipe::Machine;
-use crate::recipe::lock::{Change, Lock, Locked, changes, shown};
+use crate::recipe::lock::{Boxes, Change, Disagreement, Lock, Locked, changes, shown};
 use crate::recipe::project::Environment;
 use crate::ui::Ui;
 
@@ -33,10 +35,39 @@ pub(super) fn of(context: &Context<'_>, root: &Path, environment: &Environment, 
         }
         None => return Ok(None),
     };
-    match lock.agreed(environment, Machine::here()) {
+    let below = project::below(context.host, root, environment)?;
+    match lock.agreed(environment, &below, Machine::here()) {
         Ok(_) => Ok(Some(lock)),
         Err(disagreement) => Err(Error::new(disagreement).hint(HINT)),
     }
+}
+
+/// As [`of`]; where the lock is of another recipe and somebody is there to ask, it is brought up to date if they want that.
+///
+/// # Errors
+/// As [`of`]; whatever keeps it from being brought up to date.
+pub(super) fn settled(
+    context: &Context<'_>,
+    root: &Path,
+    environment: &Environment,
+    options: &project::Options<'_>,
+) -> Result<Option<Lock>> {
+    let error = match of(context, root, environment, options.locked) {
+        Err(error) if error.of::<Disagreement>().is_some() && !options.locked && context.ui.is_interactive() => error,
+        lock => return lock,
+    };
+    context.ui.warning(&error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "));
+    if !options.yes && !context.ui.confirm("Lock what has changed, as `envbox lock` does?", "--yes")? {
+        return Err(error);
+    }
+    let old = file::read(root)?;
+    let mut boxes = old.as_ref().and_then(|old| old.on(Machine::here())).cloned().unwrap_or_default();
+    let place = Place { context, root, options: options.source };
+    boxes.put(environment.variant.as_deref(), one(place, environment, old.as_ref(), None)?);
+    let mut new = old.unwrap_or_default();
+    new.put(Machine::here(), boxes);
+    file::write(root, &new)?;
+    Ok(Some(new))
 }
 
 /// What of a project has changed.
@@ -54,7 +85,7 @@ pub(super) fn run(args: &Args, host: &Host, ui: &Ui) -> Result {
     let found = found.ok_or_else(|| Error::new("there is no envbox.yaml here, nor in a directory above"))?;
     let environments = environments(&found)?;
     if args.check {
-        return check(&found, &environments, args, ui);
+        return check(&context, &found, &environments, args);
     }
     for environment in &environments {
         trust::ensure(&context, &found.root, environment, args.yes)?;
@@ -67,12 +98,14 @@ pub(super) fn run(args: &Args, host: &Host, ui: &Ui) -> Result {
         ));
         None
     });
-    let mut new = Lock::new(Machine::here());
+    let mut boxes = Boxes::default();
     for environment in &environments {
-        let old = old.as_ref().filter(|old| old.machine == new.machine);
-        let locked = one(&context, &found.root, environment, old, args)?;
-        new.put(environment.variant.as_deref(), locked);
+        let place = Place { context: &context, root: &found.root, options: &args.source };
+        let locked = one(place, environment, old.as_ref(), args.upgrade.as_deref())?;
+        boxes.put(environment.variant.as_deref(), locked);
     }
+    let mut new = old.clone().unwrap_or_default();
+    new.put(Machine::here(), boxes);
     if old.as_ref() != Some(&new) {
         file::write(&found.root, &new)?;
     }
@@ -86,35 +119,31 @@ fn environments(found: &Found) -> Result<Vec<Environment>> {
     own.then_some(None).into_iter().chain(variants).map(|variant| found.environment(variant)).collect()
 }
 
-/// One box: as it is locked while that is of the recipe, unless something newer is asked for.
-fn one(
-    context: &Context<'_>,
-    root: &Path,
-    environment: &Environment,
-    old: Option<&Lock>,
-    args: &Args,
-) -> Result<Locked> {
-    let agreed = old.and_then(|old| old.agreed(environment, Machine::here()).ok());
-    match (agreed, &args.upgrade) {
-        (Some(locked), None) => Ok(locked.clone()),
-        (Some(locked), Some(names)) if !names.is_empty() => {
-            resolve::upgraded(context, root, environment, locked, names, &args.source)
-        }
-        _ => resolve::fresh(context, root, environment, &args.source),
+/// One box: as it is locked where that is what the recipe asks for, unless something newer is asked for.
+fn one(place: Place<'_>, environment: &Environment, old: Option<&Lock>, upgrade: Option<&[String]>) -> Result<Locked> {
+    let locked = old.and_then(|old| old.on(Machine::here())?.of(environment.variant.as_deref()));
+    let below = project::below(place.context.host, place.root, environment)?;
+    let agrees = old.is_some_and(|old| old.agreed(environment, &below, Machine::here()).is_ok());
+    match (locked, upgrade) {
+        (Some(locked), None) if agrees => Ok(locked.clone()),
+        (Some(locked), None) => resolve::amended(place, environment, locked, &[]),
+        (Some(locked), Some(names)) if !names.is_empty() => resolve::amended(place, environment, locked, names),
+        _ => resolve::fresh(place, environment),
     }
 }
 
-fn check(found: &Found, environments: &[Environment], args: &Args, ui: &Ui) -> Result {
+/// Says what of the lock is not of the recipe. What is locked for other machines than this is no reason to fail: whoever
+/// has changed the recipe may have none.
+fn check(context: &Context<'_>, found: &Found, environments: &[Environment], args: &Args) -> Result {
+    let ui = context.ui;
     let lock = file::read(&found.root)?;
     let lock = lock.ok_or_else(|| Error::new("there is no envbox.lock beside envbox.yaml").hint(HINT))?;
-    let mut wrong: Vec<String> = environments
-        .iter()
-        .filter_map(|environment| lock.agreed(environment, Machine::here()).err())
-        .map(|disagreement| disagreement.to_string())
-        .collect();
-    let known = |variant: Option<&str>| environments.iter().any(|known| known.variant.as_deref() == variant);
-    let gone = lock.all().filter(|(variant, _)| !known(*variant));
-    wrong.extend(gone.map(|(variant, _)| format!("envbox.lock has {}, which envbox.yaml has not", shown(variant))));
+    let wrong = disagreements(context, found, environments, (&lock, Machine::here()))?;
+    for machine in lock.machines().filter(|machine| *machine != Machine::here()) {
+        for line in disagreements(context, found, environments, (&lock, machine))? {
+            ui.warning(&format!("on {machine}: {line}"));
+        }
+    }
     if args.json {
         ui.json(&serde_json::json!({ "agrees": wrong.is_empty(), "disagreements": wrong }))?;
     }
@@ -125,9 +154,28 @@ fn check(found: &Found, environments: &[Environment], args: &Args, ui: &Ui) -> R
     Err(Error::new(wrong.join("\n")).hint(HINT))
 }
 
+fn disagreements(
+    context: &Context<'_>,
+    found: &Found,
+    environments: &[Environment],
+    (lock, machine): (&Lock, &str),
+) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for environment in environments {
+        let below = project::below(context.host, &found.root, environment)?;
+        wrong.extend(lock.agreed(environment, &below, machine).err().map(|wrong| wrong.to_string()));
+    }
+    let known = |variant: Option<&str>| environments.iter().any(|known| known.variant.as_deref() == variant);
+    let gone = lock.on(machine).into_iter().flat_map(Boxes::all).filter(|(variant, _)| !known(*variant));
+    wrong.extend(gone.map(|(variant, _)| format!("envbox.lock has {}, which envbox.yaml has not", shown(variant))));
+    Ok(wrong)
+}
+
 fn tell(old: Option<&Lock>, new: &Lock, args: &Args, ui: &Ui) -> Result {
+    let (old, new) = (old.and_then(|old| old.on(Machine::here())), new.on(Machine::here()));
     let changed: Vec<Changed<'_>> = new
-        .all()
+        .into_iter()
+        .flat_map(Boxes::all)
         .map(|(variant, locked)| Changed {
             variant,
             from: &locked.from,

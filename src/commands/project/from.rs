@@ -47,24 +47,46 @@ pub(in crate::commands) fn from(project: &Path, dir: &Path, text: &str) -> Resul
     Ok(if is_recipe { From::Recipe(found) } else { From::Image(format!("{scheme}{}{which}", found.display())) })
 }
 
-/// The recipes that one is made from, the nearest first. All that they ask for, it asks for.
+/// What a recipe is made from in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::commands) struct Chain {
+    /// The recipes that it is made from, the nearest first, each with its file.
+    pub(in crate::commands) recipes: Vec<(PathBuf, Environment)>,
+    /// The image that the last of them is made from, by a name that means the same wherever envbox is called from.
+    pub(in crate::commands) image: String,
+}
+
+/// Goes from a recipe to the image that it is made from in the end.
 ///
 /// # Errors
-/// What is wrong with one of them; that one is made from itself in the end.
-pub(in crate::commands) fn below(host: &Host, root: &Path, environment: &Environment) -> Result<Vec<Environment>> {
+/// What is wrong with one of the recipes on the way; that one is made from itself in the end.
+pub(in crate::commands) fn chain(host: &Host, root: &Path, environment: &Environment) -> Result<Chain> {
     let mut files = vec![root.join(FILE)];
-    let mut found: Vec<Environment> = Vec::new();
+    let mut recipes: Vec<(PathBuf, Environment)> = Vec::new();
     loop {
         let dir = files.last().and_then(|file| file.parent()).unwrap_or(root);
-        let From::Recipe(file) = from(root, dir, &found.last().unwrap_or(environment).from)? else { return Ok(found) };
+        let text = recipes.last().map_or(&environment.from, |(_, recipe)| &recipe.from);
+        let file = match from(root, dir, text)? {
+            From::Recipe(file) => file,
+            From::Image(image) => return Ok(Chain { recipes, image }),
+        };
         let seen = files.contains(&file);
         files.push(file.clone());
         if seen {
             let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             return Err(Error::new(format!("a recipe is made from itself: {}", names.join(", from "))));
         }
-        found.push(recipe(host, root, &file)?);
+        let recipe = recipe(host, root, &file)?;
+        recipes.push((file, recipe));
     }
+}
+
+/// The recipes that one is made from, the nearest first. All that they ask for, it asks for.
+///
+/// # Errors
+/// As [`chain`].
+pub(in crate::commands) fn below(host: &Host, root: &Path, environment: &Environment) -> Result<Vec<Environment>> {
+    Ok(chain(host, root, environment)?.recipes.into_iter().map(|(_, recipe)| recipe).collect())
 }
 
 /// The box that another recipe of the project describes.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) use boxes::{left_behind, own};
 pub(super) use find::{NotUsable, find, of_host, root_of};
-pub(super) use from::{From, below, from, recipe};
+pub(super) use from::{From, below, chain, from, recipe};
 pub(super) use meant::meant;
 pub(super) use preview::{Preview, preview};
 pub(super) use ready::{Options, config, image, ready};

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::ready::{self, config, known};
+use super::ready::{self, config};
 use super::{Found, Options};
+use crate::commands::{build, lock};
 use crate::context::Context;
 use crate::error::Result;
 use crate::recipe::project::{As, Environment};
@@ -29,7 +30,8 @@ pub(in crate::commands) fn preview(
     environment: &Environment,
     options: &Options<'_>,
 ) -> Result<Preview> {
-    let (_, image) = known(context, found, environment, options)?;
+    let lock = lock::of(context, &found.root, environment, options.locked)?;
+    let image = build::known(context, &found.root, environment, lock.as_ref())?;
     let Some(image) = image else {
         return Ok(Preview { text: build(found, environment), stored: None });
     };

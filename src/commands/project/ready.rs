@@ -40,7 +40,8 @@ pub(in crate::commands) fn ready(
     options: &Options<'_>,
 ) -> Result<StoredBox> {
     trust::ensure(context, &found.root, environment, options.yes)?;
-    let (lock, known) = known(context, found, environment, options)?;
+    let lock = lock::settled(context, &found.root, environment, options)?;
+    let known = build::known(context, &found.root, environment, lock.as_ref())?;
     if let Some(digest) = known {
         let name = name_of(found, environment, &digest)?;
         if context.store.has_box(&name) {
@@ -62,7 +63,8 @@ pub(in crate::commands) fn image(
     options: &Options<'_>,
 ) -> Result<ImageLease> {
     trust::ensure(context, &found.root, environment, options.yes)?;
-    let (lock, known) = known(context, found, environment, options)?;
+    let lock = lock::settled(context, &found.root, environment, options)?;
+    let known = build::known(context, &found.root, environment, lock.as_ref())?;
     built(context, found, environment, options, lock.as_ref(), known)
 }
 
@@ -79,18 +81,6 @@ pub(in crate::commands) fn config(found: &Found, environment: &Environment) -> R
 
 pub(super) fn name_of(found: &Found, environment: &Environment, image: &Digest) -> Result<BoxName> {
     Ok(name::of_box(&found.root, environment.variant.as_deref(), image)?)
-}
-
-/// The lock, and the image by it if the store has that.
-pub(super) fn known(
-    context: &Context<'_>,
-    found: &Found,
-    environment: &Environment,
-    options: &Options<'_>,
-) -> Result<(Option<Lock>, Option<Digest>)> {
-    let lock = lock::of(context, &found.root, environment, options.locked)?;
-    let image = build::known(context, &found.root, environment, lock.as_ref())?;
-    Ok((lock, image))
 }
 
 fn built(

@@ -1,6 +1,5 @@
 //! Images as a lock has them, and what a lock is to say of what a name means now.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::finish::Finish;
@@ -12,7 +11,7 @@ use crate::commands::recipes;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, Reference};
-use crate::recipe::lock::{Added, Archive, Base, Deb, File, stays_below};
+use crate::recipe::lock::{Added, Archive, Base, Deb, File, Needs, stays_below};
 use crate::recipe::{self, Machine, Match, Resolved};
 use crate::source;
 use crate::source::debian::{Locked, Package};
@@ -29,7 +28,7 @@ pub(in crate::commands) struct Fresh {
     /// What is to be on top of it, if that can be said without having it.
     pub(in crate::commands) added: Option<Added>,
     /// What packages need in certain versions, by name.
-    pub(in crate::commands) needs: BTreeMap<String, Vec<String>>,
+    pub(in crate::commands) needs: Needs,
 }
 
 /// What the lock says of something does not belong to it.
@@ -64,12 +63,12 @@ pub(in crate::commands) fn fresh(
     let provenance = &image.image().provenance;
     let added = wants.is_empty().then_some(Added::Nothing);
     if let Some(reference) = provenance.origin.strip_prefix(registry::SCHEME) {
-        return Ok(Fresh { base: Base::Image(reference.to_owned()), added, needs: BTreeMap::new() });
+        return Ok(Fresh { base: Base::Image(reference.to_owned()), added, needs: Needs::new() });
     }
     let record = image.image().layers.first().map(|layer| context.store.layer_record(layer)).transpose()?;
     let digest = record.and_then(|record| record.blob);
     let digest = digest.ok_or_else(|| Error::new(Foreign::Nameless { from: from.to_owned() }))?;
-    Ok(Fresh { base: Base::File(File { at: provenance.origin.clone(), digest }), added, needs: BTreeMap::new() })
+    Ok(Fresh { base: Base::File(File { at: provenance.origin.clone(), digest }), added, needs: Needs::new() })
 }
 
 /// The system from the package archive that a recipe has before all else. Nothing, if it has none, or it cannot be had.
@@ -195,6 +194,7 @@ fn of_distro(
     let finish = Finish::of(resolved);
     let foreign = |at: &str| Error::new(Foreign::Place { from: found.name(), at: at.to_owned() });
     match base {
+        Base::Recipe(_) => Err(Error::new(Foreign::Kind { from: found.name() })),
         Base::Archive(archive) => {
             let mirrors = mirrors(resolved, archive, options)?.ok_or_else(|| foreign(&in_words(archive)))?;
             let bootstrap = Locked { archive, more: &[], mirrors: &mirrors }.bootstrap();

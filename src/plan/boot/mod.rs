@@ -51,6 +51,8 @@ pub struct BootRequest<'a> {
     pub shares: &'a [Shared],
     /// The agent binary.
     pub agent: PathBuf,
+    /// What is to be changed in its files.
+    pub changes: &'a [Change],
 }
 
 /// The steps from nothing to a root.
@@ -116,6 +118,7 @@ impl BootPlan {
         if user.uid != 0 {
             steps.push(account(user, home.clone(), shells(request.config, user)));
         }
+        steps.extend(request.changes.iter().map(change).collect::<Result<Vec<_>, _>>()?);
         steps.push(Step::Supervisor { agent: host(&request.agent) });
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
@@ -153,18 +156,20 @@ fn account(user: &User, home: BoxPath, shells: Vec<PathBuf>) -> Step {
 /// # Errors
 /// [`NotABoxPath`], for a file that no box can have.
 pub fn changes(root: Step, changes: &[Change]) -> Result<BootPlan, NotABoxPath> {
-    let mut steps = vec![root];
-    for change in changes {
-        steps.push(match change {
-            Change::Write { path, content } => {
-                Step::File { at: BoxPath::new(path)?, mode: 0o644, content: content.clone().into_bytes() }
-            }
-            Change::Replace { path, line, with } => {
-                Step::ReplaceLine { at: BoxPath::new(path)?, line: line.clone(), with: with.clone() }
-            }
-        });
-    }
+    let changes = changes.iter().map(change).collect::<Result<Vec<_>, _>>()?;
+    let steps = std::iter::once(root).chain(changes).collect();
     Ok(BootPlan::of("changes", steps))
+}
+
+fn change(change: &Change) -> Result<Step, NotABoxPath> {
+    Ok(match change {
+        Change::Write { path, content } => {
+            Step::File { at: BoxPath::new(path)?, mode: 0o644, content: content.clone().into_bytes() }
+        }
+        Change::Replace { path, line, with } => {
+            Step::ReplaceLine { at: BoxPath::new(path)?, line: line.clone(), with: with.clone() }
+        }
+    })
 }
 
 /// Shells, the one wanted most first.

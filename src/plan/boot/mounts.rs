@@ -191,6 +191,7 @@ mod tests {
             mounts: mounts.collect(),
             shares: &[],
             agent: "/a".into(),
+            changes: &[],
         })?
         .to_string();
         let (_, rest) = plan.split_once("sudo      for al\n").unwrap();

@@ -25,26 +25,28 @@ impl Disagreement {
 }
 
 impl Lock {
-    /// What is locked of a box, if it is what the recipe asks for on this machine.
+    /// What is locked of a box, if it is what the recipe asks for on this machine, and the recipes `below` that it is made
+    /// from, the nearest first.
     ///
     /// # Errors
     /// [`Disagreement`], with all that differs.
-    pub fn agreed(&self, environment: &Environment, machine: &str) -> Result<&Locked, Disagreement> {
-        let variant = environment.variant.clone();
-        let fail = |lines| Disagreement { variant: variant.clone(), lines };
-        if self.machine != machine {
-            return Err(fail(vec![format!("it is for {}, and this machine is {machine}", self.machine)]));
-        }
-        let locked = self.of(environment.variant.as_deref());
+    pub fn agreed(&self, recipe: &Environment, below: &[Environment], machine: &str) -> Result<&Locked, Disagreement> {
+        let fail = |lines| Disagreement { variant: recipe.variant.clone(), lines };
+        let Some(boxes) = self.on(machine) else {
+            let machines: Vec<&str> = self.machines().collect();
+            let others = if machines.is_empty() { "no machine".to_owned() } else { machines.join(", ") };
+            return Err(fail(vec![format!("it is for {others}, and this machine is {machine}")]));
+        };
+        let locked = boxes.of(recipe.variant.as_deref());
         let locked = locked.ok_or_else(|| fail(vec!["it is not locked yet".to_owned()]))?;
-        let lines = locked.differences(environment);
+        let lines = locked.differences(recipe, below);
         if lines.is_empty() { Ok(locked) } else { Err(fail(lines)) }
     }
 }
 
 impl Locked {
     /// What the recipe asks for and is not locked, and what is locked and not asked for.
-    fn differences(&self, environment: &Environment) -> Vec<String> {
+    fn differences(&self, environment: &Environment, below: &[Environment]) -> Vec<String> {
         let (wants, urls) = Self::asked(environment);
         let mut lines = Vec::new();
         if self.from != environment.from {
@@ -69,6 +71,15 @@ impl Locked {
             if self.downloads.iter().any(|download| download.url == url && download.digest != digest) {
                 lines.push(format!("download {} has another digest", url.escape_debug()));
             }
+        }
+        let from = self.from.escape_debug();
+        match (self.below(), below.split_first()) {
+            (Some(locked), Some((recipe, below))) => {
+                lines.extend(locked.differences(recipe, below).iter().map(|line| format!("{from}: {line}")));
+            }
+            (Some(_), None) => lines.push(format!("{from} is locked as a recipe, which it is not")),
+            (None, Some(_)) => lines.push(format!("{from} is a recipe, and not locked as one")),
+            (None, None) => {}
         }
         lines
     }

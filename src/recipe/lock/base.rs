@@ -1,10 +1,10 @@
 //! What a box's lowest layers are made of, and the packages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::form;
+use super::{Locked, form};
 use crate::image::Digest;
 
 /// What `from` was.
@@ -18,6 +18,8 @@ pub enum Base {
     /// A file at a server, or one of the project's own.
     #[serde(rename_all = "lowercase")]
     File(File),
+    /// Another recipe of the project, with all that it is made of.
+    Recipe(Box<Locked>),
 }
 
 /// A file that holds a tree or an image.
@@ -137,16 +139,29 @@ pub struct Version {
     pub version: String,
 }
 
+impl Versions {
+    /// Reads what a package manager says that there is: a name, a space and a version on each line. What is neither is
+    /// something else that it had to say.
+    pub fn parse(text: &str) -> BTreeMap<String, String> {
+        let pair = |line: &str| {
+            let (name, version) = line.trim().split_once(' ')?;
+            let version = version.trim();
+            (form::is_name(name) && form::is_version(version)).then(|| (name.to_owned(), version.to_owned()))
+        };
+        text.lines().filter_map(pair).collect()
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(site: &usize) -> bool {
     *site == 0
 }
 
 impl Archive {
-    /// What no single text shows to be wrong, in the system's packages and in those on top.
-    pub(super) fn check(&self, more: &[Deb]) -> Result<(), String> {
+    /// What no single text shows to be wrong, in all of a box's packages.
+    pub(super) fn check(&self, debs: &[&Deb]) -> Result<(), String> {
         let mut names = BTreeSet::new();
-        for deb in self.packages.iter().chain(more) {
+        for deb in debs {
             let file = deb.file.rsplit('/').next().unwrap_or_default();
             if self.sites.get(deb.site).is_none() {
                 return Err(format!("package {} is from site {}, which there is not", deb.name, deb.site));

@@ -66,7 +66,7 @@ pub fn changes(old: Option<&Locked>, new: &Locked) -> Vec<Change> {
 impl Locked {
     /// All that is locked, by name: what is shown of it, and what tells it from others.
     fn things(&self) -> BTreeMap<String, (String, String)> {
-        let mut things = BTreeMap::new();
+        let mut things = self.below().map(Self::things).unwrap_or_default();
         let mut put =
             |name: &str, shown: &str, whole: String| things.insert(name.to_owned(), (shown.to_owned(), whole));
         match &self.base {
@@ -79,6 +79,7 @@ impl Locked {
                 let (name, digest) = image.split_once('@').unwrap_or((image, ""));
                 put(name, digest, String::new());
             }
+            Base::Recipe(_) => {}
             Base::File(file) => drop(put(&file.at, &file.digest.to_string(), String::new())),
         }
         match &self.packages {

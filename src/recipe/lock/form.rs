@@ -35,8 +35,12 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     checked(deserializer, "the name of a package", is_name)
 }
 
+pub(super) fn is_version(text: &str) -> bool {
+    made_of(text, "+-.~:_^") && !text.starts_with('-')
+}
+
 pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, "the version of a package", |text| made_of(text, "+-.~:_^") && !text.starts_with('-'))
+    checked(deserializer, "the version of a package", is_version)
 }
 
 /// Whether what is put behind the address of a directory stays below it: whoever fetches takes `%2e%2e` for `..`, and a
@@ -54,10 +58,12 @@ pub(super) fn deb<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
     })
 }
 
+pub(super) fn is_word(text: &str) -> bool {
+    made_of(text, "+-._") && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
 pub(super) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, "a word", |text| {
-        made_of(text, "+-._") && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-    })
+    checked(deserializer, "a word", is_word)
 }
 
 pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -18,7 +18,7 @@ pub use agree::Disagreement;
 pub use base::{Archive, Base, Deb, File, Listed, Site, Version, Versions};
 pub use diff::{Change, changes};
 pub use form::stays_below;
-pub use upgrade::UpgradeError;
+pub use upgrade::{Needs, UpgradeError};
 
 use super::project::Environment;
 use super::{Fault, Place};
@@ -35,9 +35,15 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     version: u32,
-    /// The machine that it is for, as recipes name it ([`super::Machine`]).
-    #[serde(deserialize_with = "form::word")]
-    pub machine: String,
+    /// What each machine has, by its name in recipes ([`super::Machine`]): whoever locks on one leaves the others alone.
+    #[serde(default)]
+    machines: BTreeMap<String, Boxes>,
+}
+
+/// What a project's boxes are made of on one kind of machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Boxes {
     /// The box that the recipe itself describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub main: Option<Locked>,
@@ -105,9 +111,9 @@ impl Added {
 }
 
 impl Lock {
-    /// A lock for a machine, of nothing yet.
-    pub fn new(machine: &str) -> Self {
-        Self { version: VERSION, machine: machine.to_owned(), main: None, variants: BTreeMap::new() }
+    /// A lock of nothing yet.
+    pub fn new() -> Self {
+        Self { version: VERSION, machines: BTreeMap::new() }
     }
 
     /// Reads a lock. `file` is what it is called in faults. A lock that can be read is safe to use: names are names, paths
@@ -121,12 +127,40 @@ impl Lock {
         if lock.version != VERSION {
             return Err(fault(format!("it is of version {}, and this envbox knows version {VERSION}", lock.version)));
         }
-        for (name, locked) in lock.all() {
-            locked.check().map_err(|what| fault(format!("{}: {what}", shown(name))))?;
+        for (machine, boxes) in &lock.machines {
+            if !form::is_word(machine) {
+                return Err(fault(format!("`{}` is not the name of a machine", machine.escape_debug())));
+            }
+            for (name, locked) in boxes.all() {
+                locked.check().map_err(|what| fault(format!("{machine}, {}: {what}", shown(name))))?;
+            }
         }
         Ok(lock)
     }
 
+    /// The boxes on a machine, if any are locked for it.
+    pub fn on(&self, machine: &str) -> Option<&Boxes> {
+        self.machines.get(machine)
+    }
+
+    /// The machines that there are boxes for.
+    pub fn machines(&self) -> impl Iterator<Item = &str> {
+        self.machines.keys().map(String::as_str)
+    }
+
+    /// Puts a machine's boxes in, in the place of those that were locked for it.
+    pub fn put(&mut self, machine: &str, boxes: Boxes) {
+        self.machines.insert(machine.to_owned(), boxes);
+    }
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Boxes {
     /// The box of a variant; `None` is the recipe itself.
     pub fn of(&self, variant: Option<&str>) -> Option<&Locked> {
         variant.map_or(self.main.as_ref(), |name| self.variants.get(name))
@@ -160,9 +194,37 @@ impl Locked {
         (wants, urls)
     }
 
-    /// Whether all of its packages are files of an archive.
-    pub fn is_by_archive(&self) -> bool {
-        matches!(self.base, Base::Archive(_)) && !matches!(self.packages, Added::Versions(_))
+    /// What the recipe that this one is made from is made of, if it is made from one.
+    pub fn below(&self) -> Option<&Self> {
+        match &self.base {
+            Base::Recipe(below) => Some(below),
+            _ => None,
+        }
+    }
+
+    /// The lowest recipe's.
+    pub fn bottom(&self) -> &Self {
+        self.below().map_or(self, Self::bottom)
+    }
+
+    /// The archive that all of its packages are files of, those of the recipes below among them.
+    pub fn archive(&self) -> Option<&Archive> {
+        match &self.base {
+            _ if matches!(self.packages, Added::Versions(_)) => None,
+            Base::Archive(archive) => Some(archive),
+            Base::Recipe(below) => below.archive(),
+            Base::Image(_) | Base::File(_) => None,
+        }
+    }
+
+    /// All packages that are files of its archive.
+    pub fn debs(&self) -> Vec<&Deb> {
+        let below = match &self.base {
+            Base::Archive(archive) => archive.packages.iter().collect(),
+            Base::Recipe(below) => below.debs(),
+            Base::Image(_) | Base::File(_) => Vec::new(),
+        };
+        below.into_iter().chain(self.packages.debs()).collect()
     }
 
     /// The recipe, with the digests of what it fetches.
@@ -178,7 +240,11 @@ impl Locked {
 
     /// How many packages it has.
     pub fn count(&self) -> usize {
-        let base = if let Base::Archive(archive) = &self.base { archive.packages.len() } else { 0 };
+        let base = match &self.base {
+            Base::Archive(archive) => archive.packages.len(),
+            Base::Recipe(below) => below.count(),
+            Base::Image(_) | Base::File(_) => 0,
+        };
         base + match &self.packages {
             Added::Nothing => 0,
             Added::Debs(debs) => debs.len(),
@@ -187,10 +253,12 @@ impl Locked {
     }
 
     fn check(&self) -> Result<(), String> {
-        match (&self.base, &self.packages) {
-            (Base::Archive(archive), added) => archive.check(added.debs()),
-            (_, Added::Debs(_)) => Err("it has packages of an archive, and its base is of none".to_owned()),
-            _ => Ok(()),
+        match self.archive() {
+            Some(archive) => archive.check(&self.debs()),
+            None if !self.packages.debs().is_empty() => {
+                Err("it has packages of an archive, and its base is of none".to_owned())
+            }
+            None => self.below().map_or(Ok(()), Self::check),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Added, Archive, Base, Deb, Lock, Locked};
+use super::{Added, Archive, Base, Boxes, Deb, Lock, Locked};
 
 const HEAD: &str = "\
 # What envbox.yaml meant when `envbox lock` was last run: with it, everybody gets the same. Belongs into the repository.
@@ -14,24 +14,34 @@ const RESERVED: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", 
 
 impl Display for Lock {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEAD}version: {}\nmachine: {}", self.version, Scalar(&self.machine))?;
+        writeln!(f, "{HEAD}version: {}\nmachines:", self.version)?;
+        for (machine, boxes) in &self.machines {
+            writeln!(f, "  {}:", Scalar(machine))?;
+            boxes.write(&mut Indented { to: f, by: 4, fresh: true })?;
+        }
+        Ok(())
+    }
+}
+
+impl Boxes {
+    fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         if let Some(main) = &self.main {
-            f.write_str("main:\n")?;
-            main.write(&mut Indented { to: f, by: 2, fresh: true })?;
+            out.write_str("main:\n")?;
+            main.write(&mut Indented { to: out, by: 2, fresh: true })?;
         }
         if !self.variants.is_empty() {
-            f.write_str("variants:\n")?;
+            out.write_str("variants:\n")?;
         }
         for (name, locked) in &self.variants {
-            writeln!(f, "  {}:", Scalar(name))?;
-            locked.write(&mut Indented { to: f, by: 4, fresh: true })?;
+            writeln!(out, "  {}:", Scalar(name))?;
+            locked.write(&mut Indented { to: out, by: 4, fresh: true })?;
         }
         Ok(())
     }
 }
 
 impl Locked {
-    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         writeln!(out, "from: {}", Scalar(&self.from))?;
         if !self.wants.is_empty() {
             out.write_str("wants:\n")?;
@@ -43,6 +53,10 @@ impl Locked {
                 archive.write(&mut Indented { to: out, by: 4, fresh: true })?;
             }
             Base::Image(image) => writeln!(out, "base:\n  image: {}", Scalar(image))?,
+            Base::Recipe(below) => {
+                out.write_str("base:\n  recipe:\n")?;
+                below.write(&mut Indented { to: out, by: 4, fresh: true })?;
+            }
             Base::File(file) => {
                 writeln!(out, "base:\n  file: {{at: {}, digest: {}}}", Scalar(&file.at), file.digest)?;
             }
@@ -71,7 +85,7 @@ impl Locked {
 }
 
 impl Archive {
-    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         writeln!(out, "title: {}\ncodename: {}", Scalar(&self.title), Scalar(&self.codename))?;
         if let Some(release) = &self.release {
             writeln!(out, "release: {}", Quoted(release))?;
@@ -99,7 +113,7 @@ impl Archive {
     }
 }
 
-fn debs(out: &mut impl fmt::Write, debs: &[Deb]) -> fmt::Result {
+fn debs(out: &mut dyn fmt::Write, debs: &[Deb]) -> fmt::Result {
     for Deb { name, version, arch, site, file, size, digest } in debs {
         let site = if *site == 0 { String::new() } else { format!(", site: {site}") };
         let (name, version, arch, file) = (Scalar(name), Quoted(version), Scalar(arch), Scalar(file));
@@ -135,13 +149,13 @@ impl Display for Quoted<'_> {
 }
 
 /// Lines that begin further to the right.
-struct Indented<'a, W: ?Sized> {
-    to: &'a mut W,
+struct Indented<'a> {
+    to: &'a mut dyn fmt::Write,
     by: usize,
     fresh: bool,
 }
 
-impl<W: fmt::Write + ?Sized> fmt::Write for Indented<'_, W> {
+impl fmt::Write for Indented<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for line in text.split_inclusive('\n') {
             if self.fresh {

@@ -20,7 +20,7 @@ fn deb(name: &str, version: &str) -> Deb {
         version: version.to_owned(),
         arch: "all".to_owned(),
         site: 0,
-        file: format!("pool/main/{name}_{version}_all.deb"),
+        file: format!("pool/main/{name}/{name}_{version}_all.deb"),
         size: 3,
         digest: Digest::of(format!("{name} {version}").as_bytes()),
     }
@@ -56,17 +56,34 @@ fn locked() -> Locked {
     }
 }
 
+/// What a recipe that is made from another one is made of.
+fn on_another() -> Locked {
+    let (wants, packages) = (vec!["more".to_owned()], Added::Debs(vec![deb("more", "2")]));
+    Locked {
+        from: "base.yaml".to_owned(),
+        wants,
+        base: Base::Recipe(Box::new(locked())),
+        packages,
+        downloads: Vec::new(),
+    }
+}
+
 fn lock() -> Lock {
-    let mut lock = Lock::new("x86_64");
-    lock.put(None, locked());
+    let mut boxes = Boxes::default();
+    boxes.put(None, locked());
     let image = format!("docker.io/library/alpine@{}", Digest::of(b"image"));
     let package = Version { name: "py3-yaml".to_owned(), version: "6.0-r1".to_owned() };
     let versions = Versions { manager: "apk".to_owned(), packages: vec![package] };
     let alpine =
         Locked { base: Base::Image(image), packages: Added::Versions(versions), downloads: Vec::new(), ..locked() };
-    lock.put(Some("ci"), alpine);
+    boxes.put(Some("ci"), alpine);
     let file = File { at: "https://example.org/r.tar.xz?a,b".to_owned(), digest: Digest::of(b"file") };
-    lock.put(Some("true"), Locked { base: Base::File(file), wants: Vec::new(), packages: Added::Nothing, ..locked() });
+    let file = Locked { base: Base::File(file), wants: Vec::new(), packages: Added::Nothing, ..locked() };
+    boxes.put(Some("true"), file);
+    boxes.put(Some("upon"), on_another());
+    let mut lock = Lock::new();
+    lock.put("x86_64", boxes);
+    lock.put("riscv64", Boxes { main: Some(locked()), ..Boxes::default() });
     lock
 }
 
@@ -76,22 +93,22 @@ fn what_is_written_is_read_again() {
     let text = lock.to_string();
     assert_eq!(Lock::parse("envbox.lock", &text).unwrap_or_else(|fault| panic!("{fault}\n{text}")), lock);
     assert!(text.starts_with("# "), "{text}");
-    assert_eq!(text.lines().filter(|line| line.contains("name: gcc")).count(), 1, "a package is a line");
+    assert_eq!(text.lines().filter(|line| line.contains("name: gcc")).count(), 3, "a package is a line");
 }
 
 #[test]
 fn a_lock_of_the_recipe_agrees_with_it() {
     let lock = lock();
-    assert!(lock.agreed(&environment(RECIPE, None), "x86_64").is_ok());
+    assert!(lock.agreed(&environment(RECIPE, None), &[], "x86_64").is_ok());
     let turned = RECIPE.replace("make, gcc", "gcc, make, gcc");
-    assert!(lock.agreed(&environment(&turned, None), "x86_64").is_ok(), "the order is no matter");
+    assert!(lock.agreed(&environment(&turned, None), &[], "x86_64").is_ok(), "the order is no matter");
 }
 
 #[test]
 fn what_disagrees_is_named() {
     let lock = lock();
     for (from, to, variant, machine, words) in [
-        ("", "", None, "aarch64", "it is for x86_64, and this machine is aarch64"),
+        ("", "", None, "aarch64", "it is for riscv64, x86_64, and this machine is aarch64"),
         ("debian:12", "debian:13", None, "x86_64", "made of debian:13, not of debian:12"),
         ("gcc]", "gcc, git]", None, "x86_64", "package git is not locked"),
         ("make, ", "", None, "x86_64", "package make is locked, and not asked for"),
@@ -101,11 +118,11 @@ fn what_disagrees_is_named() {
     ] {
         let text = RECIPE.replace(from, to);
         let text = if from.is_empty() { RECIPE } else { &text };
-        let error = lock.agreed(&environment(text, variant), machine).unwrap_err().to_string();
+        let error = lock.agreed(&environment(text, variant), &[], machine).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
     let digest = format!("/opt/tool, digest: '{}'", Digest::of(b"other"));
-    let error = lock.agreed(&environment(&RECIPE.replace("/opt/tool", &digest), None), "x86_64").unwrap_err();
+    let error = lock.agreed(&environment(&RECIPE.replace("/opt/tool", &digest), None), &[], "x86_64").unwrap_err();
     assert!(error.to_string().contains("has another digest"), "{error}");
 }
 
@@ -115,10 +132,10 @@ fn hostile_locks_are_refused_with_the_place() {
     let text = lock().to_string();
     let hex = Digest::of(b"gcc 4:12").to_string();
     for (from, to, words) in [
-        ("pool/main/gcc_", "../../gcc_", "without `..`"),
-        ("pool/main/gcc_", "x/%2e%2E/.%2e/gcc_", "without `..`"),
-        ("pool/main/gcc_", "pool%2f..%2fgcc_", "without `..`"),
-        ("pool/main/gcc_4", "/etc/gcc_4", "without `..`"),
+        ("pool/main/gcc/gcc_", "../../gcc_", "without `..`"),
+        ("pool/main/gcc/gcc_", "x/%2e%2E/.%2e/gcc_", "without `..`"),
+        ("pool/main/gcc/gcc_", "pool%2f..%2fgcc_", "without `..`"),
+        ("pool/main/gcc/gcc_4", "/etc/gcc_4", "without `..`"),
         ("name: gcc", "name: \"-o\"", "the name of a package"),
         ("name: gcc", "name: \"a b\"", "the name of a package"),
         ("name: gcc", "name: \"g\\u001bcc\"", "the name of a package"),
@@ -131,9 +148,15 @@ fn hostile_locks_are_refused_with_the_place() {
         ("http://ftp.debian.org/debian\n", "file:///etc\n", "is not a URL"),
         ("docker.io/library/alpine@", "docker.io/library/alpine:3.23 # ", "by its digest"),
         ("version: 1\n", "version: 2\n", "version 2"),
-        ("machine: x86_64", "machine: x86_64\nmachine: arm", "machine"),
+        ("  x86_64:", "  riscv64:", "riscv64"),
+        ("  x86_64:", "  \"\\e[2J\":", "name of a machine"),
+        (
+            "name: more, version: \"2\", arch: all, file: pool/main/more/more_2",
+            "name: gcc, version: \"2\", arch: all, file: pool/main/gcc/gcc_2",
+            "twice",
+        ),
         ("size: 3", "size: -3", ""),
-        ("codename: bookworm", "codename: bookworm\n      evil: 1", "there is no key `evil`"),
+        ("size: 3", "size: 3, evil: 1", "there is no key `evil`"),
     ] {
         assert!(text.contains(from), "{from}");
         let bad = text.replace(from, to);
@@ -147,6 +170,40 @@ fn hostile_locks_are_refused_with_the_place() {
     for end in (0..text.len()).step_by(97) {
         let _ = Lock::parse("envbox.lock", text.get(..end).unwrap_or_default());
     }
+}
+
+#[test]
+fn a_recipe_below_has_to_agree_as_well() {
+    let (lock, upper) =
+        (lock(), environment("from: base.yaml\npackages: [more]\nvariants: {upon: {}}\n", Some("upon")));
+    let below = |text: &str| [environment(text, None)];
+    assert!(lock.agreed(&upper, &below(RECIPE), "x86_64").is_ok());
+    let error = lock.agreed(&upper, &below(&RECIPE.replace("gcc]", "clang]")), "x86_64").unwrap_err().to_string();
+    assert!(error.contains("base.yaml: package clang is not locked; base.yaml: package gcc is locked"), "{error}");
+    let error = lock.agreed(&upper, &[], "x86_64").unwrap_err().to_string();
+    assert!(error.contains("base.yaml is locked as a recipe, which it is not"), "{error}");
+    let plain = lock.agreed(&environment(RECIPE, None), &below(RECIPE), "x86_64").unwrap_err().to_string();
+    assert!(plain.contains("debian:12 is a recipe, and not locked as one"), "{plain}");
+}
+
+#[test]
+fn what_a_recipe_does_not_ask_to_change_stays() {
+    let (old, mut now) = (on_another(), on_another());
+    now.wants.push("new".to_owned());
+    now.packages = Added::Debs(vec![deb("more", "3"), deb("new", "1"), deb("newdep", "1")]);
+    let Base::Recipe(below) = &mut now.base else { unreachable!() };
+    below.packages = Added::Debs(vec![deb("gcc", "4:13"), deb("make", "4.4"), deb("no", "1e5")]);
+    let versions = |locked: &Locked| -> Vec<String> {
+        locked.debs().into_iter().map(|deb| format!("{} {}", deb.name, deb.version)).collect()
+    };
+    let amended = old.amended(&now, &[], &Needs::from([("newdep".to_owned(), vec!["make".to_owned()])])).unwrap();
+    let kept = ["apt 2.6.1", "base-files 12.4", "gcc 4:12", "make 4.4", "no 1e5", "more 2", "new 1", "newdep 1"];
+    assert_eq!(versions(&amended), kept);
+    assert_eq!(amended.wants, now.wants);
+    // With an archive that has not moved, it is what would be locked anew.
+    let mut less = on_another();
+    (less.wants, less.packages) = (Vec::new(), Added::Nothing);
+    assert_eq!(old.amended(&less, &[], &Needs::new()).unwrap(), less);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use locked::{Locked, lock};
 pub use resolve::resolve;
-pub use setup::{Setup, SetupFile, setup};
+pub use setup::{SOURCES, Setup, SetupFile, setup};
 pub use suite::Suite;
 
 use super::http::{Client, Want};

@@ -3,7 +3,7 @@
 use super::Bootstrap;
 
 /// Where Debian has its own list of sources; apt reads it whatever the distribution.
-const SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
+pub const SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
