@@ -26,9 +26,8 @@ pub(super) fn run(args: &Remove, host: &Host, ui: &Ui) -> Result {
         check(&context, name, args.force)?;
     }
     let listed: Vec<&str> = names.iter().map(BoxName::as_str).collect();
-    if names.is_empty()
-        || !(args.yes || ui.confirm(&format!("Remove {} and all in it?", listed.join(", ")), "--yes")?)
-    {
+    let all = if names.len() == 1 { "all in it" } else { "all in them" };
+    if names.is_empty() || !(args.yes || ui.confirm(&format!("Remove {} and {all}?", listed.join(", ")), "--yes")?) {
         return Ok(0);
     }
     let identity = identity::of(&context)?;

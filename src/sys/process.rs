@@ -312,6 +312,8 @@ pub fn set_title(title: &str) -> io::Result<()> {
     // nobody holds a reference to them: the standard library makes copies.
     let old = unsafe { std::slice::from_raw_parts_mut(std::ptr::with_exposed_provenance_mut::<u8>(start), room) };
     old.fill(0);
-    old.iter_mut().zip(title.bytes()).for_each(|(place, byte)| *place = byte);
+    // Where the last byte is not a nul, the kernel goes on into the environment (get_mm_cmdline in fs/proc/base.c).
+    let last = room.saturating_sub(1);
+    old.iter_mut().take(last).zip(title.bytes()).for_each(|(place, byte)| *place = byte);
     Ok(())
 }

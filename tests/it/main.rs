@@ -33,6 +33,7 @@ mod overlay;
 mod pack;
 mod project;
 mod project_schema;
+mod projects;
 mod readme;
 mod recipes;
 mod registry;

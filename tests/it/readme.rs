@@ -4,7 +4,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use crate::support::{LIMIT, TestEnvironment, envbox, fixtures, requires, source_dir};
 
@@ -91,4 +93,22 @@ fn the_tour_is_true() {
             got.status
         );
     }
+}
+
+#[test]
+fn the_recipe_that_is_shown_is_the_repositorys_own() {
+    let read = |name: &str| fs::read_to_string(source_dir().join(name)).unwrap();
+    let recipe = format!("```yaml\n{}```\n", read("envbox.yaml"));
+    assert!(read("README.md").contains(&recipe), "README.md should have envbox.yaml in it as it is");
+}
+
+#[test]
+fn the_reference_of_recipes_has_every_key() {
+    let reference = fs::read_to_string(source_dir().join("docs/envbox.yaml.md")).unwrap();
+    let schema = Command::new(envbox()).arg("schema").output().unwrap().stdout;
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let definitions = schema["$defs"].as_object().unwrap().values();
+    let keys = definitions.chain([&schema]).filter_map(|of| of["properties"].as_object()).flat_map(|all| all.keys());
+    let missing: Vec<&String> = keys.filter(|key| !reference.contains(&format!("`{key}"))).collect();
+    assert!(missing.is_empty(), "docs/envbox.yaml.md says nothing of {missing:?}");
 }

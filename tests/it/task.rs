@@ -30,7 +30,7 @@ fn what_cannot_be_ordered_is_named_before_anything_runs() {
     );
     let error = |name: &str| project.envbox(&["task", "--yes", name]).exits(125);
     let cycle = error("a");
-    assert!(cycle.stderr.contains("`b` needs `c` needs `b`"), "{}", cycle.stderr);
+    assert!(cycle.stderr.contains("the tasks need one another: b -> c -> b"), "{}", cycle.stderr);
     assert_eq!(cycle.stdout, "");
     let unknown = error("tset").stderr;
     assert!(unknown.contains("there is no task `tset`; `test` is"), "{unknown}");
@@ -98,9 +98,12 @@ fn a_variant_has_its_own_tasks_and_all_are_listed() {
         serde_json::from_slice(&project.envbox(&["task", "--json"]).succeeds().bytes).unwrap();
     let row = json!({"name": "test", "about": "Test it", "needs": ["x"], "services": []});
     assert_eq!(json[0], row);
-    assert_eq!(project.envbox(&["task", "--list"]).succeeds().stdout, "TASK  ABOUT    NEEDS\ntest  Test it  x\nx\n");
+    assert_eq!(
+        project.envbox(&["task", "--list"]).succeeds().stdout,
+        "TASK  ABOUT    NEEDS\ntest  Test it  x\nx     true\n"
+    );
     let ci = project.envbox(&["task", "--list", "--variant", "ci"]).succeeds().stdout;
-    assert!(ci.contains("test         db"), "{ci}");
+    assert!(ci.contains("test  echo ci  db"), "{ci}");
 }
 
 #[test]

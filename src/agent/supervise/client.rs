@@ -31,6 +31,7 @@ pub(super) fn question() -> Result<(File, Ask), Error> {
 pub(super) fn up(ui: &Ui) -> Result<u8, Error> {
     let (file, _) = question()?;
     let mut failed = false;
+    let mut started = std::collections::BTreeSet::new();
     let deadline = Instant::now() + PATIENCE;
     let connection = loop {
         match ask(Verb::Up, &file) {
@@ -42,7 +43,12 @@ pub(super) fn up(ui: &Ui) -> Result<u8, Error> {
     };
     hear(&connection, &mut |status| {
         failed |= status.state == State::Failed;
-        if let Some(text) = told(status) {
+        if status.state == State::Starting {
+            started.insert(status.name.clone());
+        }
+        // How long it took is news only to who has waited for it.
+        let was_up = status.state == State::Ready && !started.contains(&status.name);
+        if let Some(text) = if was_up { Some("is up".to_owned()) } else { told(status) } {
             ui.note(&format!("{}: {text}", status.name));
         }
         if status.state == State::Failed {

@@ -299,14 +299,16 @@ impl<'a> Engine<'a> {
             let looked = aftermath::look(self.context, chain, planned, left, (identity, self.overlay.get()));
             return looked.map_or_else(|error| error, |_| Error::new("the image was not built"));
         }
+        let error = error.hint("envbox build --shell-on-failure: a shell in what the step has left");
         match &planned.step {
             Step::Packages { locked: Some(_), .. } => {
                 error.hint("where a version that is locked is not to be had any more: envbox lock --upgrade")
             }
-            Step::Run { network: false, .. } => {
-                error.hint("a step has no network unless it says so: {run: …, network: host}")
-            }
-            _ => error,
+            Step::Run { network: false, .. } => error
+                .hint("a step has no network unless it says so: {run: …, network: host}")
+                .hint("a step sees nothing of the project but what `copy` brings"),
+            Step::Run { .. } => error.hint("a step sees nothing of the project but what `copy` brings"),
+            Step::Packages { .. } | Step::Debs { .. } | Step::Copy { .. } => error,
         }
     }
 }
@@ -344,10 +346,21 @@ fn provided(network: bool) -> Vec<(&'static str, Vec<u8>)> {
 const LINES: usize = 100;
 
 fn last_lines(output: &str) -> String {
-    let plain = output.replace('\t', "    ").replace('\r', "\n");
-    let lines: Vec<&str> = plain.trim_end().lines().collect();
+    let plain = output.replace('\t', "    ");
+    // Of a line that was written over, what a terminal has in the end.
+    let seen = |line: &'_ str| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
+    let lines: Vec<String> = plain.trim_end().lines().map(seen).collect();
     match lines.len() {
         0 => "it printed nothing".to_owned(),
         count => lines[count.saturating_sub(LINES)..].join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_steps_output_is_what_a_terminal_shows() {
+        assert_eq!(super::last_lines("one\r\ntwo\r\n 5%\r50%\rdone\r\r\n\tlast\n\n"), "one\ntwo\ndone\n    last");
+        assert_eq!(super::last_lines("\r\n"), "it printed nothing");
     }
 }

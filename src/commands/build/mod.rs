@@ -192,7 +192,11 @@ fn image_at(
     if let Some(anew) = anew.filter(|_| options.anew) {
         context.store.keep_anew(&lock, &anew)?;
     }
-    context.ui.note(&format!("{}: {} layers, {} from the store", chain.name, chain.steps.len(), made.known));
+    let layers = match chain.steps.len() {
+        1 => "1 layer".to_owned(),
+        number => format!("{number} layers"),
+    };
+    context.ui.note(&format!("{}: {layers}, {} from the store", chain.name, made.known));
     Ok(image)
 }
 

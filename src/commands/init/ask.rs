@@ -17,19 +17,21 @@ const HOMES: [(&str, Home); 5] = [
     ("none", Home::None),
 ];
 
+/// What is asked of the home; `private` is the same as `project`, and taken as well.
+const HOME: &str = "Which home has the box: one of its own (project), yours (host), yours with all changes kept in the box \
+                    (overlay), an empty one each time (none)?";
+
 /// Asks what the draft leaves open: the base and what was detected, the tasks, the home.
 pub(super) fn adjust(draft: &mut Draft, source: &Source, ui: &Ui) -> Result<()> {
     if let Source::Detected(detected) = source {
         detection(draft, &detected.seen, ui)?;
     }
     tasks(&mut draft.recipe, ui)?;
-    let words: Vec<&str> = HOMES.iter().map(|(word, _)| *word).collect();
     let is = HOMES
         .iter()
         .find(|(_, home)| *home == draft.recipe.home.unwrap_or(Home::Project))
         .map_or("project", |(word, _)| word);
-    let question = format!("What of your home does the box see ({})?", words.join(", "));
-    let chosen = ui.ask(&question, is, |answer| words.contains(&answer))?;
+    let chosen = ui.ask(HOME, is, |answer| HOMES.iter().any(|(word, _)| *word == answer))?;
     let home = HOMES.iter().find(|(word, _)| *word == chosen).map(|(_, home)| *home);
     draft.recipe.home = home.filter(|home| *home != Home::Project);
     Ok(())
@@ -38,7 +40,7 @@ pub(super) fn adjust(draft: &mut Draft, source: &Source, ui: &Ui) -> Result<()> 
 fn detection(draft: &mut Draft, seen: &[String], ui: &Ui) -> Result<()> {
     let is_one = |answer: &str| !answer.contains(|c: char| c.is_control() || c.is_whitespace());
     let base = ui.ask("What is the box made of?", BASE, is_one)?;
-    if !seen.is_empty() && !ui.confirm(&format!("This was detected: {}. Take it?", seen.join(", ")), "--yes")? {
+    if !seen.is_empty() && !yes(&format!("This was detected: {}. Take it?", seen.join(", ")), ui)? {
         *draft = Draft::default();
     }
     if base != BASE && !draft.recipe.packages.is_empty() {
@@ -46,6 +48,12 @@ fn detection(draft: &mut Draft, seen: &[String], ui: &Ui) -> Result<()> {
     }
     draft.recipe.from = Some(Text::from(base));
     Ok(())
+}
+
+/// Asks a question to which yes is the likely answer, and does no harm.
+fn yes(question: &str, ui: &Ui) -> Result<bool> {
+    let answer = ui.ask(question, "yes", |answer| ["y", "yes", "n", "no"].contains(&answer))?;
+    Ok(answer.starts_with('y'))
 }
 
 /// Lets the user say which tasks are kept.

@@ -111,6 +111,15 @@ fn add_task(draft: &mut Draft, name: &str, run: &str) {
     draft.recipe.tasks.entry(name.to_owned()).or_insert_with(|| task(line(run)));
 }
 
+/// Adds the tests. What the project installs by `install` comes before, so that a clone is one command away from them.
+fn add_test(draft: &mut Draft, run: &str, install: &str) {
+    let tasks = &mut draft.recipe.tasks;
+    let installs = tasks.get("install").is_some_and(|task| task.run == Some(line(install)));
+    let mut test = task(line(run));
+    test.needs.extend(installs.then(|| text("install")));
+    tasks.entry("test".to_owned()).or_insert(test);
+}
+
 /// Adds a setup step that downloads, unless it is there.
 fn add_step(draft: &mut Draft, run: &str) {
     if !draft.recipe.setup.iter().any(|step| step.run.as_str() == run) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Files, add_step, add_task, cache};
+use super::{Files, add_step, add_task, add_test, cache};
 use crate::import::{Draft, Left, name};
 
 /// The major version that Debian 13 has.
@@ -58,8 +58,11 @@ pub(super) fn more(text: &str, files: &Files<'_>, draft: &mut Draft) {
     add_task(draft, "install", install);
     let scripts = manifest.get("scripts").and_then(Value::as_object);
     for script in scripts.into_iter().flat_map(|scripts| scripts.keys()) {
-        if !HOOKS.contains(&script.as_str()) {
-            add_task(draft, &name(script), &format!("{program} run {}", crate::import::quoted(script)));
+        let run = format!("{program} run {}", crate::import::quoted(script));
+        match script.as_str() {
+            hook if HOOKS.contains(&hook) => {}
+            "test" => add_test(draft, &run, install),
+            other => add_task(draft, &name(other), &run),
         }
     }
     let engine = manifest.get("engines").and_then(|engines| engines.get("node")?.as_str());

@@ -1,6 +1,6 @@
 //! Python: a virtual environment in the project, filled as its files say.
 
-use super::{Files, add_task};
+use super::{Files, add_task, add_test};
 use crate::import::Draft;
 
 /// A file, Debian's package of the program that reads it, and the line that installs what it asks for.
@@ -47,10 +47,8 @@ pub(super) fn more(_: &str, files: &Files<'_>, draft: &mut Draft) {
         _ => ".venv/bin/",
     };
     let tests = texts.iter().any(|text| text.contains("pytest")) || files.has("pytest.ini") || files.has("tox.ini");
-    match tests {
-        true => add_task(draft, "test", &format!("{run}pytest")),
-        false => add_task(draft, "test", &format!("{run}python -m unittest")),
-    }
+    let tester = if tests { "pytest" } else { "python -m unittest" };
+    add_test(draft, &format!("{run}{tester}"), install);
     if files.has("manage.py") {
         add_task(draft, "run", &format!("{run}python manage.py runserver"));
     }

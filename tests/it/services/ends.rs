@@ -85,7 +85,7 @@ fn they_outlive_who_has_brought_them_up_and_keep_the_box() {
     let (status, _) = pty.wait();
     assert_eq!(status.code(), Some(130));
     let mut pty = Pty::spawn(&command);
-    pty.expect("db: ready");
+    pty.expect("db: is up");
     drop(pty);
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(sleepers(&seconds).len(), 2);
