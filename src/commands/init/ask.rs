@@ -38,7 +38,7 @@ pub(super) fn adjust(draft: &mut Draft, source: &Source, ui: &Ui) -> Result<()> 
 fn detection(draft: &mut Draft, seen: &[String], ui: &Ui) -> Result<()> {
     let is_one = |answer: &str| !answer.contains(|c: char| c.is_control() || c.is_whitespace());
     let base = ui.ask("What is the box made of?", BASE, is_one)?;
-    if !seen.is_empty() && !ui.confirm(&format!("This was detected: {}. Take it?", seen.join(", ")), "--yes")? {
+    if !seen.is_empty() && !ui.approve(&format!("This was detected: {}. Take it?", seen.join(", ")), "--yes")? {
         *draft = Draft::default();
     }
     if base != BASE && !draft.recipe.packages.is_empty() {
