@@ -72,7 +72,7 @@ pub(super) fn installed(text: &str) -> Option<Installed> {
 /// One command of it; nothing if it does more than install.
 fn step(words: &[&str], found: &mut Installed) -> Option<()> {
     match words {
-        [] | ["set", ..] | ["export", "DEBIAN_FRONTEND=noninteractive"] => return Some(()),
+        [] | ["set", ..] | ["export"] => return Some(()),
         ["rm", "-rf" | "-fr" | "-r", dirs @ ..] if dirs.iter().all(|dir| CACHES.contains(dir)) => return Some(()),
         _ => {}
     }
