@@ -1,5 +1,8 @@
 //! JSON as editors write it: with comments and with commas before closing brackets.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use super::document::Node;
 use super::{Error, left};
 
@@ -22,36 +25,8 @@ fn plain(text: &str) -> String {
     let mut comma = None;
     while let Some(c) = chars.next() {
         match (c, chars.peek()) {
-            ('"', _) => {
-                comma = None;
-                plain.push(c);
-                while let Some(c) = chars.next() {
-                    plain.push(c);
-                    match c {
-                        '\\' => plain.extend(chars.next()),
-                        '"' => break,
-                        _ => {}
-                    }
-                }
-            }
             ('/', Some('/')) => while chars.next_if(|c| *c != '\n').is_some() {},
-            ('/', Some('*')) => {
-                // `/*/` does not end itself.
-                chars.next();
-                let mut last = ' ';
-                for c in chars.by_ref() {
-                    plain.extend((c == '\n').then_some(c));
-                    if (last, c) == ('*', '/') {
-                        break;
-                    }
-                    last = c;
-                }
-                plain.push(' ');
-            }
-            (',', _) => {
-                comma = Some(plain.len());
-                plain.push(c);
-            }
+            ('/', Some('*')) => comment(&mut chars, &mut plain),
             ('}' | ']', _) => {
                 if let Some(at) = comma.take() {
                     plain.replace_range(at..=at, " ");
@@ -59,14 +34,46 @@ fn plain(text: &str) -> String {
                 plain.push(c);
             }
             (c, _) => {
-                if !c.is_whitespace() {
-                    comma = None;
+                match c {
+                    ',' => comma = Some(plain.len()),
+                    c if c.is_whitespace() => {}
+                    _ => comma = None,
                 }
                 plain.push(c);
+                if c == '"' {
+                    string(&mut chars, &mut plain);
+                }
             }
         }
     }
     plain
+}
+
+/// Goes past a comment from its second character, and keeps its ends of lines.
+fn comment(chars: &mut Peekable<Chars<'_>>, plain: &mut String) {
+    // `/*/` does not end itself.
+    chars.next();
+    let mut last = ' ';
+    for c in chars.by_ref() {
+        plain.extend((c == '\n').then_some(c));
+        if (last, c) == ('*', '/') {
+            break;
+        }
+        last = c;
+    }
+    plain.push(' ');
+}
+
+/// Takes what follows the quote that begins a string.
+fn string(chars: &mut Peekable<Chars<'_>>, plain: &mut String) {
+    while let Some(c) = chars.next() {
+        plain.push(c);
+        match c {
+            '\\' => plain.extend(chars.next()),
+            '"' => break,
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ pub const BASE: &str = "debian:13";
 /// Bytes at the most in a file that is read: the largest that people write by hand has some 100 KiB.
 pub const LARGEST: u64 = 1 << 20;
 
+/// Characters of a name at the most: more, a task or a variant may not have.
+const LONGEST_NAME: usize = 32;
+
 /// Reads a file of the project by its path relative to the root; nothing if there is none that can be read.
 pub type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
@@ -185,8 +188,26 @@ fn name(text: &str) -> String {
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
     let mut name = words.join("-");
-    name.truncate(60);
-    if name.is_empty() { "data".to_owned() } else { name }
+    name.truncate(LONGEST_NAME);
+    if name.is_empty() { "data".to_owned() } else { name.trim_end_matches('-').to_owned() }
+}
+
+/// The name of a new entry: with a number where another text has become the same name.
+fn free_name<V>(taken: &BTreeMap<String, V>, text: &str) -> String {
+    let plain = name(text);
+    let numbered = (2..).map(|number: u32| {
+        let end = format!("-{number}");
+        let begin: String = plain.chars().take(LONGEST_NAME - end.len()).collect();
+        begin + &end
+    });
+    let mut free = std::iter::once(plain.clone()).chain(numbered).filter(|name| !taken.contains_key(name));
+    free.next().unwrap_or_default()
+}
+
+/// What stands above boxes of which none is the recipe itself.
+fn apart(boxes: &BTreeMap<String, Project>) -> String {
+    let first = boxes.keys().next().map_or("", String::as_str);
+    format!("Each is a box of its own: `envbox enter {first}`.")
 }
 
 #[cfg(test)]
@@ -207,6 +228,19 @@ mod tests {
         ] {
             assert_eq!(base(image), from, "{image}");
         }
+    }
+
+    #[test]
+    fn no_name_is_taken_twice() {
+        let mut taken = BTreeMap::new();
+        for text in ["a:b", "a-b", "A b", &"x".repeat(40), &"x".repeat(50)] {
+            taken.insert(free_name(&taken, text), ());
+        }
+        let long = format!("{}-2", "x".repeat(30));
+        assert_eq!(
+            taken.keys().map(String::as_str).collect::<Vec<_>>(),
+            ["a-b", "a-b-2", "a-b-3", &long, &"x".repeat(32)]
+        );
     }
 
     #[test]

@@ -196,11 +196,23 @@ impl Ui {
     /// # Errors
     /// Where there is nobody to ask, one that names `flag`, which answers beforehand.
     pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
+        self.yes_or_no(question, false, flag)
+    }
+
+    /// Asks a yes-or-no question about what can be taken back; yes is the default.
+    ///
+    /// # Errors
+    /// As [`Ui::confirm`].
+    pub fn approve(&self, question: &str, flag: &str) -> Result<bool> {
+        self.yes_or_no(question, true, flag)
+    }
+
+    fn yes_or_no(&self, question: &str, default: bool, flag: &str) -> Result<bool> {
         if !self.interactive {
             return Err(Error::new(format!("there is no terminal to ask on: {}", escape(question)))
                 .hint(format!("{flag} answers yes")));
         }
-        prompt::confirm(question, self.colour_err)
+        prompt::confirm(question, default, self.colour_err)
     }
 
     /// Lets the user choose one of some options, each a word and what it means. Where there is nobody to ask, or nothing to

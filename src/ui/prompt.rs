@@ -6,9 +6,11 @@ use super::{Style, Table, escape, write_stderr};
 use crate::error::{Error, Result};
 
 /// Asks on the terminal, by the line: what is typed can be corrected, and an interrupt leaves the terminal as it was.
-pub(super) fn confirm(question: &str, colour: bool) -> Result<bool> {
-    let question = format!("{} [y/N] ", Style::Heading.paint(&escape(question), colour));
-    ask(&question, meaning)
+/// An empty line is the default.
+pub(super) fn confirm(question: &str, default: bool, colour: bool) -> Result<bool> {
+    let offered = if default { "[Y/n]" } else { "[y/N]" };
+    let question = format!("{} {offered} ", Style::Heading.paint(&escape(question), colour));
+    ask(&question, |answer| meaning(answer, default))
 }
 
 /// Lets the user choose by a number. No answer chooses nothing.
@@ -57,11 +59,12 @@ fn choice(answer: &str, options: usize) -> Option<Option<usize>> {
     }
 }
 
-/// What an answer means, if anything. No answer at all is a no.
-fn meaning(answer: &str) -> Option<bool> {
+/// What an answer means, if anything. No answer at all is a no, an empty line the default.
+fn meaning(answer: &str, default: bool) -> Option<bool> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Some(true),
-        "" | "n" | "no" => Some(false),
+        "n" | "no" => Some(false),
+        "" => Some(default && !answer.is_empty()),
         _ => None,
     }
 }
@@ -78,8 +81,10 @@ mod tests {
 
     #[test]
     fn only_a_clear_answer_counts() {
-        assert_eq!(["y\n", " YES \n", "", "\n", "no\n"].map(meaning), [true, true, false, false, false].map(Some));
-        assert_eq!(meaning("ja\n"), None);
+        let answers = ["y\n", " YES \n", "", "\n", "no\n"];
+        assert_eq!(answers.map(|answer| meaning(answer, false)), [true, true, false, false, false].map(Some));
+        assert_eq!(answers.map(|answer| meaning(answer, true)), [true, true, false, true, false].map(Some));
+        assert_eq!(meaning("ja\n", true), None);
     }
 
     #[test]

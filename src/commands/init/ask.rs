@@ -40,7 +40,7 @@ pub(super) fn adjust(draft: &mut Draft, source: &Source, ui: &Ui) -> Result<()> 
 fn detection(draft: &mut Draft, seen: &[String], ui: &Ui) -> Result<()> {
     let is_one = |answer: &str| !answer.contains(|c: char| c.is_control() || c.is_whitespace());
     let base = ui.ask("What is the box made of?", BASE, is_one)?;
-    if !seen.is_empty() && !yes(&format!("This was detected: {}. Take it?", seen.join(", ")), ui)? {
+    if !seen.is_empty() && !ui.approve(&format!("This was detected: {}. Take it?", seen.join(", ")), "--yes")? {
         *draft = Draft::default();
     }
     if base != BASE && !draft.recipe.packages.is_empty() {
@@ -48,12 +48,6 @@ fn detection(draft: &mut Draft, seen: &[String], ui: &Ui) -> Result<()> {
     }
     draft.recipe.from = Some(Text::from(base));
     Ok(())
-}
-
-/// Asks a question to which yes is the likely answer, and does no harm.
-fn yes(question: &str, ui: &Ui) -> Result<bool> {
-    let answer = ui.ask(question, "yes", |answer| ["y", "yes", "n", "no"].contains(&answer))?;
-    Ok(answer.starts_with('y'))
 }
 
 /// Lets the user say which tasks are kept.

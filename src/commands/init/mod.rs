@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, host: &Host, ui: &Ui) -> Result {
     }
     if asks {
         ui.show(&format!("\n{yaml}"));
-        if !ui.confirm(&format!("Write {FILE}?"), "--yes")? {
+        if !ui.approve(&format!("Write {FILE}?"), "--yes")? {
             return Err(Error::new("nothing was written"));
         }
     }
@@ -60,13 +60,7 @@ pub(super) fn run(args: &Args, host: &Host, ui: &Ui) -> Result {
 fn check(yaml: &str) -> Result<()> {
     let faulty = |fault: Fault| Error::new(fault).hint("what was read says something that no envbox.yaml can");
     let recipe = Project::parse(FILE, yaml).map_err(faulty)?;
-    let variants = recipe.variants.keys().map(|name| Some(name.as_str()));
-    for variant in std::iter::once(None).chain(variants) {
-        if let Some(fault) = recipe.environment(FILE, variant).err().and_then(|faults| faults.into_iter().next()) {
-            return Err(faulty(fault));
-        }
-    }
-    Ok(())
+    recipe.faults(FILE).into_iter().next().map_or(Ok(()), |fault| Err(faulty(fault)))
 }
 
 /// Says what was not carried over: it stands in the file as well.

@@ -34,6 +34,9 @@ impl Source {
         if let Some(file) = &args.from {
             return Ok(Self::File(file.clone()));
         }
+        if args.target.is_some() || !args.arguments.is_empty() {
+            return Err(Error::new("`--target` and `--build-arg` are of a Containerfile, which `--from` names"));
+        }
         let detected = import::detect(&files.names, &|path| files.try_read(path));
         let found: Vec<&str> = KNOWN.into_iter().filter(|path| files.has(path)).collect();
         let Some(first) = found.first() else { return Ok(Self::Detected(Box::new(detected))) };
@@ -69,10 +72,19 @@ fn of_file(path: &Path, args: &Args, files: &Files<'_>) -> Result<Draft> {
     let (file, name) = (path.to_string_lossy(), last(path));
     let file = file.trim_start_matches("./");
     let read = |path: &str| files.try_read(path);
+    let is_containerfile = name.contains("containerfile") || name.contains("dockerfile");
+    if !is_containerfile && (args.target.is_some() || !args.arguments.is_empty()) {
+        return Err(Error::new(format!("{file} is no Containerfile, of which `--target` and `--build-arg` are")));
+    }
     let made = match Path::new(&name).extension().and_then(|extension| extension.to_str()) {
-        _ if name.contains("containerfile") || name.contains("dockerfile") => {
+        _ if is_containerfile => {
             let arguments = args.arguments.iter().cloned().collect();
-            let options = containerfile::Options { target: args.target.clone(), arguments, context: String::new() };
+            let options = containerfile::Options {
+                target: args.target.clone(),
+                arguments,
+                context: String::new(),
+                names: files.names.clone(),
+            };
             containerfile::containerfile(file, &text, &options)
         }
         Some("json") => import::devcontainer(file, &text, &read),

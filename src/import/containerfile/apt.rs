@@ -12,9 +12,20 @@ const MANAGERS: &[(&str, &str, &[&str])] = &[
     ("pacman", "-S", &[]),
 ];
 
-/// Directories whose content is the package manager's cache.
-const CACHES: [&str; 5] =
-    ["/var/lib/apt/lists/*", "/var/cache/apt/*", "/var/cache/apk/*", "/var/cache/dnf", "/var/cache/yum"];
+/// Directories whose content is in no layer anyway: package managers' caches, and what is temporary.
+const CACHES: [&str; 11] = [
+    "/var/lib/apt/lists/*",
+    "/var/lib/apt/lists",
+    "/var/lib/apt/lists/",
+    "/var/cache/apt/*",
+    "/var/cache/apt/archives/*",
+    "/var/cache/apk/*",
+    "/var/cache/dnf",
+    "/var/cache/dnf/*",
+    "/var/cache/yum",
+    "/tmp/*",
+    "/var/tmp/*",
+];
 
 /// Options that say nothing of what is installed.
 const OPTIONS: [&str; 15] = [
@@ -38,6 +49,7 @@ const OPTIONS: [&str; 15] = [
 /// What a line installs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Installed {
+    /// Their names.
     pub(super) packages: Vec<String>,
     /// Whether it takes what its packages recommend, which Debian's do unless told not to.
     pub(super) recommends: bool,
@@ -60,7 +72,7 @@ pub(super) fn installed(text: &str) -> Option<Installed> {
 /// One command of it; nothing if it does more than install.
 fn step(words: &[&str], found: &mut Installed) -> Option<()> {
     match words {
-        [] | ["set", ..] => return Some(()),
+        [] | ["set", ..] | ["export"] => return Some(()),
         ["rm", "-rf" | "-fr" | "-r", dirs @ ..] if dirs.iter().all(|dir| CACHES.contains(dir)) => return Some(()),
         _ => {}
     }
@@ -97,6 +109,8 @@ mod tests {
             "apt-get update && apt-get install -y --no-install-recommends  gcc g++ && rm -rf /var/lib/apt/lists/*";
         assert_eq!(packages(apt), Some(("gcc g++".into(), false)));
         assert_eq!(packages("set -eux; apt-get update; apt-get -y install make"), Some(("make".into(), true)));
+        let cleaned = "export DEBIAN_FRONTEND=noninteractive && apt-get install -yqq make && rm -rf /tmp/* /var/tmp/*";
+        assert_eq!(packages(cleaned), Some(("make".into(), true)));
         assert_eq!(packages("apk add --no-cache git curl"), Some(("git curl".into(), false)));
         for other in [
             "apt-get update",

@@ -26,17 +26,28 @@ const WITHOUT: &[(&str, &str)] = &[
 
 /// The recipe so far, and what holds at this line of the file.
 pub(super) struct Converter<'a> {
+    /// The file's name.
     pub(super) file: &'a str,
+    /// What else was said.
     pub(super) options: &'a Options,
+    /// The recipe so far.
     pub(super) draft: Draft,
     globals: Values,
+    /// Names of `ARG`s.
+    pub(super) asked: BTreeSet<String>,
     /// `ARG`s that have a value.
     pub(super) arguments: Values,
+    /// What `ENV` has said.
     pub(super) env: Values,
+    /// The working directory.
     pub(super) workdir: String,
+    /// All working directories: each is made, whether a command runs in it or not.
+    dirs: Vec<String>,
     /// Directories that a step has made.
     pub(super) made: BTreeSet<String>,
+    /// Who commands run as, if not root.
     pub(super) user: Option<String>,
+    /// What `SHELL` has said.
     pub(super) shell: Option<Vec<String>>,
     /// The setup steps that are `RUN`s, and the variables that they see.
     pub(super) seen: Vec<(usize, Values)>,
@@ -45,15 +56,18 @@ pub(super) struct Converter<'a> {
 }
 
 impl<'a> Converter<'a> {
+    /// Nothing is read yet.
     pub(super) fn new(file: &'a str, options: &'a Options, globals: Values) -> Self {
         Self {
             file,
             options,
             draft: Draft::default(),
+            asked: globals.keys().cloned().collect(),
             globals,
             arguments: Values::new(),
             env: Values::new(),
             workdir: "/".to_owned(),
+            dirs: Vec::new(),
             made: BTreeSet::new(),
             user: None,
             shell: None,
@@ -71,8 +85,10 @@ impl<'a> Converter<'a> {
         if !usable {
             self.leave(from, format!("it names no image to begin with: {base} is taken"));
         }
-        if from.flag("platform").is_some() {
-            self.leave(from, "a box has the machine's own platform");
+        for (name, value) in &from.flags {
+            let why =
+                if name == "platform" { "a box has the machine's own platform" } else { "no such flag is known here" };
+            self.leave(from, format!("--{}={}: {why}", name.escape_debug(), value.escape_debug()));
         }
         if is_debian(&base) && base != image {
             self.leave(
@@ -83,10 +99,12 @@ impl<'a> Converter<'a> {
         self.draft.recipe.from = Some(text(base));
     }
 
+    /// Lists an instruction.
     pub(super) fn leave(&mut self, instruction: &Instruction, why: impl Into<String>) {
         self.draft.left.push(Left::instruction(self.file, instruction, why));
     }
 
+    /// Takes an instruction into the recipe, or lists it.
     pub(super) fn instruction(&mut self, instruction: &Instruction) {
         if EXPANDED.contains(&instruction.word.as_str()) {
             for name in unknown(&instruction.rest, &self.values(), instruction.escape) {
@@ -98,17 +116,16 @@ impl<'a> Converter<'a> {
             "COPY" | "ADD" => self.copy(instruction),
             "ARG" => self.argument(instruction),
             "ENV" => self.variables(instruction),
-            "WORKDIR" => self.workdir = self.path(&self.one(instruction)),
+            "WORKDIR" => {
+                self.workdir = self.path(&self.one(instruction));
+                self.dirs.push(self.workdir.clone());
+            }
             "USER" => self.user(instruction),
             "SHELL" => match instruction.json() {
                 Some(words) if !words.is_empty() => self.shell = Some(words),
                 _ => self.leave(instruction, "it is no list of words"),
             },
-            "ENTRYPOINT" => {
-                self.entrypoint = Some(command(instruction));
-                // The base's arguments are not those of another entry point.
-                self.command = None;
-            }
+            "ENTRYPOINT" => self.entrypoint = Some(command(instruction)),
             "CMD" => self.command = Some(command(instruction)),
             "VOLUME" => self.volumes(instruction),
             "EXPOSE" => self.leave(
@@ -154,6 +171,7 @@ impl<'a> Converter<'a> {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (word, None),
             };
+            self.asked.insert(name.clone());
             let given = self.options.arguments.get(&name).cloned();
             match given.or(default).or_else(|| self.globals.get(&name).cloned()) {
                 Some(value) => drop(self.arguments.insert(name, value)),
@@ -197,7 +215,10 @@ impl<'a> Converter<'a> {
         for path in paths {
             let path = self.path(&path);
             match At::try_from(path.clone()) {
-                Ok(at) => self.draft.recipe.mounts.push(Mount::Cache { name: name(&path), at }),
+                Ok(at) => {
+                    self.draft.recipe.mounts.push(Mount::Cache { name: name(&path), at });
+                    self.leave(instruction, format!("{}: what the image has there is hidden", path.escape_debug()));
+                }
                 Err(error) => self.leave(instruction, error.to_string()),
             }
         }
@@ -205,6 +226,9 @@ impl<'a> Converter<'a> {
 
     /// The draft, with what is only known at the end.
     pub(super) fn finish(mut self) -> Draft {
+        for dir in std::mem::take(&mut self.dirs) {
+            self.make(&dir);
+        }
         for (step, seen) in &self.seen {
             let differs = seen.iter().filter(|(name, value)| self.env.get(*name) != Some(*value));
             self.draft.recipe.setup[*step].env.extend(differs.map(|(name, value)| (name.clone(), value.clone())));

@@ -9,6 +9,7 @@ use crate::import::{copied, offline, quoted, text};
 const ARCHIVES: [&str; 8] = [".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst"];
 
 impl Converter<'_> {
+    /// Takes a `COPY` or `ADD` into the recipe, or lists it.
     pub(super) fn copy(&mut self, instruction: &Instruction) {
         if let Some(stage) = instruction.flag("from") {
             let why = format!("it copies from `{}`, and an envbox.yaml makes one image", stage.escape_debug());
@@ -24,8 +25,22 @@ impl Converter<'_> {
         let place = if directory && place != "/" { format!("{place}/") } else { place };
         self.notes(instruction);
         for from in paths.clone() {
-            self.one_copy(instruction, &from, &place);
+            match self.matches(&from) {
+                Some(names) => names.iter().for_each(|name| self.one_copy(instruction, name, &place)),
+                None => self.one_copy(instruction, &from, &place),
+            }
         }
+    }
+
+    /// The names in the project's root that a pattern means; nothing for what is none, or means no such name.
+    fn matches(&self, from: &str) -> Option<Vec<String>> {
+        let pattern = from.trim_start_matches("./");
+        if !self.options.context.is_empty() || pattern.contains(['/', '[', '\\']) || !pattern.contains(['*', '?']) {
+            return None;
+        }
+        let all = self.options.names.iter().filter(|name| is_match(pattern.as_bytes(), name.as_bytes()));
+        let names: Vec<String> = all.cloned().collect();
+        (!names.is_empty()).then_some(names)
     }
 
     /// Says what is different from a builder's copying.
@@ -45,7 +60,7 @@ impl Converter<'_> {
         if let Some(document) = instruction.heredocs.iter().find(|document| opens(from, &document.name)) {
             let text = if document.expands { body(&document.body, &self.values()) } else { document.body.clone() };
             let file = if to.ends_with('/') { format!("{to}{}", document.name) } else { to.to_owned() };
-            return self.write(&file, &document.name, &text);
+            return self.write(instruction, &file, &document.name, &text);
         }
         let is_url = from.starts_with("http://") || from.starts_with("https://");
         if instruction.word == "ADD"
@@ -73,7 +88,11 @@ impl Converter<'_> {
             path => format!("{}{path}", self.options.context),
         };
         let mut copy = copied(&source, to);
-        copy.mode = instruction.flag("chmod").map(text);
+        let octal = |mode: &&str| matches!(mode.len(), 3..=4) && mode.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+        copy.mode = instruction.flag("chmod").filter(octal).map(text);
+        if instruction.flag("chmod").is_some() && copy.mode.is_none() {
+            self.leave(instruction, "`mode` is three or four octal digits");
+        }
         if let Some(digest) =
             instruction.flag("checksum").filter(|digest| digest.parse::<crate::image::Digest>().is_err())
         {
@@ -87,10 +106,23 @@ impl Converter<'_> {
     }
 
     /// A step that writes a text of the file's into the image.
-    fn write(&mut self, file: &str, mark: &str, text: &str) {
+    fn write(&mut self, instruction: &Instruction, file: &str, mark: &str, text: &str) {
         let (dir, file) = (file.rsplit_once('/').map_or("", |(dir, _)| dir), quoted(file));
         let make = if dir.is_empty() { String::new() } else { format!("mkdir -p {}\n", quoted(dir)) };
-        self.draft.recipe.setup.push(offline(format!("{make}cat > {file} <<'{mark}'\n{text}{mark}\n")));
+        let mode = instruction.flag("chmod").map(|mode| format!("chmod {} {file}\n", quoted(mode))).unwrap_or_default();
+        self.draft.recipe.setup.push(offline(format!("{make}cat > {file} <<'{mark}'\n{text}{mark}\n{mode}")));
+    }
+}
+
+/// Whether a name is what a pattern of `*` and `?` means (Go's filepath.Match).
+fn is_match(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) if is_match(rest, name) => true,
+        (Some((b'*', _)), Some((_, name))) => is_match(pattern, name),
+        (Some((b'?', rest)), Some((_, name))) => is_match(rest, name),
+        (Some((one, rest)), Some((other, name))) => one == other && is_match(rest, name),
+        _ => false,
     }
 }
 

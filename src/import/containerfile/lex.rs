@@ -24,13 +24,16 @@ pub(super) struct Instruction {
 /// A text between a line with `<<NAME` and one with the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heredoc {
+    /// What ends it.
     pub(super) name: String,
     /// Whether variables in it stand for their values: not if the name is quoted.
     pub(super) expands: bool,
+    /// Its lines, each with its end.
     pub(super) body: String,
 }
 
 impl Instruction {
+    /// The value of a flag.
     pub(super) fn flag(&self, name: &str) -> Option<&str> {
         self.flags.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -44,51 +47,64 @@ impl Instruction {
 /// Instructions at the most: no image has more layers than some hundred.
 const MOST: usize = 10_000;
 
+/// The lines of the file that are not read yet, with their numbers.
+type Lines<'a> = Box<dyn Iterator<Item = (u64, &'a str)> + 'a>;
+
+/// Reads the instructions.
+///
+/// # Errors
+/// A heredoc has no end; there are too many instructions.
 pub(super) fn lex(file: &str, text: &str) -> Result<Vec<Instruction>, Error> {
     let text = text.trim_start_matches('\u{feff}');
     let escape = escape(text);
-    let mut lines = (1..).zip(text.lines()).peekable();
+    let mut lines: Lines<'_> = Box::new((1..).zip(text.lines()));
     let mut found = Vec::new();
     while let Some((number, line)) = lines.next() {
         if line.trim().is_empty() || is_comment(line) {
             continue;
         }
-        let mut whole = line.trim_start().to_owned();
-        while let Some(before) = whole.trim_end().strip_suffix(escape) {
-            whole = before.to_owned();
-            // Comments and empty lines within an instruction are as if they were not there.
-            let Some((_, next)) = lines.find(|(_, line)| !is_comment(line) && !line.trim().is_empty()) else { break };
-            // What a shell is given stands on one line: the blank keeps words apart that the margin did.
-            whole.push_str(next);
-        }
-        let mut instruction = split(number, &whole, escape);
+        let fault = |what: String| Error::Syntax { file: file.to_owned(), line: number, what };
+        let mut instruction = split(number, &joined(line, &mut lines, escape), escape);
         if ["RUN", "COPY", "ADD"].contains(&instruction.word.as_str()) {
-            for (name, expands, strips) in openings(&instruction.rest) {
-                let mut body = String::new();
-                let closed = lines.by_ref().map(|(_, line)| if strips { line.trim_start_matches('\t') } else { line });
-                let mut ended = false;
-                for line in closed {
-                    if line == name {
-                        ended = true;
-                        break;
-                    }
-                    body.push_str(line);
-                    body.push('\n');
-                }
-                if !ended {
-                    let what = format!("the text that ends with `{}` has no end", name.escape_debug());
-                    return Err(Error::Syntax { file: file.to_owned(), line: number, what });
-                }
-                instruction.heredocs.push(Heredoc { name, expands, body });
+            for opening in openings(&instruction.rest) {
+                let heredoc = heredoc(&opening, &mut lines);
+                let unended = || fault(format!("the text that ends with `{}` has no end", opening.name.escape_debug()));
+                instruction.heredocs.push(heredoc.ok_or_else(unended)?);
             }
         }
         if found.len() == MOST {
-            let what = format!("there are more than {MOST} instructions");
-            return Err(Error::Syntax { file: file.to_owned(), line: number, what });
+            return Err(fault(format!("there are more than {MOST} instructions")));
         }
         found.push(instruction);
     }
     Ok(found)
+}
+
+/// A line with those that it goes on in.
+fn joined(line: &str, lines: &mut Lines<'_>, escape: char) -> String {
+    let mut whole = line.trim_start().to_owned();
+    while let Some(before) = whole.trim_end().strip_suffix(escape) {
+        whole = before.to_owned();
+        // Comments and empty lines within an instruction are as if they were not there.
+        let Some((_, next)) = lines.find(|(_, line)| !is_comment(line) && !line.trim().is_empty()) else { break };
+        // What a shell is given stands on one line: the blank keeps words apart that the margin did.
+        whole.push_str(next);
+    }
+    whole
+}
+
+/// The text that an opening begins; nothing if it does not end.
+fn heredoc(opening: &Opening, lines: &mut Lines<'_>) -> Option<Heredoc> {
+    let mut body = String::new();
+    for (_, line) in lines {
+        let line = if opening.strips { line.trim_start_matches('\t') } else { line };
+        if line == opening.name {
+            return Some(Heredoc { name: opening.name.clone(), expands: opening.expands, body });
+        }
+        body.push_str(line);
+        body.push('\n');
+    }
+    None
 }
 
 fn is_comment(line: &str) -> bool {
@@ -118,8 +134,16 @@ fn split(line: u64, whole: &str, escape: char) -> Instruction {
     Instruction { line, word, flags, rest, all, heredocs: Vec::new(), escape }
 }
 
-/// The heredocs that a line opens: name, whether it expands, whether tabs before its lines are taken away.
-fn openings(rest: &str) -> Vec<(String, bool, bool)> {
+/// What begins a heredoc.
+struct Opening {
+    name: String,
+    expands: bool,
+    /// Whether tabs before its lines are taken away.
+    strips: bool,
+}
+
+/// The heredocs that a line opens.
+fn openings(rest: &str) -> Vec<Opening> {
     let mut found = Vec::new();
     for word in rest.split_whitespace() {
         // A file descriptor may stand before it; `<<<` is another thing.
@@ -127,7 +151,7 @@ fn openings(rest: &str) -> Vec<(String, bool, bool)> {
         let (name, strips) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
         let bare = name.trim_matches(['"', '\'']);
         if !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) {
-            found.push((bare.to_owned(), bare.len() == name.len(), strips));
+            found.push(Opening { name: bare.to_owned(), expands: bare.len() == name.len(), strips });
         }
     }
     found

@@ -21,6 +21,8 @@ pub struct Options {
     pub arguments: BTreeMap<String, String>,
     /// Where the paths of `COPY` begin, relative to the project: empty, or with a `/` at its end.
     pub context: String,
+    /// The names of what is in the project's root, which patterns are compared with.
+    pub names: Vec<String>,
 }
 
 /// The recipe that makes what a Containerfile makes.
@@ -36,6 +38,10 @@ pub fn containerfile(file: &str, text: &str, options: &Options) -> Result<Draft,
     for instruction in chosen.instructions {
         converter.instruction(instruction);
     }
+    for name in options.arguments.keys().filter(|name| !converter.asked.contains(*name)) {
+        let why = "no `ARG` of what is made has this name";
+        converter.draft.left.push(Left::new(file, 0, &format!("--build-arg {name}"), why));
+    }
     Ok(converter.finish())
 }
 
@@ -45,3 +51,6 @@ impl Left {
         Self::new(file, instruction.line, &format!("{} {}", instruction.word, instruction.all), why)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,12 @@ use crate::import::{offline, online, quoted};
 const INNER: [&str; 9] = ["do", "then", "else", "elif", "fi", "done", "esac", ";", "}"];
 
 impl Converter<'_> {
+    /// Takes a `RUN` into the recipe.
     pub(super) fn run(&mut self, instruction: &Instruction) {
         let text = Self::script(instruction);
+        if text.trim().is_empty() {
+            return self.leave(instruction, "it runs nothing");
+        }
         if self.install(instruction, &text) {
             return;
         }
@@ -25,18 +29,16 @@ impl Converter<'_> {
             );
         }
         let text = match &self.shell {
-            Some(words) => {
+            Some(words) if instruction.json().is_none() => {
                 let words: Vec<String> = words.iter().chain([&text]).map(|word| quoted(word)).collect();
                 words.join(" ")
             }
-            None => text,
+            _ => text,
         };
         let text = match self.workdir.clone() {
             root if root == "/" => text,
             workdir => {
-                if self.made.insert(workdir.clone()) {
-                    self.draft.recipe.setup.push(offline(format!("mkdir -p {}", quoted(&workdir))));
-                }
+                self.make(&workdir);
                 format!("cd {}\n{text}", quoted(&workdir))
             }
         };
@@ -51,6 +53,13 @@ impl Converter<'_> {
         self.draft.recipe.setup.push(step);
     }
 
+    /// Adds the step that makes a directory, unless there is one.
+    pub(super) fn make(&mut self, dir: &str) {
+        if dir != "/" && self.made.insert(dir.to_owned()) {
+            self.draft.recipe.setup.push(offline(format!("mkdir -p {}", quoted(dir))));
+        }
+    }
+
     /// What the shell is given.
     fn script(instruction: &Instruction) -> String {
         if let Some(words) = instruction.json() {
@@ -60,8 +69,16 @@ impl Converter<'_> {
             [] => instruction.rest.clone(),
             // Alone on the line it is the script itself.
             [document] if instruction.rest.split_whitespace().count() == 1 => {
-                // Its variables are the shell's, which has what `ARG` and `ENV` say.
-                document.body.trim_end_matches('\n').to_owned()
+                let end = &document.name;
+                match document.body.strip_prefix("#!") {
+                    // Its own first line says what runs it.
+                    Some(_) => format!(
+                        "cat > /tmp/script <<'{end}'\n{}{end}\nchmod 0700 /tmp/script\n/tmp/script",
+                        document.body
+                    ),
+                    // Its variables are the shell's, which has what `ARG` and `ENV` say.
+                    None => document.body.trim_end_matches('\n').to_owned(),
+                }
             }
             documents => {
                 let below = documents.iter().map(|document| format!("\n{}{}", document.body, document.name));
@@ -73,7 +90,9 @@ impl Converter<'_> {
     /// Takes a line that installs packages and does nothing else, where no step comes before it.
     fn install(&mut self, instruction: &Instruction, text: &str) -> bool {
         let first = self.draft.recipe.setup.is_empty() && self.draft.recipe.copy.is_empty();
-        let plain = self.shell.is_none() && instruction.flags.iter().all(|(name, _)| name == "mount");
+        // A package manager's cache is kept in any case; what else is mounted is not.
+        let kept = |(name, value): &(String, String)| name == "mount" && value.contains("type=cache");
+        let plain = self.shell.is_none() && instruction.flags.iter().all(kept);
         let Some(found) = installed(text).filter(|_| first && plain && self.user.is_none()) else { return false };
         self.draft.add_packages(&found.packages);
         if found.recommends {

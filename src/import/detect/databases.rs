@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Detected, Files, add_task};
 use crate::import::document::Node;
-use crate::import::{Draft, Left, line, offline, service};
+use crate::import::{Draft, Left, free_name, line, offline, service};
 use crate::recipe::project::{Probe, Ready};
 
 /// A database: words of images' names, Debian's packages, how it is run in the box, and its port.
@@ -73,6 +73,10 @@ pub(super) fn add(files: &Files<'_>, found: &mut Detected) {
         Ok(compose) => compose,
         Err(error) => return found.draft.left.push(Left::new(file, 0, "the file", error.to_string())),
     };
+    for (key, node) in compose.entries().iter().filter(|(key, _)| key != "services") {
+        let why = "services run in the project's box, with its network and its home";
+        found.draft.left.push(Left::new(file, node.line, &format!("{key}: {}", node.brief()), why));
+    }
     for (name, described) in compose.get("services").map(Node::entries).unwrap_or_default() {
         let image = described.get("image").and_then(Node::as_str).unwrap_or_default();
         let known = DATABASES.iter().find(|database| database.names.contains(&plain(image)));
@@ -109,12 +113,12 @@ fn take(database: &Database, name: &str, described: &Node, file: &str, draft: &m
     }
     let mut one = service(line(database.run));
     one.ready = Some(Ready { probe: Probe::Port(database.port), every: 1, within: 60 });
-    draft.recipe.services.insert(crate::import::name(name), one);
+    draft.recipe.services.insert(free_name(&draft.recipe.services, name), one);
     let env: BTreeMap<_, _> =
         database.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     draft.recipe.env.extend(env);
     draft.notes.insert("services", "They live in the project's box: `envbox up` starts them.".to_owned());
-    for (key, node) in described.entries().iter().filter(|(key, _)| !["restart", "ports"].contains(&key.as_str())) {
+    for (key, node) in described.entries() {
         let what = format!("services.{name}.{key}: {}", node.brief());
         draft.left.push(Left::new(file, node.line, &what, "it is Debian's own package, run as the recipe says"));
     }

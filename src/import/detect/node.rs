@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Files, add_step, add_task, add_test, cache};
-use crate::import::{Draft, Left, name};
+use crate::import::{Draft, Left, free_name};
 
 /// The major version that Debian 13 has.
 const DEBIAN: u64 = 20;
@@ -44,6 +44,7 @@ const MANAGERS: &[Manager] = &[
 /// Scripts that npm runs by itself.
 const HOOKS: [&str; 6] = ["preinstall", "install", "postinstall", "prepare", "prepublish", "prepublishOnly"];
 
+/// What `package.json` says.
 pub(super) fn more(text: &str, files: &Files<'_>, draft: &mut Draft) {
     let Some(manifest) = serde_json::from_str::<Value>(text).ok() else {
         return draft.left.push(Left::new("package.json", 0, "the file", "it is no JSON"));
@@ -58,11 +59,18 @@ pub(super) fn more(text: &str, files: &Files<'_>, draft: &mut Draft) {
     add_task(draft, "install", install);
     let scripts = manifest.get("scripts").and_then(Value::as_object);
     for script in scripts.into_iter().flat_map(|scripts| scripts.keys()) {
+        if HOOKS.contains(&script.as_str()) {
+            let why = format!("{program} runs it by itself, with the task `install`");
+            draft.left.push(Left::new("package.json", 0, &format!("scripts.{script}"), why));
+            continue;
+        }
         let run = format!("{program} run {}", crate::import::quoted(script));
         match script.as_str() {
-            hook if HOOKS.contains(&hook) => {}
             "test" => add_test(draft, &run, install),
-            other => add_task(draft, &name(other), &run),
+            other => {
+                let name = free_name(&draft.recipe.tasks, other);
+                add_task(draft, &name, &run);
+            }
         }
     }
     let engine = manifest.get("engines").and_then(|engines| engines.get("node")?.as_str());
@@ -83,12 +91,14 @@ fn is_met(engine: &str) -> bool {
     })
 }
 
+/// What `deno.json` says.
 pub(super) fn deno(text: &str, _: &Files<'_>, draft: &mut Draft) {
     let why = "Debian has no package of it: add the step that installs the version you want";
     draft.left.push(Left::new("deno.json", 0, "Deno itself", why));
     let Ok(manifest) = crate::import::jsonc::parse("deno.json", text) else { return };
     for (script, _) in manifest.get("tasks").map(crate::import::document::Node::entries).unwrap_or_default() {
-        add_task(draft, &name(script), &format!("deno task {}", crate::import::quoted(script)));
+        let name = free_name(&draft.recipe.tasks, script);
+        add_task(draft, &name, &format!("deno task {}", crate::import::quoted(script)));
     }
 }
 

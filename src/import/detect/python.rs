@@ -22,6 +22,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("xmlsec", &["libxmlsec1-dev", "pkg-config"]),
 ];
 
+/// What the project's files say of its packages and its tests.
 pub(super) fn more(_: &str, files: &Files<'_>, draft: &mut Draft) {
     let Some((_, packages, install)) = MANAGERS.iter().find(|(file, ..)| files.has(file)) else { return };
     draft.add_packages(["ca-certificates"]);

@@ -58,6 +58,7 @@ const MEANS: &[(&str, &str)] = &[
     ("gtk4", "gtk4-sys"),
 ];
 
+/// What `Cargo.toml` and the files beside it say.
 pub(super) fn more(manifest: &str, files: &Files<'_>, draft: &mut Draft) {
     toolchain(files, draft);
     let crates = match files.text("Cargo.lock") {
@@ -95,10 +96,16 @@ fn toolchain(files: &Files<'_>, draft: &mut Draft) {
     let option =
         |key: &str, option: &str| -> String { list(key).iter().map(|item| format!(" --{option} {item}")).collect() };
     let (components, targets) = (option("components", "component"), option("targets", "target"));
+    let profile = toolchain.and_then(|toolchain| toolchain.get("profile")?.as_str());
+    let profile = profile.filter(|profile| profile.chars().all(known)).unwrap_or("minimal");
+    let taken = ["channel", "components", "targets", "profile"];
+    for key in toolchain.into_iter().flat_map(toml::Table::keys).filter(|key| !taken.contains(&key.as_str())) {
+        draft.left.push(Left::new(file, 0, &format!("toolchain.{key}"), "rustup installs no such thing"));
+    }
     draft.add_packages(["ca-certificates", "rustup"]);
     // Where everybody in the box finds it, and not in the home, which a step of root's does not have.
     draft.recipe.env.insert("RUSTUP_HOME".to_owned(), "/opt/rustup".to_owned());
-    add_step(draft, &format!("rustup toolchain install {channel} --profile minimal{components}{targets}"));
+    add_step(draft, &format!("rustup toolchain install {channel} --profile {profile}{components}{targets}"));
     draft.notes.insert("packages", format!("Rust by rustup, since {file} pins it."));
 }
 

@@ -27,6 +27,7 @@ const WITHOUT: &[(&str, &str)] = &[
     ("docker-outside-of-docker", "the host's engine is not let into boxes"),
 ];
 
+/// Takes the features that are packages of Debian's.
 pub(super) fn add(converter: &mut Converter<'_>, node: &Node) {
     for (feature, given) in node.entries() {
         let last = feature.rsplit('/').next().unwrap_or(feature);
@@ -47,7 +48,7 @@ pub(super) fn add(converter: &mut Converter<'_>, node: &Node) {
         }
         if plain_rust(last) {
             converter.draft.recipe.env.insert("RUSTUP_HOME".to_owned(), "/opt/rustup".to_owned());
-            converter.step("rustup toolchain install stable --profile default");
+            converter.step("rustup default stable");
         }
     }
     if !converter.draft.recipe.packages.is_empty() && from(converter) != "Debian" {

@@ -35,10 +35,17 @@ const WITHOUT: &[(&str, &str)] = &[
     ("capAdd", "root of a box has all rights in it, and none outside"),
     ("securityOpt", "it is a container engine's"),
     ("secrets", "a recipe holds no secrets"),
+    ("overrideFeatureInstallOrder", "packages are installed at once"),
+    ("init", "the first process of a box collects the dead anyway"),
+    ("containerUser", "setup runs as root, sessions as `user` says"),
+    ("devPort", "it is an editor's"),
 ];
 
-/// Keys that change nothing.
-const SILENT: [&str; 3] = ["name", "$schema", "build"];
+/// Keys that are read with what the box is made of, or say something of the file alone.
+const ELSEWHERE: [&str; 5] = ["image", "dockerFile", "context", "build", "$schema"];
+
+/// Keys whose value is a map.
+const MAPS: [&str; 4] = ["features", "containerEnv", "remoteEnv", "hostRequirements"];
 
 /// The draft and what is needed to go on with it.
 struct Converter<'a> {
@@ -66,44 +73,79 @@ pub fn devcontainer(file: &str, source: &str, read: &Read<'_>) -> Result<Draft, 
 
 /// The recipe of what the box is made of: an image's or a Containerfile's.
 fn bottom(file: &str, root: &Node, read: &Read<'_>) -> Result<Draft, Error> {
-    let build = root.get("build");
-    let named = build.and_then(|build| build.get("dockerfile")).or_else(|| root.get("dockerFile"));
     let mut draft = Draft::default();
     let image = root.get("image").and_then(Node::as_str);
     draft.recipe.from = Some(text(image.map_or_else(|| super::BASE.to_owned(), base)));
-    let Some(named) = named else {
+    let build = root.get("build");
+    let Some(named) = build.and_then(|build| build.get("dockerfile")).or_else(|| root.get("dockerFile")) else {
         if image.is_none() {
             let why = format!("no image is named: {} is taken", super::BASE);
             draft.left.push(Left::new(file, root.line, "image", why));
+        }
+        let without = [("build", build), ("context", root.get("context"))];
+        for (key, node) in without.into_iter().filter_map(|(key, node)| Some((key, node?))) {
+            draft.left.push(Left::new(
+                file,
+                node.line,
+                &format!("{key}: {}", node.brief()),
+                "it names no Containerfile",
+            ));
         }
         return Ok(draft);
     };
     let path = named.as_str().and_then(|path| beside(file, path));
     let Some((path, source)) = path.and_then(|path| Some((path.clone(), read(&path)?))) else {
-        draft.left.push(Left::new(
-            file,
-            named.line,
-            &named.brief(),
-            "there is no such file in the project that can be read",
-        ));
+        let why = "there is no such file in the project that can be read";
+        draft.left.push(Left::new(file, named.line, &format!("dockerfile: {}", named.brief()), why));
+        draft.left.extend(building(file, root, build).1);
         return Ok(draft);
     };
-    let get = |key: &str| build.and_then(|build| build.get(key));
-    let context = get("context").or_else(|| root.get("context")).and_then(Node::as_str).unwrap_or(".");
-    let context = beside(file, context).filter(|context| !context.is_empty()).map(|context| format!("{context}/"));
-    let arguments = get("args").map(Node::entries).unwrap_or_default().iter();
-    let options = Options {
-        target: get("target").and_then(|target| Some(target.as_str()?.to_owned())),
-        arguments: arguments.filter_map(|(name, value)| Some((name.clone(), replaced(value.as_str()?).text))).collect(),
-        context: context.unwrap_or_default(),
-    };
+    let (options, left) = building(file, root, build);
     let mut draft = containerfile(&path, &source, &options)?;
-    for key in ["cacheFrom", "options"] {
-        if let Some(node) = get(key) {
-            draft.left.push(Left::new(file, node.line, &format!("build.{key}: {}", node.brief()), "it is a builder's"));
-        }
+    draft.left.extend(left);
+    if let Some(image) = root.get("image") {
+        draft.left.push(Left::new(
+            file,
+            image.line,
+            &format!("image: {}", image.brief()),
+            "the Containerfile is taken",
+        ));
     }
     Ok(draft)
+}
+
+/// What is said of the building besides the Containerfile, and what of that is left.
+fn building(file: &str, root: &Node, build: Option<&Node>) -> (Options, Vec<Left>) {
+    let mut left = Vec::new();
+    let mut leave = |key: &str, node: &Node, why: &str| {
+        left.push(Left::new(file, node.line, &format!("{key}: {}", node.brief()), why));
+    };
+    let mut options = Options::default();
+    let mut context = root.get("context");
+    for (key, node) in build.map(Node::entries).unwrap_or_default() {
+        match (key.as_str(), node.as_str()) {
+            ("dockerfile", _) => {}
+            ("context", Some(_)) => context = Some(node),
+            ("target", Some(target)) => options.target = Some(target.to_owned()),
+            ("args", _) if !node.entries().is_empty() => {
+                for (name, value) in node.entries() {
+                    let filled = value.as_str().map(replaced);
+                    if filled.as_ref().is_none_or(|filled| !filled.unknown.is_empty()) {
+                        leave(&format!("build.args.{name}"), value, "its value is not known to a recipe");
+                    }
+                    options.arguments.extend(filled.map(|filled| (name.clone(), filled.text)));
+                }
+            }
+            ("cacheFrom" | "options", _) => leave(&format!("build.{key}"), node, "it is a builder's"),
+            _ => leave(&format!("build.{key}"), node, "no such key is known, or its value is of another kind"),
+        }
+    }
+    let inside = beside(file, context.and_then(Node::as_str).unwrap_or("."));
+    if let (None, Some(context)) = (&inside, context) {
+        leave("context", context, "it is outside of the project, which is taken instead");
+    }
+    options.context = inside.filter(|inside| !inside.is_empty()).map(|inside| format!("{inside}/")).unwrap_or_default();
+    (options, left)
 }
 
 /// A path relative to a file, relative to the project; nothing if it leads out of it.
@@ -136,24 +178,20 @@ impl Converter<'_> {
 
     fn entry(&mut self, key: &str, node: &Node) {
         match key {
-            "image" | "dockerFile" | "context" => {}
-            key if SILENT.contains(&key) => {}
+            key if ELSEWHERE.contains(&key) => {}
+            _ if matches!(node.value, Value::Null) => self.leave(node.line, &format!("{key}: null"), "it says nothing"),
+            key if MAPS.contains(&key) && !matches!(node.value, Value::Map(_)) => {
+                self.leave(node.line, &format!("{key}: {}", node.brief()), "it is no map");
+            }
+            "name" => self.draft.about.push(format!("{}.", left::shown(&node.brief()).trim_end_matches('.'))),
             "features" => features::add(self, node),
             "containerEnv" | "remoteEnv" => self.variables(key, node),
             "mounts" => node.items().iter().for_each(|mount| options::mount(self, mount)),
             "forwardPorts" | "appPort" => self.ports(key, node),
             "onCreateCommand" | "updateContentCommand" | "postCreateCommand" => self.command(key, node),
             "remoteUser" => self.user(key, node),
-            "containerUser" => {
-                self.leave(
-                    node.line,
-                    &format!("{key}: {}", node.brief()),
-                    "setup runs as root, sessions as `user` says",
-                );
-            }
             "runArgs" => options::run_args(self, node),
             "hostRequirements" => options::requirements(self, node),
-            "init" => {}
             key => {
                 let why =
                     WITHOUT.iter().find(|(known, _)| *known == key).map_or("no such key is known", |(_, why)| why);
@@ -193,28 +231,33 @@ impl Converter<'_> {
 
     /// A command of the project's: it needs the project's files, which no step of the image has, so it is a task.
     fn command(&mut self, key: &str, node: &Node) {
+        let nodes: Vec<&Node> = match &node.value {
+            Value::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
+            _ => vec![node],
+        };
         let mut commands = Vec::new();
-        match &node.value {
-            Value::Map(entries) => commands.extend(entries.iter().filter_map(|(_, node)| words(node))),
-            _ => commands.extend(words(node)),
+        for node in nodes {
+            match words(node) {
+                Some(command) => commands.push(self.filled(key, node, &command)),
+                None => self.leave(node.line, &format!("{key}: {}", node.brief()), "it is no command"),
+            }
         }
-        let commands: Vec<String> = commands.iter().map(|command| self.filled(key, node, command)).collect();
         if commands.is_empty() {
             return;
+        }
+        if matches!(node.value, Value::Map(_)) {
+            self.leave(node.line, key, "its commands run one after another, not at once");
         }
         let setup = self.draft.recipe.tasks.entry("setup".to_owned()).or_insert_with(|| task(line("")));
         let Some(Command::Line(all)) = &mut setup.run else { return };
         for command in commands {
+            // One that is more than a command must not take the others' ends for its own.
+            let plain = !command.contains([';', '|', '&', '\n', '#']);
             all.push_str(if all.is_empty() { "" } else { " && " });
-            all.push_str(&command);
+            all.push_str(&if plain { command } else { format!("(\n{command}\n)") });
         }
-        self.draft.notes.insert(
-            "tasks",
-            "`envbox task setup` once after the first entering: it needs the project's files.".to_owned(),
-        );
-        if matches!(node.value, Value::Map(_)) {
-            self.leave(node.line, key, "its commands run one after another, not at once");
-        }
+        let note = "`envbox task setup` once after the first entering: it needs the project's files.";
+        self.draft.notes.insert("tasks", note.to_owned());
     }
 
     fn user(&mut self, key: &str, node: &Node) {
@@ -235,15 +278,21 @@ impl Converter<'_> {
 
 /// A command in one of its forms as a line for the shell.
 fn words(node: &Node) -> Option<String> {
-    match &node.value {
-        Value::Scalar(line) => Some(line.clone()),
-        Value::List(_) => Some(node.texts().iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
-        _ => None,
-    }
-    .filter(|line| !line.is_empty())
+    let texts = node.texts();
+    let line = match &node.value {
+        Value::Scalar(line) => line.trim().to_owned(),
+        Value::List(items) if items.len() == texts.len() => {
+            texts.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        }
+        _ => return None,
+    };
+    (!line.is_empty()).then_some(line)
 }
 
 /// A name for a cache, of a volume's.
 fn volume(source: &str) -> String {
     name(&left::visible(source))
 }
+
+#[cfg(test)]
+mod tests;

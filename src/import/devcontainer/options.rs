@@ -30,41 +30,28 @@ pub(super) fn mount(converter: &mut Converter<'_>, node: &Node) {
         Some("tmpfs") => Ok(Mount::Tmpfs { size: crate::recipe::settings::Size(512 << 20), at }),
         Some(_) => Err("no such kind of mount is known".to_owned()),
     });
+    let taken = ["source", "src", "target", "destination", "dst", "readonly", "ro", "type"];
+    for (key, value) in fields.iter().filter(|(key, _)| !taken.contains(&key.as_str())) {
+        converter.leave(node.line, &format!("mounts: {key}={value}"), "a mount has no such option");
+    }
     match made {
         Ok(mount) => converter.draft.recipe.mounts.push(mount),
         Err(why) => converter.leave(node.line, &format!("mounts: {}", node.brief()), why),
     }
 }
 
-/// Arguments of `docker run` that have a value, in one word or two.
-const WITH_VALUE: [&str; 17] = [
-    "--network",
-    "--net",
-    "-v",
-    "--volume",
-    "-e",
-    "--env",
-    "--memory",
-    "-m",
-    "--cpus",
-    "--shm-size",
-    "--cap-add",
-    "--security-opt",
-    "--device",
-    "--name",
-    "--hostname",
-    "-p",
-    "--publish",
-];
-
+/// Takes the arguments of `docker run` that have a counterpart.
 pub(super) fn run_args(converter: &mut Converter<'_>, node: &Node) {
-    let mut words = node.items().iter();
+    let mut words = node.items().iter().peekable();
     while let Some(word) = words.next() {
-        let text = word.as_str().unwrap_or_default();
+        let text = word.brief();
+        // A value is in the same word, or in the next, which begins no option then.
         let (flag, value) = match text.split_once('=') {
             Some((flag, value)) => (flag, value.to_owned()),
-            None if WITH_VALUE.contains(&text) => (text, words.next().map(Node::brief).unwrap_or_default()),
-            None => (text, String::new()),
+            None => {
+                let next = words.next_if(|next| next.as_str().is_some_and(|next| !next.starts_with('-')));
+                (text.as_str(), next.map(Node::brief).unwrap_or_default())
+            }
         };
         if let Err(why) = run_arg(converter, word, flag, &value) {
             converter.leave(word.line, &format!("runArgs: {flag} {value}"), why);
@@ -89,15 +76,17 @@ fn run_arg(converter: &mut Converter<'_>, node: &Node, flag: &str, value: &str) 
             recipe.env.insert(name.to_owned(), value.to_owned());
         }
         "-v" | "--volume" => {
-            let mount = crate::import::distrobox::mount(&value).ok_or("it is no mount of a path on a path")?;
+            let (mount, differs) = crate::import::distrobox::volume(&value)?;
             recipe.mounts.push(mount);
+            return differs.map_or(Ok(()), Err);
         }
         "-p" | "--publish" => recipe.ports.push(value.parse().map_err(|error| format!("{error}"))?),
         "--memory" | "-m" => {
             recipe.limits.memory = Some(value.to_uppercase().parse().map_err(|error| format!("{error}"))?);
         }
         "--cpus" => recipe.limits.cpus = Some(value.parse().map_err(|error| format!("{error}"))?),
-        "--init" | "--rm" => {}
+        "--init" => return Err("the first process of a box collects the dead anyway".to_owned()),
+        "--rm" => return Err("a box stays until `envbox remove`".to_owned()),
         "--cap-add" | "--privileged" => return Err("root of a box has all rights in it, and none outside".to_owned()),
         "--device" | "--gpus" => return Err("boxes see the devices that their user may use".to_owned()),
         _ => return Err("it is a container engine's".to_owned()),
@@ -121,7 +110,7 @@ pub(super) fn requirements(converter: &mut Converter<'_>, node: &Node) {
             converter.leave(value.line, &format!("hostRequirements.{key}: {brief}"), why);
         }
     }
-    if !node.entries().is_empty() {
+    if !converter.draft.recipe.limits.is_empty() {
         converter.draft.notes.insert(
             "limits",
             "What devcontainer.json requires of the host, as the most that the box takes.".to_owned(),

@@ -2,6 +2,7 @@
 
 /// A text with what is known put in place.
 pub(super) struct Replaced {
+    /// The text.
     pub(super) text: String,
     /// What could not be, and why.
     pub(super) unknown: Vec<String>,
@@ -10,6 +11,7 @@ pub(super) struct Replaced {
 /// What is the project's directory, from where tasks begin.
 const HERE: [&str; 2] = ["containerWorkspaceFolder", "localWorkspaceFolder"];
 
+/// Puts in place what is known.
 pub(super) fn replaced(text: &str) -> Replaced {
     let mut found = Replaced { text: String::new(), unknown: Vec::new() };
     let mut rest = text;
@@ -45,6 +47,9 @@ pub(super) fn replaced(text: &str) -> Replaced {
                     .unknown
                     .push(format!("`{name}` of the image is not known to a recipe; `{default}` stands for it"));
             }
+            "devcontainerId" => {
+                found.unknown.push("`${devcontainerId}` is left out: caches are the project's own anyway".to_owned());
+            }
             // The shell's own.
             _ => found.text.push_str(&format!("${{{inside}}}")),
         }
@@ -64,6 +69,7 @@ mod tests {
             ("${containerWorkspaceFolder}/bin", "./bin", 0),
             ("${localEnv:HOME}/.cache", "~/.cache", 0),
             ("${localEnv:X:y}z", "yz", 1),
+            ("x-${devcontainerId}", "x-", 1),
             ("${SHELL} ${", "${SHELL} ${", 0),
         ] {
             let found = replaced(text);

@@ -2,15 +2,24 @@
 
 use crate::import::Error;
 
+/// Line, key and value.
+pub(super) type Entry = (u64, String, String);
+
 /// A section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Section {
+    /// What stands in the brackets.
     pub(super) name: String,
+    /// The line that it begins on, from 1.
     pub(super) line: u64,
-    /// Line, key and value, in order; keys may come several times.
-    pub(super) entries: Vec<(u64, String, String)>,
+    /// In order; keys may come several times.
+    pub(super) entries: Vec<Entry>,
 }
 
+/// Reads the sections.
+///
+/// # Errors
+/// The first line that is none of such a file.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Section>, Error> {
     let fault = |line: u64, what: &str| Error::Syntax { file: file.to_owned(), line, what: what.to_owned() };
     let mut sections: Vec<Section> = Vec::new();

@@ -1,91 +1,119 @@
-//! `commands`: `!Command` is a task, the children of `!Supervise` are services.
+//! `commands`: `!Command` is a task, the children of `!Supervise` are services, in the box of their container.
 
-use super::Converter;
-use super::build::pairs;
+use super::{Boxes, Converter};
 use crate::import::document::Node;
-use crate::import::{line, name, service, task, text};
-use crate::recipe::project::{Command, Project};
+use crate::import::{free_name, line, service, task, text};
+use crate::recipe::Text;
+use crate::recipe::project::Command;
 
-pub(super) fn add(converter: &mut Converter<'_>, recipe: &mut Project, commands: &[(String, Node)], main: &str) {
-    for (command, node) in commands {
+/// Takes the commands into the boxes, or lists them.
+pub(super) fn add(converter: &mut Converter<'_>, boxes: &mut Boxes, commands: &Node) {
+    if commands.entries().is_empty() {
+        converter.leave(commands.line, &format!("commands: {}", commands.brief()), "there are none");
+    }
+    for (command, node) in commands.entries() {
         match node.tag.as_deref() {
-            Some("!Supervise") => supervise(converter, recipe, command, node, main),
-            Some("!Command") | None => {
-                let Some(run) = run(node) else {
-                    converter.leave(node.line, command, "it has no `run`");
-                    continue;
-                };
-                let mut made = task(run);
-                made.about = node.get("description").and_then(|about| Some(about.as_str()?.trim().to_owned()));
-                made.env = node.get("environ").map(pairs).unwrap_or_default().into_iter().collect();
-                made.workdir = node.get("work-dir").and_then(Node::as_str).map(text);
-                recipe.tasks.insert(name(command), made);
-                rest(converter, command, node, main, &["description", "environ", "work-dir"]);
+            Some("!Supervise") => supervise(converter, boxes, command, node),
+            Some("!Command") | None => single(converter, boxes, command, node),
+            Some(_) => {
+                let what = format!("{command}: {}", node.brief());
+                converter.leave(node.line, &what, "there is no such command in an envbox.yaml");
             }
-            Some(_) => converter.leave(
-                node.line,
-                &format!("{command}: {}", node.brief()),
-                "there is no such command in an envbox.yaml",
-            ),
         }
     }
 }
 
-/// Its children are services, and it is the task that needs them.
-fn supervise(converter: &mut Converter<'_>, recipe: &mut Project, command: &str, node: &Node, main: &str) {
+/// What a command has that becomes a part of a task or a service, in a container that is there.
+struct Described<'a> {
+    container: &'a str,
+    run: Command,
+    about: Option<String>,
+    env: std::collections::BTreeMap<String, String>,
+    workdir: Option<Text>,
+}
+
+fn described<'a>(
+    converter: &mut Converter<'_>,
+    boxes: &mut Boxes,
+    command: &str,
+    node: &'a Node,
+) -> Option<Described<'a>> {
+    let container = node.get("container").and_then(Node::as_str).filter(|container| boxes.of(container).is_some());
+    let (Some(container), Some(run)) = (container, run(converter, node)) else {
+        let why = "it names no container of this file, or nothing to run";
+        converter.leave(node.line, &format!("{command}: {}", node.brief()), why);
+        return None;
+    };
+    let env = node.get("environ").map(|env| converter.pairs(&format!("{command}.environ"), env)).unwrap_or_default();
+    let taken = ["run", "container", "description", "environ", "work-dir"];
+    converter.others(command, node, &taken, "there is no such key in an envbox.yaml");
+    Some(Described { container, run, about: about(node), env, workdir: workdir(converter, command, node) })
+}
+
+fn single(converter: &mut Converter<'_>, boxes: &mut Boxes, command: &str, node: &Node) {
+    let Some(described) = described(converter, boxes, command, node) else { return };
+    let mut made = task(described.run);
+    (made.about, made.env, made.workdir) = (described.about, described.env, described.workdir);
+    if let Some(recipe) = boxes.of(described.container) {
+        recipe.tasks.insert(free_name(&recipe.tasks, command), made);
+    }
+}
+
+/// Its children are services, and it is the task that needs them, in the box of the first.
+fn supervise(converter: &mut Converter<'_>, boxes: &mut Boxes, command: &str, node: &Node) {
+    let mut main = None;
     let mut names = Vec::new();
     for (child, node) in node.get("children").map(Node::entries).unwrap_or_default() {
-        let Some(run) = run(node) else {
-            converter.leave(node.line, &format!("{command}.{child}"), "it has no `run`");
-            continue;
-        };
-        let mut made = service(run);
-        made.env = node.get("environ").map(pairs).unwrap_or_default().into_iter().collect();
-        made.workdir = node.get("work-dir").and_then(Node::as_str).map(text);
-        recipe.services.insert(name(child), made);
-        names.push(text(name(child)));
-        rest(converter, &format!("{command}.{child}"), node, main, &["environ", "work-dir"]);
+        let what = format!("{command}.{child}");
+        let Some(described) = described(converter, boxes, &what, node) else { continue };
+        let mut made = service(described.run);
+        (made.env, made.workdir) = (described.env, described.workdir);
+        let Some(recipe) = boxes.of(described.container) else { continue };
+        let name = free_name(&recipe.services, child);
+        recipe.services.insert(name.clone(), made);
+        if let Some(about) = described.about {
+            converter.leave(node.line, &format!("{what}.description: {about}"), "a service has no such text");
+        }
+        if *main.get_or_insert(described.container) == described.container {
+            names.push(text(name));
+        } else {
+            let why =
+                format!("it is a service of another box, which `envbox up --variant` starts: {}", described.container);
+            converter.leave(node.line, &what, why);
+        }
     }
-    if names.is_empty() {
-        return converter.leave(node.line, command, "it has no children that run anything");
-    }
+    let Some(recipe) = main.and_then(|main| boxes.of(main)) else {
+        return converter.leave(node.line, &format!("{command}: {}", node.brief()), "it has no children that run");
+    };
     let mut gathers = task(line(""));
     gathers.run = None;
     gathers.services = names;
-    gathers.about = node.get("description").and_then(|about| Some(about.as_str()?.trim().to_owned()));
-    recipe.tasks.insert(name(command), gathers);
-    for (key, node) in node.entries().iter().filter(|(key, _)| !["children", "description"].contains(&key.as_str())) {
-        converter.leave(
-            node.line,
-            &format!("{command}.{key}: {}", node.brief()),
-            "services run until `envbox down`, and restart as `restart` says",
-        );
-    }
+    gathers.about = about(node);
+    recipe.tasks.insert(free_name(&recipe.tasks, command), gathers);
+    let why = "services run until `envbox down`, and restart as `restart` says";
+    converter.others(command, node, &["children", "description"], why);
 }
 
-/// Lists what is not carried over of a command.
-fn rest(converter: &mut Converter<'_>, command: &str, node: &Node, main: &str, taken: &[&str]) {
-    for (key, value) in node.entries() {
-        let what = format!("{command}.{key}: {}", value.brief());
-        match key.as_str() {
-            "run" => {}
-            "container" if value.as_str() == Some(main) => {}
-            "container" => converter.leave(
-                value.line,
-                &what,
-                "a task runs in the box that it is asked for in: `envbox task` with the variant",
-            ),
-            key if taken.contains(&key) => {}
-            _ => converter.leave(value.line, &what, "there is no such key in an envbox.yaml"),
-        }
+fn about(node: &Node) -> Option<String> {
+    let about = node.get("description").and_then(Node::as_str)?;
+    Some(about.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Where it begins: vagga has the project at `/work`.
+fn workdir(converter: &mut Converter<'_>, command: &str, node: &Node) -> Option<Text> {
+    let workdir = node.get("work-dir")?;
+    let path = workdir.as_str().map(|path| path.strip_prefix("/work/").unwrap_or(path));
+    if path.is_none() {
+        converter.leave(workdir.line, &format!("{command}.work-dir: {}", workdir.brief()), "it is no path");
     }
+    path.map(text)
 }
 
 /// What it runs: a line, or a list of words.
-fn run(node: &Node) -> Option<Command> {
+fn run(converter: &mut Converter<'_>, node: &Node) -> Option<Command> {
     let run = node.get("run")?;
-    match run.is_list() {
-        true => Some(Command::Words(run.texts())).filter(|_| !run.items().is_empty()),
-        false => run.as_str().map(|text| line(text.trim_end_matches('\n'))),
+    if run.is_list() {
+        return Some(converter.texts(run)).filter(|words| !words.is_empty()).map(Command::Words);
     }
+    run.as_str().map(|text| text.trim_end_matches('\n')).filter(|text| !text.is_empty()).map(line)
 }

@@ -64,6 +64,11 @@ impl Project {
             })?;
             whole = laid.clone().over(whole);
         }
+        if variant.is_none() && whole.from.is_none() && !variants.is_empty() {
+            let names: Vec<String> = variants.keys().map(|name| format!("`{}`", name.escape_debug())).collect();
+            let what = format!("the recipe itself is no box, without `from`; its variants are: {}", names.join(", "));
+            return Err(fault(what));
+        }
         let mut faults = Faults::of(file, &self.written, variant);
         check::whole(&whole, &mut faults);
         let faults = faults.sorted();
@@ -166,6 +171,15 @@ variants:
         assert_eq!((main.config.home, ci.config.home), (Home::Project, Home::None));
         let wrong = project.environment("envbox.yaml", Some("ic")).unwrap_err();
         assert!(wrong[0].to_string().contains("`ci` is"), "{}", wrong[0]);
+    }
+
+    #[test]
+    fn a_recipe_may_leave_all_to_its_variants() {
+        let project =
+            Project::parse("envbox.yaml", "variants: {a: {from: debian:12}, b: {from: alpine:3.20}}\n").unwrap();
+        assert_eq!(project.faults("envbox.yaml"), []);
+        let fault = project.environment("envbox.yaml", None).unwrap_err();
+        assert!(fault[0].to_string().contains("its variants are: `a`, `b`"), "{}", fault[0]);
     }
 
     #[test]
