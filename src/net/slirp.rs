@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,16 +68,23 @@ pub fn command(program: &Path, inherited: Inherited) -> Vec<OsString> {
 /// [`Error::Port`]: as a rule the port is taken, or below the first that users may have.
 pub fn publish(socket: &Path, port: &Port) -> Result<(), Error> {
     let fail = |reason| Error::Port { port: port.clone(), reason };
+    let any = IpAddr::from([0, 0, 0, 0]);
+    let at = port.address.unwrap_or(any);
+    // Asked for here first, since the program does not say why it does not get one.
+    let free = match port.protocol {
+        Protocol::Tcp => TcpListener::bind((at, port.host)).map(drop),
+        Protocol::Udp => UdpSocket::bind((at, port.host)).map(drop),
+    };
+    free.map_err(|error| fail(reason(&error)))?;
     let protocol = match port.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
     };
-    let address = port.address.map_or_else(|| "0.0.0.0".to_owned(), |address| address.to_string());
     let order = serde_json::json!({
         "execute": "add_hostfwd",
         "arguments": {
             "proto": protocol,
-            "host_addr": address,
+            "host_addr": at.to_string(),
             "host_port": port.host,
             "guest_addr": BOX,
             "guest_port": port.inside,
@@ -88,6 +95,18 @@ pub fn publish(socket: &Path, port: &Port) -> Result<(), Error> {
     match answer.get("error") {
         None => Ok(()),
         Some(error) => Err(fail(error.get("desc").and_then(serde_json::Value::as_str).unwrap_or("refused").to_owned())),
+    }
+}
+
+/// Why a port cannot be had, as a user would say it (ip(7), bind(2)).
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it; a box that is up may be that one".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "only root may have one below net.ipv4.ip_unprivileged_port_start".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
     }
 }
 

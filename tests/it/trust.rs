@@ -24,6 +24,8 @@ fn project(recipe: &str) -> (TestEnvironment, PathBuf) {
     let dir = env.path("home/my project");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("envbox.yaml"), recipe).unwrap();
+    // What it is made from is looked at when it is built, and nothing here is built.
+    fs::write(dir.join("rootfs.tar"), "").unwrap();
     (env, dir)
 }
 
