@@ -68,8 +68,10 @@ pub fn command(program: &Path, inherited: Inherited) -> Vec<OsString> {
 /// [`Error::Port`]: as a rule the port is taken, or below the first that users may have.
 pub fn publish(socket: &Path, port: &Port) -> Result<(), Error> {
     let fail = |reason| Error::Port { port: port.clone(), reason };
-    let any = IpAddr::from([0, 0, 0, 0]);
-    let at = port.address.unwrap_or(any);
+    let at = port.address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    if at.is_ipv6() {
+        return Err(fail("slirp4netns listens at IPv4 addresses only".to_owned()));
+    }
     // Asked for here first, since the program does not say why it does not get one.
     let free = match port.protocol {
         Protocol::Tcp => TcpListener::bind((at, port.host)).map(drop),

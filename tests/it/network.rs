@@ -117,6 +117,9 @@ fn a_port_that_is_taken_is_said_and_nothing_is_left_running() {
     assert!(failed.stderr.contains("another program has it"), "{}", failed.stderr);
     assert!(env.keeper().is_none());
     eventually("the program is gone", || !is_served(&env));
+    env.configure(BOX, "ports: ['[::1]:1024:80']");
+    let failed = env.sh("true").exits(125);
+    assert!(failed.stderr.contains("[::1]:1024:80: slirp4netns listens at IPv4 addresses only"), "{}", failed.stderr);
     env.configure(BOX, "ports: []");
     env.sh("true").succeeds();
 }
