@@ -315,6 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn names_of_a_project() {
+        for (line, names) in [
+            ("task ", Names::Tasks),
+            ("up ", Names::Services),
+            ("up db ", Names::Services),
+            ("down ", Names::Services),
+            ("ps ", Names::Services),
+            ("logs -f ", Names::Services),
+            ("task --variant ", Names::Variants),
+            ("build ", Names::Variants),
+        ] {
+            assert!(has(line, names), "{line}");
+        }
+    }
+
+    #[test]
     fn options_and_their_values() {
         assert_eq!(words("enter --dry"), ["--dry-run"]);
         assert_eq!(words("enter --overlay "), ["kernel", "fuse", "auto"]);

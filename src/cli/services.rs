@@ -9,7 +9,7 @@ use super::{InProject, Source};
 #[command(after_long_help = UP_EXAMPLES)]
 pub struct Up {
     /// Services; all without it
-    #[arg(value_name = "NAME")]
+    #[arg(id = "service", value_name = "NAME")]
     pub names: Vec<String>,
     /// Take the services, and the box, of this variant of the project
     #[arg(long, value_name = "VARIANT")]
@@ -32,7 +32,7 @@ Examples:
 #[command(after_long_help = DOWN_EXAMPLES)]
 pub struct Down {
     /// Services; all without it
-    #[arg(value_name = "NAME")]
+    #[arg(id = "service", value_name = "NAME")]
     pub names: Vec<String>,
     /// Those in the boxes of this variant of the project
     #[arg(long, value_name = "VARIANT")]
@@ -49,7 +49,7 @@ Examples:
 #[command(after_long_help = PS_EXAMPLES)]
 pub struct Ps {
     /// Services; all without it
-    #[arg(value_name = "NAME")]
+    #[arg(id = "service", value_name = "NAME")]
     pub names: Vec<String>,
     /// Those in the box of this variant of the project
     #[arg(long, value_name = "VARIANT")]
@@ -69,7 +69,7 @@ Examples:
 #[command(after_long_help = LOGS_EXAMPLES)]
 pub struct Logs {
     /// Services; all without it
-    #[arg(value_name = "NAME")]
+    #[arg(id = "service", value_name = "NAME")]
     pub names: Vec<String>,
     /// Go on with what they print from now on
     #[arg(short, long)]

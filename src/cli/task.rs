@@ -11,7 +11,7 @@ use super::{InProject, Source};
 #[command(after_long_help = EXAMPLES)]
 pub struct Task {
     /// The task; without it, the tasks are listed
-    #[arg(value_name = "NAME")]
+    #[arg(id = "task", value_name = "NAME")]
     pub name: Option<String>,
     /// Arguments for it
     #[arg(last = true, value_name = "ARGUMENT")]
@@ -20,10 +20,10 @@ pub struct Task {
     #[arg(long, value_name = "VARIANT")]
     pub variant: Option<String>,
     /// List the tasks
-    #[arg(short, long, conflicts_with = "name")]
+    #[arg(short, long, conflicts_with = "task")]
     pub list: bool,
     /// List the tasks as JSON
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with = "task")]
     pub json: bool,
     /// In a project.
     #[command(flatten)]

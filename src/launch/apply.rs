@@ -105,6 +105,7 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
             let harmless = Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOEXEC;
             attach(&Context::open("proc")?.mount(harmless)?, root, at)
         }
+        Step::Sysfs { at } => attach(&sysfs()?, root, at),
         Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
         Step::Devpts { at } => attach(&devpts()?, root, at),
         Step::Bind { from, at, kind, read_only, optional, no_links } => {
@@ -169,6 +170,20 @@ fn attach(mount: &OwnedFd, root: &OwnedFd, at: &BoxPath) -> io::Result<()> {
     root::remove_symlink(root::make_dirs(root, parent, 0o755)?, name)?;
     let place = root::make_dirs(root, at.as_path(), 0o755)?;
     mount::attach(mount, place)
+}
+
+/// The kernel gives none to a user namespace that does not see the whole of the host's (mount_too_revealing() in
+/// fs/namespace.c), as in most containers.
+fn sysfs() -> io::Result<OwnedFd> {
+    let harmless = Attributes::MOUNT_ATTR_RDONLY
+        | Attributes::MOUNT_ATTR_NOSUID
+        | Attributes::MOUNT_ATTR_NODEV
+        | Attributes::MOUNT_ATTR_NOEXEC;
+    Context::open("sysfs").and_then(|sysfs| sysfs.mount(harmless)).or_else(|_| {
+        let hosts = mount::copy_tree(Path::new("/sys"))?;
+        mount::set_attributes(&hosts, Attributes::MOUNT_ATTR_RDONLY, None)?;
+        Ok(hosts)
+    })
 }
 
 /// gid 5 is `tty` everywhere; without that id in the map the mount is refused, and terminals then belong to the user's

@@ -14,11 +14,11 @@ use super::boot::own_namespaces;
 use crate::net::{self, Inherited};
 use crate::recipe::settings::Port;
 use crate::store::Runtime;
-use crate::sys::namespace::Kind;
+use crate::sys::namespace::{self, Kind};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::root::{self, Open};
-use crate::sys::{socket, stream, system, tty};
+use crate::sys::{confine, id, socket, stream, system, tty};
 
 /// What the program needs of the box's namespaces.
 const WANTED: [(Kind, &str); 2] = [(Kind::User, "user"), (Kind::Network, "net")];
@@ -120,9 +120,12 @@ fn start(
         tty::as_standard(said.as_fd(), 1)?;
         tty::as_standard(said.as_fd(), 2)?;
         let inherited = |fd: &OwnedFd| fd.try_clone().and_then(process::inheritable);
+        namespace::join(proof, user, Kind::User)?;
+        id::become_user(0, 0)?;
+        // The socket for orders is then box-root's, and the user is to reach it.
+        confine::clear_umask();
         process::close_rest_on_exec()?;
         let inherited = Inherited {
-            user: inherited(user)?,
             network: inherited(network)?,
             ready: inherited(&told)?,
             life: inherited(life)?,

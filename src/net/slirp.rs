@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Descriptors that the program inherits, by their numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Inherited {
-    /// The user namespace that the network namespace belongs to.
-    pub user: i32,
     /// The network namespace.
     pub network: i32,
     /// It writes a byte here when it is ready.
@@ -43,9 +41,10 @@ pub fn socket(dir: i32) -> PathBuf {
     format!("/proc/self/fd/{dir}/network.sock").into()
 }
 
-/// The words that start it.
+/// The words that start it as root of the user namespace that the network namespace belongs to. It could join that by itself,
+/// but version 1.2.0 does not where it is to lock itself up as well.
 pub fn command(program: &Path, inherited: Inherited) -> Vec<OsString> {
-    let Inherited { user, network, ready, life, dir } = inherited;
+    let Inherited { network, ready, life, dir } = inherited;
     vec![
         program.into(),
         "--configure".into(),
@@ -55,7 +54,6 @@ pub fn command(program: &Path, inherited: Inherited) -> Vec<OsString> {
         "--enable-seccomp".into(),
         "--enable-ipv6".into(),
         "--netns-type=path".into(),
-        format!("--userns-path=/proc/self/fd/{user}").into(),
         format!("--ready-fd={ready}").into(),
         format!("--exit-fd={life}").into(),
         format!("--api-socket={}", socket(dir).display()).into(),
@@ -70,16 +68,25 @@ pub fn command(program: &Path, inherited: Inherited) -> Vec<OsString> {
 /// [`Error::Port`]: as a rule the port is taken, or below the first that users may have.
 pub fn publish(socket: &Path, port: &Port) -> Result<(), Error> {
     let fail = |reason| Error::Port { port: port.clone(), reason };
+    let at = port.address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    if at.is_ipv6() {
+        return Err(fail("slirp4netns listens at IPv4 addresses only".to_owned()));
+    }
+    // Asked for here first, since the program does not say why it does not get one.
+    let free = match port.protocol {
+        Protocol::Tcp => TcpListener::bind((at, port.host)).map(drop),
+        Protocol::Udp => UdpSocket::bind((at, port.host)).map(drop),
+    };
+    free.map_err(|error| fail(reason(&error)))?;
     let protocol = match port.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
     };
-    let address = port.address.map_or_else(|| "0.0.0.0".to_owned(), |address| address.to_string());
     let order = serde_json::json!({
         "execute": "add_hostfwd",
         "arguments": {
             "proto": protocol,
-            "host_addr": address,
+            "host_addr": at.to_string(),
             "host_port": port.host,
             "guest_addr": BOX,
             "guest_port": port.inside,
@@ -90,6 +97,18 @@ pub fn publish(socket: &Path, port: &Port) -> Result<(), Error> {
     match answer.get("error") {
         None => Ok(()),
         Some(error) => Err(fail(error.get("desc").and_then(serde_json::Value::as_str).unwrap_or("refused").to_owned())),
+    }
+}
+
+/// Why a port cannot be had, as a user would say it (ip(7), bind(2)).
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it; a box that is up may be that one".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "only root may have one below net.ipv4.ip_unprivileged_port_start".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
     }
 }
 

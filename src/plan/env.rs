@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 /// Variables that are not passed on: they point at sockets, files and supervisors outside of the box, or tell the
 /// dynamic linker to load the host's libraries. This list is the whole list (README, "The environment").
-const DROPPED: [&str; 27] = [
+const DROPPED: [&str; 32] = [
     "DBUS_SESSION_BUS_ADDRESS",
     "DBUS_SYSTEM_BUS_ADDRESS",
     "DISPLAY",
@@ -24,6 +24,11 @@ const DROPPED: [&str; 27] = [
     "LISTEN_PID",
     "MANAGERPID",
     "NOTIFY_SOCKET",
+    "PIPEWIRE_REMOTE",
+    "PIPEWIRE_RUNTIME_DIR",
+    "PULSE_COOKIE",
+    "PULSE_RUNTIME_PATH",
+    "PULSE_SERVER",
     "SESSION_MANAGER",
     "SSH_AUTH_SOCK",
     "SYSTEMD_EXEC_PID",
@@ -159,7 +164,13 @@ mod tests {
 
     #[test]
     fn what_points_outside_is_dropped() {
-        let env = of(&[("SSH_AUTH_SOCK", "/tmp/x"), ("LD_PRELOAD", "x"), ("TMPDIR", "/var/x"), ("EDITOR", "vi")]);
+        let env = of(&[
+            ("SSH_AUTH_SOCK", "/tmp/x"),
+            ("PULSE_SERVER", "unix:/p"),
+            ("LD_PRELOAD", "x"),
+            ("TMPDIR", "/var/x"),
+            ("EDITOR", "vi"),
+        ]);
         assert!(!env.iter().any(|(name, _)| DROPPED.iter().any(|dropped| name == dropped)));
         assert_eq!(find(&env, "EDITOR"), "vi");
         assert_eq!(find(&env, "FROM_BOX"), "1");

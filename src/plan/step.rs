@@ -37,6 +37,12 @@ pub enum Step {
         /// On which directory.
         at: BoxPath,
     },
+    /// Mounts a sysfs, which shows the devices of the box's own network namespace; read-only. Where the kernel refuses one, the
+    /// host's tree in its place.
+    Sysfs {
+        /// On which directory.
+        at: BoxPath,
+    },
     /// Mounts a devpts instance of the box's own.
     Devpts {
         /// On which directory.
@@ -221,6 +227,7 @@ impl fmt::Display for Step {
             }
             Self::Tmpfs { at, mode } => write!(f, "tmpfs     {at}  (mode {mode:04o})"),
             Self::Proc { at } => write!(f, "proc      {at}"),
+            Self::Sysfs { at } => write!(f, "sysfs     {at}  (ro)"),
             Self::Devpts { at } => write!(f, "devpts    {at}"),
             Self::Mqueue { at } => write!(f, "mqueue    {at}"),
             Self::Bind { from, at, read_only, optional, .. } => {

@@ -1,8 +1,10 @@
 //! Networks of boxes.
 
-use std::fs;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::thread;
 
@@ -32,11 +34,11 @@ fn server(address: Ipv4Addr) -> u16 {
     port
 }
 
-/// Programs that serve networks of this environment's boxes: those that write to a box's log.
-fn servers(env: &TestEnvironment) -> usize {
-    let log = env.path(&format!("data/envbox/boxes/{BOX}/run/network.log"));
-    let pids = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-    pids.filter(|pid| fs::read_link(pid.join("fd/1")).is_ok_and(|output| output == log)).count()
+/// Whether a program serves the network of this environment's box: somebody takes orders.
+fn is_served(env: &TestEnvironment) -> bool {
+    // Through the directory, as an address has room for 107 bytes (unix(7)).
+    let dir = File::open(env.path(&format!("data/envbox/boxes/{BOX}/run"))).unwrap();
+    UnixStream::connect(format!("/proc/self/fd/{}/network.sock", dir.as_raw_fd())).is_ok()
 }
 
 /// A port that was free a moment ago.
@@ -54,6 +56,8 @@ fn without_a_network_there_is_the_loopback_device_alone() {
     env.envbox(["stop", BOX]).succeeds();
     env.configure(BOX, "network: none");
     assert_eq!(env.sh("ls /proc/sys/net/ipv4/conf").succeeds().stdout, "all\ndefault\nlo\n");
+    assert_eq!(env.sh("ls -d /sys/class/net/[el]*").succeeds().stdout, "/sys/class/net/lo\n");
+    env.sh("test -d /sys/fs/cgroup && ! mkdir /sys/fs/cgroup/x 2>/dev/null").succeeds();
     assert_ne!(env.sh(&reach).output().status.code(), Some(0));
     assert_eq!(
         env.sh("echo hi | nc -l -p 99 -s 127.0.0.1 >/tmp/got & sleep 0.3; nc -w 2 127.0.0.1 99 </dev/null")
@@ -76,9 +80,9 @@ fn a_private_network_reaches_out_and_not_the_hosts_own_services() {
         assert_eq!(reached.stdout, "", "{host}");
     }
     assert!(env.sh("cat /etc/resolv.conf").succeeds().stdout.contains("nameserver 10.0.2.3\n"));
-    assert_eq!(servers(&env), 1);
+    assert!(is_served(&env));
     kill("KILL", env.keeper().unwrap());
-    eventually("the program that serves the network ends with the box", || servers(&env) == 0);
+    eventually("the program that serves the network ends with the box", || !is_served(&env));
 }
 
 #[test]
@@ -110,8 +114,12 @@ fn a_port_that_is_taken_is_said_and_nothing_is_left_running() {
     env.configure(BOX, &format!("ports: ['127.0.0.1:{taken}:80']"));
     let failed = env.sh("true").exits(125);
     assert!(failed.stderr.contains(&format!("127.0.0.1:{taken}:80")), "{}", failed.stderr);
+    assert!(failed.stderr.contains("another program has it"), "{}", failed.stderr);
     assert!(env.keeper().is_none());
-    eventually("the program is gone", || servers(&env) == 0);
+    eventually("the program is gone", || !is_served(&env));
+    env.configure(BOX, "ports: ['[::1]:1024:80']");
+    let failed = env.sh("true").exits(125);
+    assert!(failed.stderr.contains("[::1]:1024:80: slirp4netns listens at IPv4 addresses only"), "{}", failed.stderr);
     env.configure(BOX, "ports: []");
     env.sh("true").succeeds();
 }

@@ -169,12 +169,13 @@ fn what_is_wrong_with_services_is_said_before_anything_is_made() {
     requires!(userns, subid, overlay, fixtures);
     let project = Project::new("from: ./a.tar\nservices: {a: {run: x, needs: [b]}, b: {run: x, needs: [a]}}\n");
     let error = |words: &[&str]| project.envbox(words).exits(125).stderr;
-    assert!(error(&["up", "--yes"]).contains("the services need one another: a -> b -> a"));
+    let cycle = error(&["up", "--yes"]);
+    assert!(cycle.contains("the services need one another: a -> b -> a"), "{cycle}");
     project.write("from: ./a.tar\nservices: {web: {run: x, stop_signal: NOPE}}\n");
     assert!(error(&["up", "--yes"]).contains("`NOPE` is no signal"));
-    assert!(error(&["up", "--yes", "wbe"]).contains("there is no service `wbe`; `web` is"));
     assert!(error(&["ps"]).contains("`NOPE` is no signal"));
     project.write("from: ./a.tar\nservices: {web: x}\n");
+    assert!(error(&["up", "--yes", "wbe"]).contains("there is no service `wbe`; `web` is"));
     assert!(error(&["ps"]).contains("no box"));
     assert_eq!(project.names(), [""; 0]);
 }

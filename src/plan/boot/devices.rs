@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::plan::{BoxPath, HostPath, Kind, Step};
+use crate::recipe::settings::Network;
 
 /// The host's devices that every box has.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -43,19 +44,24 @@ pub(super) fn devices() -> Vec<Step> {
 /// The kernel's own file systems, as an application box sees them. Nothing is mounted over parts of `/proc`: that would
 /// keep every user namespace inside from mounting its own (mount_too_revealing in the kernel's fs/namespace.c), and the
 /// dangerous files in it belong to a root that is not mapped here.
-pub(super) fn kernel_views() -> Vec<Step> {
-    let mut steps = vec![
-        Step::Proc { at: BoxPath::known("/proc") },
-        // A sysfs of one's own needs a network namespace of one's own; the host's, read-only, is the other way.
-        Step::Bind {
-            from: HostPath("/sys".into()),
-            at: BoxPath::known("/sys"),
-            kind: Kind::Directory,
-            read_only: true,
-            optional: false,
-            no_links: false,
-        },
-    ];
+pub(super) fn kernel_views(network: Network) -> Vec<Step> {
+    let sys = |path: &str, optional| Step::Bind {
+        from: HostPath(path.into()),
+        at: BoxPath::known(path),
+        kind: Kind::Directory,
+        read_only: true,
+        optional,
+        no_links: false,
+    };
+    let mut steps = vec![Step::Proc { at: BoxPath::known("/proc") }];
+    // A sysfs of one's own needs a network namespace of one's own; the host's, read-only, is the other way.
+    match network {
+        Network::Host => steps.push(sys("/sys", false)),
+        Network::Private | Network::None => {
+            steps.push(Step::Sysfs { at: BoxPath::known("/sys") });
+            steps.push(sys("/sys/fs/cgroup", true));
+        }
+    }
     steps.extend(OPTIONAL_DEVICES.map(|name| {
         let at = Path::new("/dev").join(name);
         let kind = if matches!(name, "net" | "dri" | "snd") { Kind::Directory } else { Kind::File };

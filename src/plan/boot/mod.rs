@@ -105,7 +105,7 @@ impl BootPlan {
             volatile: false,
         })];
         steps.extend(devices());
-        steps.extend(kernel_views());
+        steps.extend(kernel_views(request.config.network));
         if user.uid == 0 {
             steps.extend(CONTROLS.map(|at| Step::ReadOnly { at: BoxPath::known(at) }));
         }
