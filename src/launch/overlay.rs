@@ -1,15 +1,16 @@
 //! The overlay: the kernel's own, or fuse-overlayfs.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::plan::{HostPath, Overlay};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::root::{self, Open};
-use crate::sys::{self, process, system};
+use crate::sys::{self, process, system, tree};
 
 /// The mounting side of a FUSE file system whose server is another process.
 #[derive(Debug)]
@@ -108,7 +109,9 @@ fn kernel_mount(plan: &Overlay) -> io::Result<OwnedFd> {
 /// mark, so that nobody takes for whole what a crash has cut short (Documentation/filesystems/overlayfs.rst, "Volatile
 /// mount"); of a mount before this one that ended well, the mark is taken away.
 fn make_volatile(overlay: &Context, work: &HostPath) -> io::Result<()> {
-    match fs::remove_dir_all(work.0.join("work/incompat")) {
+    let removed = root::open_absolute(&work.0.join("work"), Open::Directory)
+        .and_then(|dir| tree::remove(dir.as_fd(), OsStr::new("incompat")));
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }

@@ -20,10 +20,10 @@ const INSTALLERS: &[(&str, &[&str], &str)] = &[
 const NEEDLESS: [&str; 4] = ["!UbuntuUniverse", "!AptTrust", "!CacheDirs", "!Depends"];
 
 /// Steps whose value is one text, which becomes a setup step without a network.
-const ON_A_PATH: &[(&str, fn(&str) -> String)] = &[
-    ("!EnsureDir", |path| format!("mkdir -p {path}")),
-    ("!EmptyDir", |path| format!("rm -rf {path} && mkdir -p {path}")),
-    ("!Remove", |path| format!("rm -rf {path}")),
+const ON_A_PATH: &[(&str, &str)] = &[
+    ("!EnsureDir", "mkdir -p {path}"),
+    ("!EmptyDir", "rm -rf {path} && mkdir -p {path}"),
+    ("!Remove", "rm -rf {path}"),
 ];
 
 /// Takes a step into the recipe, or lists it.
@@ -84,7 +84,7 @@ fn install(converter: &mut Converter<'_>, recipe: &mut Project, tag: &str, step:
 fn on_a_path(recipe: &mut Project, tag: &str, step: &Node) -> bool {
     let line = ON_A_PATH.iter().find(|(known, _)| *known == tag).map(|(_, line)| line);
     let Some((line, path)) = line.zip(step.as_str().filter(|path| !path.is_empty())) else { return false };
-    recipe.setup.push(offline(line(&quoted(path))));
+    recipe.setup.push(offline(line.replace("{path}", &quoted(path))));
     true
 }
 
