@@ -105,6 +105,7 @@ impl Store {
         let layers = self.collect_images(policy, &mut collected)?;
         self.collect_layers(policy, layers, &mut collected)?;
         if !policy.dry_run {
+            self.clear_anew()?;
             self.clear_name_locks()?;
         }
         Ok(collected)

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::chain::{Chain, Planned};
+use super::normalised::{self, Lent};
 use super::show::Shown;
 use super::written::{self, Source, Target};
-use super::{Options, aftermath, normalised, remote};
+use super::{Options, aftermath, remote};
 use crate::build::{By, DEBS, Step};
 use crate::cli;
 use crate::commands::janitor::Janitor;
@@ -19,7 +20,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, LayerRecord};
 use crate::launch::{self, Program};
-use crate::plan::{self, BoxPath, Person, Workshop};
+use crate::plan::{self, BoxPath, Person, Provided, Workshop};
 use crate::recipe::Overlay;
 use crate::recipe::lock::Base;
 use crate::source::tarball::Location;
@@ -118,12 +119,14 @@ impl<'a> Engine<'a> {
         shown.end(started.elapsed(), carried_out.is_ok());
         if let Err(error) = carried_out {
             // Others need not wait for whoever looks at what has failed.
-            drop(lock);
+            drop((lock, cache));
             return Err(self.failed(error, chain, planned, (below, &staging), identity));
         }
         let upper = staging.path().join("layer/fs");
-        let mounted = chain.manager.as_ref().map(|manager| manager.words.keep.clone()).unwrap_or_default();
-        userns::run(&proof()?, identity, |_| normalised::normalise(&upper, &mounted))?;
+        let provided = self.provided(&planned.step, below);
+        let mounted = chain.manager.as_ref().map(|manager| manager.words.keep.as_slice()).unwrap_or_default();
+        let lent = (!matches!(planned.step, Step::Copy { .. })).then_some(Lent { provided: &provided, mounted });
+        userns::run(&proof()?, identity, |_| normalised::normalise(&upper, lent.as_ref()))?;
         let size = layer::seal(self.context, identity, &staging, self.source.no_share)?;
         let made = serde_json::json!({ "on": below, "step": planned.step });
         let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
@@ -147,6 +150,7 @@ impl<'a> Engine<'a> {
             }
             let root = layer::on_others(self.context, below, staging, fuse.is_some())?;
             let fuse = fuse.as_deref();
+            let provided = self.provided(&planned.step, below);
             match &planned.step {
                 Step::Copy { content, to, mode } => {
                     let target = Target { to, mode: *mode, content };
@@ -156,8 +160,8 @@ impl<'a> Engine<'a> {
                     let install: Vec<String> = install.iter().chain(packages).cloned().collect();
                     let binds = self.binds(chain, cache)?;
                     for words in [refresh, &install].into_iter().filter(|words| !words.is_empty()) {
-                        let room =
-                            Room { root: root.clone(), fuse, binds: binds.clone(), network: true, by: &By::Root };
+                        let (root, provided, binds) = (root.clone(), provided.clone(), binds.clone());
+                        let room = Room { root, fuse, provided, binds, network: true, by: &By::Root };
                         self.run(identity, room, &found(words), env, shown)?;
                     }
                     Ok(())
@@ -165,12 +169,12 @@ impl<'a> Engine<'a> {
                 Step::Debs { wants, script, env, .. } => {
                     let at = BoxPath::new(DEBS).map_err(Error::new)?;
                     let binds = debs.iter().map(|dir| (dir.clone(), at.clone())).collect();
-                    let room = Room { root, fuse, binds, network: false, by: &By::Root };
+                    let room = Room { root, fuse, provided, binds, network: false, by: &By::Root };
                     let words = ["/bin/sh", "-c", script, "sh"].into_iter().map(str::to_owned);
                     self.run(identity, room, &words.chain(wants.iter().cloned()).collect::<Vec<_>>(), env, shown)
                 }
                 Step::Run { run, by, network, env } => {
-                    let room = Room { root, fuse, binds: Vec::new(), network: *network, by };
+                    let room = Room { root, fuse, provided, binds: Vec::new(), network: *network, by };
                     self.run(identity, room, &["/bin/sh", "-e", "-c", run].map(str::to_owned), env, shown)
                 }
             }
@@ -247,7 +251,7 @@ impl<'a> Engine<'a> {
             }),
         };
         let workshop = Workshop {
-            provided: provided(room.network),
+            provided: room.provided,
             user: person.is_some().then_some(user),
             binds: room.binds,
             machines_root: user.uid == 0,
@@ -261,6 +265,32 @@ impl<'a> Engine<'a> {
         let program = Program { argv: &argv, env: &all, user: person.as_ref(), network: room.network };
         let mut output = |bytes: &[u8]| shown.printed(bytes);
         Ok(launch::run_in(&proof()?, identity, &plan, room.fuse, &program, &mut output)?)
+    }
+
+    /// What the programs of a step need to find others. A hosts(5) that the layers below have is theirs, and stays.
+    fn provided(&self, step: &Step, below: &[Digest]) -> Vec<Provided> {
+        let network = matches!(step, Step::Packages { .. } | Step::Run { network: true, .. });
+        let read = |path: &str| fs::read(path).ok().filter(|_| network);
+        let hosts = || read("/etc/hosts").unwrap_or_else(|| LOOPBACK.to_vec());
+        let hosts = (!self.has_hosts(below)).then(|| Provided { name: "hosts", content: hosts() });
+        let resolver = read("/etc/resolv.conf").map(|content| Provided { name: "resolv.conf", content });
+        hosts.into_iter().chain(resolver).collect()
+    }
+
+    fn has_hosts(&self, below: &[Digest]) -> bool {
+        let read = |layer: &Digest| -> std::io::Result<Vec<u8>> {
+            root::read(
+                root::open_absolute(&self.context.store.layer_fs(layer), Open::Directory)?,
+                Path::new("etc/hosts"),
+            )
+        };
+        let found = below
+            .iter()
+            .rev()
+            .map(read)
+            .find(|found| !found.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound));
+        // Images of registries have an empty one, as a place to mount another on.
+        found.is_some_and(|found| !found.is_ok_and(|hosts| hosts.is_empty()))
     }
 
     /// How the host's network is reached; not what a layer is made of.
@@ -307,6 +337,7 @@ impl<'a> Engine<'a> {
             0 => String::new(),
             line => format!(", {}:{line}", chain.name.split('#').next().unwrap_or_default()),
         };
+        let missed = output.clone();
         let failed = Failed {
             step: format!("{number} of {} ({}{place})", chain.steps.len(), planned.step),
             status: status.clone(),
@@ -319,7 +350,7 @@ impl<'a> Engine<'a> {
             return looked.map_or_else(|error| error, |_| Error::new("the image was not built"));
         }
         match &planned.step {
-            Step::Run { network: false, .. } => {
+            Step::Run { network: false, .. } if wants_network(&missed) => {
                 error.hint("a step has no network unless it says so: {run: …, network: host}")
             }
             _ => error,
@@ -331,6 +362,7 @@ impl<'a> Engine<'a> {
 struct Room<'a> {
     root: plan::Step,
     fuse: Option<&'a Path>,
+    provided: Vec<Provided>,
     binds: Vec<(PathBuf, BoxPath)>,
     network: bool,
     by: &'a By,
@@ -354,14 +386,31 @@ fn make_dir(dir: &Path) -> std::io::Result<()> {
 /// What a root without a network has to know of others.
 const LOOPBACK: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
-fn provided(network: bool) -> Vec<(&'static str, Vec<u8>)> {
-    if !network {
-        return vec![("hosts", LOOPBACK.to_vec())];
-    }
-    let read = |path: &str| fs::read(path).ok();
-    let hosts = read("/etc/hosts").unwrap_or_else(|| LOOPBACK.to_vec());
-    let resolver = read("/etc/resolv.conf").map(|resolver| ("resolv.conf", resolver));
-    std::iter::once(("hosts", hosts)).chain(resolver).collect()
+/// What programs say, in small letters, where there is no network: of names (getaddrinfo(3), and those who ask by
+/// themselves), of addresses (connect(2)).
+const NO_NETWORK: [&str; 16] = [
+    "name resolution",
+    "name or service not known",
+    "no address associated",
+    "could not resolve",
+    "couldn't resolve",
+    "unable to resolve",
+    "failed to resolve",
+    "temporary failure resolving",
+    "failed to lookup address",
+    "bad address '",
+    "no such host",
+    "getaddrinfo",
+    "eai_again",
+    "enotfound",
+    "network is unreachable",
+    "network unreachable",
+];
+
+/// Whether a step seems to have failed for want of a network.
+fn wants_network(output: &str) -> bool {
+    let output = output.to_lowercase();
+    NO_NETWORK.iter().any(|said| output.contains(said))
 }
 
 /// Lines of a failed step's output that are shown.
