@@ -388,7 +388,7 @@ const LOOPBACK: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
 /// What programs say, in small letters, where there is no network: of names (getaddrinfo(3), and those who ask by
 /// themselves), of addresses (connect(2)).
-const NO_NETWORK: [&str; 16] = [
+const NO_NETWORK: [&str; 17] = [
     "name resolution",
     "name or service not known",
     "no address associated",
@@ -405,6 +405,8 @@ const NO_NETWORK: [&str; 16] = [
     "enotfound",
     "network is unreachable",
     "network unreachable",
+    // Of apt-get(8), which has no lists in a step.
+    "unable to locate package",
 ];
 
 /// Whether a step seems to have failed for want of a network.
@@ -417,7 +419,7 @@ fn wants_network(output: &str) -> bool {
 const LINES: usize = 100;
 
 fn last_lines(output: &str) -> String {
-    let plain = output.replace('\t', "    ").replace('\r', "\n");
+    let plain = output.replace('\t', "    ").replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = plain.trim_end().lines().collect();
     match lines.len() {
         0 => "it printed nothing".to_owned(),
