@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::chain::{Chain, Planned};
+use super::failed::{self, Failed};
 use super::normalised::{self, Lent};
 use super::show::Shown;
 use super::written::{self, Source, Target};
@@ -35,20 +36,6 @@ pub(super) struct Engine<'a> {
     options: &'a Options,
     overlay: Cell<Overlay>,
 }
-
-/// A step that failed, with the end of what it printed.
-#[derive(Debug, thiserror::Error)]
-#[error("step {step} failed ({status})")]
-pub(super) struct Failed {
-    step: String,
-    status: String,
-    source: Printed,
-}
-
-/// What a failed step printed last.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Printed(String);
 
 /// Layers that were made, and how many were there.
 pub(super) struct Made {
@@ -337,12 +324,9 @@ impl<'a> Engine<'a> {
             0 => String::new(),
             line => format!(", {}:{line}", chain.name.split('#').next().unwrap_or_default()),
         };
-        let missed = output.clone();
-        let failed = Failed {
-            step: format!("{number} of {} ({}{place})", chain.steps.len(), planned.step),
-            status: status.clone(),
-            source: Printed(last_lines(output)),
-        };
+        let wants_network = failed::wants_network(output);
+        let step = format!("{number} of {} ({}{place})", chain.steps.len(), planned.step);
+        let failed = Failed::new(step, status, output);
         let error = Error::new(failed);
         if self.options.shell_on_failure {
             self.context.ui.error(&error);
@@ -350,7 +334,7 @@ impl<'a> Engine<'a> {
             return looked.map_or_else(|error| error, |_| Error::new("the image was not built"));
         }
         match &planned.step {
-            Step::Run { network: false, .. } if wants_network(&missed) => {
+            Step::Run { network: false, .. } if wants_network => {
                 error.hint("a step has no network unless it says so: {run: …, network: host}")
             }
             _ => error,
@@ -385,44 +369,3 @@ fn make_dir(dir: &Path) -> std::io::Result<()> {
 
 /// What a root without a network has to know of others.
 const LOOPBACK: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost\n";
-
-/// What programs say, in small letters, where there is no network: of names (getaddrinfo(3), and those who ask by
-/// themselves), of addresses (connect(2)).
-const NO_NETWORK: [&str; 17] = [
-    "name resolution",
-    "name or service not known",
-    "no address associated",
-    "could not resolve",
-    "couldn't resolve",
-    "unable to resolve",
-    "failed to resolve",
-    "temporary failure resolving",
-    "failed to lookup address",
-    "bad address '",
-    "no such host",
-    "getaddrinfo",
-    "eai_again",
-    "enotfound",
-    "network is unreachable",
-    "network unreachable",
-    // Of apt-get(8), which has no lists in a step.
-    "unable to locate package",
-];
-
-/// Whether a step seems to have failed for want of a network.
-fn wants_network(output: &str) -> bool {
-    let output = output.to_lowercase();
-    NO_NETWORK.iter().any(|said| output.contains(said))
-}
-
-/// Lines of a failed step's output that are shown.
-const LINES: usize = 100;
-
-fn last_lines(output: &str) -> String {
-    let plain = output.replace('\t', "    ").replace("\r\n", "\n").replace('\r', "\n");
-    let lines: Vec<&str> = plain.trim_end().lines().collect();
-    match lines.len() {
-        0 => "it printed nothing".to_owned(),
-        count => lines[count.saturating_sub(LINES)..].join("\n"),
-    }
-}
