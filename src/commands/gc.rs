@@ -1,5 +1,6 @@
 //! `envbox gc`, and the garbage of other commands.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -75,13 +76,16 @@ pub(super) fn run(args: &Gc, host: &Host, ui: &Ui) -> Result {
     let agents = context.store.collect_agents(&live::build()?, args.dry_run)?;
     // Before the images, which they may be the last to need.
     let boxes = boxes(context, args)?;
-    let volumes = context.store.collect_volumes(args.dry_run)?;
+    // Where they are only looked for, they are still there. One of a name that has gone, somebody has made anew.
+    let without: BTreeSet<BoxName> = boxes.iter().filter(|_| args.dry_run).cloned().collect();
+    let volumes = context.store.collect_volumes(&without, args.dry_run)?;
     let idle = args.older_than.unwrap_or(DOWNLOADS);
     let package_caches = context.store.collect_package_caches(idle, args.dry_run)?;
     if !args.dry_run {
         sweep::if_needed(context)?;
     }
-    let collected = collect(context, &Policy { idle: args.older_than, only: None, dry_run: args.dry_run })?;
+    let policy = Policy { idle: args.older_than, only: None, without, dry_run: args.dry_run };
+    let collected = collect(context, &policy)?;
     if args.json {
         let garbage = Garbage::new(&collected, args.dry_run);
         ui.json(&All { garbage, downloads, agents, boxes, volumes, package_caches })?;

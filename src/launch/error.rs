@@ -110,6 +110,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The server of a root's overlay ended before it was told to: what was written last may be lost.
+    #[error("fuse-overlayfs ended before its time ({status})")]
+    Server {
+        /// How it ended.
+        status: String,
+    },
     /// A program that finishes a new root failed.
     #[error("{program} failed in the new root ({status})")]
     Offline {

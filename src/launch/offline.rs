@@ -91,11 +91,18 @@ pub fn run_in(
     let tail = follow(&printed, output)?;
     let status = match finished(child, &reports)? {
         Ended::Exited(0) => return Ok(()),
-        Ended::Exited(status) => format!("exit status {status}"),
-        Ended::Killed(signal) => format!("killed by signal {signal}"),
+        ended => how(ended),
     };
     let program = program.argv.first().copied().unwrap_or_default().to_owned();
     Err(Error::Offline { program, status, output: String::from_utf8_lossy(&tail).into_owned() })
+}
+
+/// How a process ended, in words.
+fn how(ended: Ended) -> String {
+    match ended {
+        Ended::Exited(status) => format!("exit status {status}"),
+        Ended::Killed(signal) => format!("killed by signal {signal}"),
+    }
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> Error {
@@ -172,8 +179,12 @@ impl Room<'_> {
                 drop(served);
                 let ended = process::wait(pid).map_err(failed("wait for a program"))?;
                 // What is still on its way to the disk is there when the server is gone.
-                server.map(process::wait).transpose().map_err(failed("wait for fuse-overlayfs"))?;
-                Ok(ended.status())
+                let served = server.map(process::wait).transpose().map_err(failed("wait for fuse-overlayfs"))?;
+                match served.filter(|served| ended == Ended::Exited(0) && *served != Ended::Exited(0)) {
+                    // A program need not notice, or care, that from then on nothing of its was written.
+                    Some(served) => Err(Error::Server { status: how(served) }),
+                    None => Ok(ended.status()),
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ mod user;
 mod wishes;
 mod xauth;
 
-pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Source, Workshop, bootstrap, changes, is_provided};
+pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Provided, Source, Workshop, bootstrap, changes};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};

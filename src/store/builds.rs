@@ -6,12 +6,13 @@
 //! refs/<hex>.anew              what the layers of the image of this name have in them since it was last built anew
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Error, NameLock, Store, lease, private_dir};
+use super::{Error, NameLock, Store, lease, names, private_dir};
 use crate::image::Digest;
 use crate::sys::lock;
 
@@ -112,6 +113,28 @@ impl Store {
         self.put(&self.anew_file(name.name()), anew.as_bytes())
     }
 
+    /// Removes those notes whose names are gone. A box may be of an image that has lost its name, and its project finds it by
+    /// the note: while there is such an image, all stay.
+    pub(super) fn clear_anew(&self) -> Result<(), Error> {
+        let (names, unreadable) = self.names()?;
+        let named: BTreeSet<Digest> = names.iter().map(|name| name.image).collect();
+        if !unreadable.is_empty() || !self.images()?.iter().all(|image| named.contains(image)) {
+            return Ok(());
+        }
+        for name in self.digests_in("refs", ".anew")? {
+            let file = self.data.join("refs").join(name.hex());
+            if file.exists() {
+                continue;
+            }
+            let held = names::seize(&file)?;
+            if held.is_some() && !file.exists() {
+                let path = file.with_extension("anew");
+                fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the store has an image with all its layers, for a look only.
     ///
     /// # Errors
@@ -160,5 +183,34 @@ impl Stamps {
         let staged = self.path.with_extension(std::process::id().to_string());
         fs::write(&staged, serde_json::to_vec(stamps)?)?;
         fs::rename(&staged, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Image, Provenance};
+    use crate::store::Policy;
+
+    #[test]
+    fn a_note_stays_while_a_project_may_find_a_box_by_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("envbox")).unwrap();
+        let provenance = Provenance { origin: String::new(), trust: String::new(), title: String::new() };
+        let lock = store.lock_name("p", || {}).unwrap();
+        let image = store.commit_image(&lock, &Image::new(Vec::new(), provenance), &[]).unwrap();
+        store.keep_anew(&lock, "1").unwrap();
+        drop(lock);
+        let collect = || drop(store.collect(&Policy::default()).unwrap());
+        collect();
+        assert_eq!(store.anew("p").as_deref(), Some("1"));
+        // As long as somebody has the image, which has no name any more.
+        store.untag("p").unwrap();
+        collect();
+        assert_eq!(store.anew("p").as_deref(), Some("1"));
+        drop(image);
+        collect();
+        assert_eq!(store.anew("p"), None);
+        assert_eq!(fs::read_dir(store.data.join("refs")).unwrap().count(), 0);
     }
 }

@@ -25,6 +25,8 @@ pub struct Policy {
     pub idle: Option<Duration>,
     /// Only these images, and what only they need.
     pub only: Option<BTreeSet<Digest>>,
+    /// Boxes that need nothing: those that would have been removed by then.
+    pub without: BTreeSet<BoxName>,
     /// Nothing is removed.
     pub dry_run: bool,
 }
@@ -91,6 +93,12 @@ impl Store {
         Ok(Needed { names, boxes, unreadable })
     }
 
+    fn needed_but_by(&self, without: &BTreeSet<BoxName>) -> Result<Needed, Error> {
+        let mut needed = self.needed()?;
+        needed.boxes.retain(|(name, _)| !without.contains(name));
+        Ok(needed)
+    }
+
     /// When a box was last made of an image, or the image itself.
     pub fn last_used(&self, image: &Digest) -> Option<SystemTime> {
         fs::metadata(self.image_file(image)).and_then(|found| found.modified()).ok()
@@ -105,6 +113,7 @@ impl Store {
         let layers = self.collect_images(policy, &mut collected)?;
         self.collect_layers(policy, layers, &mut collected)?;
         if !policy.dry_run {
+            self.clear_anew()?;
             self.clear_name_locks()?;
         }
         Ok(collected)
@@ -117,14 +126,14 @@ impl Store {
             let since = self.last_used(image).map(|used| now.duration_since(used).unwrap_or_default());
             policy.idle.is_some_and(|idle| since.is_some_and(|since| since >= idle))
         };
-        let needed = self.needed()?;
+        let needed = self.needed_but_by(&policy.without)?;
         let wanted = |image: &Digest| policy.only.as_ref().is_none_or(|only| only.contains(image));
         let garbage = |image: &Digest| wanted(image) && needed.is_garbage(image, is_idle(image));
         let candidates: Vec<Digest> = self.images()?.into_iter().filter(garbage).collect();
         let mut layers = BTreeSet::new();
         for batch in candidates.chunks(BATCH) {
             let locked = self.seize_all(batch, |image| self.image_file(image), collected)?;
-            let needed = self.needed()?;
+            let needed = self.needed_but_by(&policy.without)?;
             for image in locked.keys().filter(|image| needed.is_garbage(image, is_idle(image))) {
                 // One that is damaged does not say what its layers are; they are found when all layers are looked at.
                 layers.extend(self.image(image).ok().flatten().into_iter().flat_map(|image| image.layers));
@@ -283,7 +292,7 @@ mod tests {
         (found.images.len(), found.layers.len(), found.busy)
     }
 
-    const ANY_AGE: Policy = Policy { idle: Some(Duration::ZERO), only: None, dry_run: false };
+    const ANY_AGE: Policy = Policy { idle: Some(Duration::ZERO), only: None, without: BTreeSet::new(), dry_run: false };
 
     #[test]
     fn what_is_needed_stays_and_the_rest_goes() {
@@ -320,6 +329,9 @@ mod tests {
         drop(leased);
         let found = store.collect(&ANY_AGE).unwrap();
         assert_eq!((found.images.len(), found.layers.len(), found.busy), (0, 0, 0));
+        let without_it = Policy { without: BTreeSet::from([name.clone()]), dry_run: true, ..ANY_AGE };
+        let found = store.collect(&without_it).unwrap();
+        assert_eq!((found.images.len(), found.layers.len()), (1, 1), "as it will be");
         store.open_box(&name).unwrap();
         drop(store.remove_box(&name).unwrap());
         assert_eq!(collect(&store), (1, 1, 0));

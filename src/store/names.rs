@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::lease::{self, ImageLease};
@@ -88,11 +88,7 @@ impl Store {
 
     /// Takes a name away if it means this image and nobody is about to give it another meaning; whether it is gone.
     pub(super) fn untag_from(&self, name: &str, image: &Digest) -> Result<bool, Error> {
-        let lock = self.ref_file(name).with_extension("lock");
-        let _created = File::options().create(true).truncate(false).write(true).open(&lock);
-        let Some(_held) = lease::seize(&lock).map_err(|source| Error::Read { path: lock, source })? else {
-            return Ok(false);
-        };
+        let Some(_held) = seize(&self.ref_file(name))? else { return Ok(false) };
         match read(self.ref_file(name))? {
             Some(found) if found.image != *image => Ok(false),
             _ => self.untag(name).map(|_| true),
@@ -142,6 +138,13 @@ impl Store {
         names.sort_unstable_by(|a: &Name, b| a.name.cmp(&b.name));
         Ok((names, damaged))
     }
+}
+
+/// Takes the lock of the name that a file is for, if nobody is about to give it another meaning.
+pub(super) fn seize(file: &Path) -> Result<Option<File>, Error> {
+    let lock = file.with_extension("lock");
+    let _created = File::options().create(true).truncate(false).write(true).open(&lock);
+    lease::seize(&lock).map_err(|source| Error::Read { path: lock, source })
 }
 
 fn read(path: PathBuf) -> Result<Option<Name>, Error> {

@@ -72,11 +72,11 @@ impl Store {
     }
 
     /// Removes the volumes of boxes that are not there, and of projects whose directory is gone and that have no box; and
-    /// says how many there were. Nothing goes while a box's configuration cannot be read.
+    /// says how many there were. Nothing goes while a box's configuration cannot be read. The boxes of `without` count as gone.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Write`].
-    pub fn collect_volumes(&self, dry_run: bool) -> Result<usize, Error> {
+    pub fn collect_volumes(&self, without: &BTreeSet<BoxName>, dry_run: bool) -> Result<usize, Error> {
         let dir = self.data.join("volumes");
         let fail = |source| Error::Read { path: dir.clone(), source };
         let entries = match fs::read_dir(&dir) {
@@ -88,7 +88,7 @@ impl Store {
             let path = entry.map_err(fail)?.path();
             // Under the lock it is looked at who needs it.
             let Some(_held) = lease::seize(&path).map_err(fail)? else { continue };
-            if self.is_needed(&path) {
+            if self.is_needed(&path, without) {
                 continue;
             }
             let volumes = fs::read_dir(&path).map_err(fail)?.flatten();
@@ -100,16 +100,16 @@ impl Store {
         Ok(count)
     }
 
-    fn is_needed(&self, dir: &Path) -> bool {
+    fn is_needed(&self, dir: &Path, without: &BTreeSet<BoxName>) -> bool {
         let root = fs::read(dir.join(ROOT)).ok().map(|root| PathBuf::from(OsString::from_vec(root)));
         root.is_some_and(|root| root.is_dir())
-            || self.volume_owners().is_none_or(|ids| ids.contains(dir.file_name().unwrap_or(OsStr::new(""))))
+            || self.volume_owners(without).is_none_or(|ids| ids.contains(dir.file_name().unwrap_or(OsStr::new(""))))
     }
 
     /// The directories that boxes have volumes in; `None` if a box does not say.
-    fn volume_owners(&self) -> Option<BTreeSet<OsString>> {
+    fn volume_owners(&self, without: &BTreeSet<BoxName>) -> Option<BTreeSet<OsString>> {
         let mut ids = BTreeSet::new();
-        for name in super::box_names(&self.data) {
+        for name in super::box_names(&self.data).into_iter().filter(|name| !without.contains(name)) {
             let text = fs::read_to_string(self.box_dir(&name).join("box.yaml"));
             let config = match text {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !self.has_box(&name) => continue,
@@ -135,13 +135,14 @@ mod tests {
         let held = store.make_volumes(&owner, &["cargo", "npm"]).unwrap();
         drop(store.make_volumes(&owner, &["cargo"]).unwrap());
         fs::write(store.volume(&owner, "cargo").join("x"), "").unwrap();
-        assert_eq!(store.collect_volumes(false).unwrap(), 0, "the project is there");
+        let collect = |dry_run| store.collect_volumes(&BTreeSet::new(), dry_run);
+        assert_eq!(collect(false).unwrap(), 0, "the project is there");
         fs::remove_dir(&root).unwrap();
-        assert_eq!(store.collect_volumes(false).unwrap(), 0, "they are held");
+        assert_eq!(collect(false).unwrap(), 0, "they are held");
         drop(held);
-        assert_eq!((store.collect_volumes(true).unwrap(), store.collect_volumes(false).unwrap()), (2, 2));
+        assert_eq!((collect(true).unwrap(), collect(false).unwrap()), (2, 2));
         assert!(!store.volume(&owner, "cargo").exists());
-        assert_eq!(store.collect_volumes(false).unwrap(), 0);
+        assert_eq!(collect(false).unwrap(), 0);
     }
 
     #[test]

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::chain::{Chain, Planned};
+use super::failed;
+use super::normalised::{self, Lent};
 use super::show::Shown;
 use super::written::{self, Source, Target};
-use super::{Options, aftermath, normalised, remote};
+use super::{Options, aftermath, remote};
 use crate::build::{By, DEBS, Step};
 use crate::cli;
 use crate::commands::janitor::Janitor;
@@ -20,10 +22,11 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, LayerRecord};
 use crate::launch::{self, Program};
-use crate::plan::{self, BoxPath, Person, Workshop};
+use crate::plan::{self, BoxPath, Person, Provided, Workshop};
 use crate::recipe::Overlay;
 use crate::source::tarball::Location;
 use crate::store::{Lease, PackageCache, Staging};
+use crate::sys::root::{self, Open};
 use crate::userns::{self, Identity};
 
 /// What layers are made with.
@@ -33,20 +36,6 @@ pub(super) struct Engine<'a> {
     options: &'a Options,
     pub(super) overlay: Cell<Overlay>,
 }
-
-/// A step that failed, with the end of what it printed.
-#[derive(Debug, thiserror::Error)]
-#[error("step {step} failed ({status})")]
-pub(super) struct Failed {
-    step: String,
-    status: String,
-    source: Printed,
-}
-
-/// What a failed step printed last.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Printed(String);
 
 /// Layers that were made, and how many were there.
 pub(super) struct Made {
@@ -117,12 +106,14 @@ impl<'a> Engine<'a> {
         shown.end(started.elapsed(), carried_out.is_ok());
         if let Err(error) = carried_out {
             // Others need not wait for whoever looks at what has failed.
-            drop(lock);
+            drop((lock, cache));
             return Err(self.failed(error, chain, planned, (below, &staging), identity));
         }
         let upper = staging.path().join("layer/fs");
-        let mounted = chain.manager.as_ref().map(|manager| manager.words.keep.clone()).unwrap_or_default();
-        userns::run(&proof()?, identity, |_| normalised::normalise(&upper, &mounted))?;
+        let provided = self.provided(&planned.step, below);
+        let mounted = chain.manager.as_ref().map(|manager| manager.words.keep.as_slice()).unwrap_or_default();
+        let lent = (!matches!(planned.step, Step::Copy { .. })).then_some(Lent { provided: &provided, mounted });
+        userns::run(&proof()?, identity, |_| normalised::normalise(&upper, lent.as_ref()))?;
         let size = layer::seal(self.context, identity, &staging, self.source.no_share)?;
         let made = serde_json::json!({ "on": below, "step": planned.step });
         let record = LayerRecord { diff_id: None, blob: None, size: Some(size), made };
@@ -146,21 +137,24 @@ impl<'a> Engine<'a> {
             }
             let root = layer::on_others(self.context, below, staging, fuse.is_some())?;
             let fuse = fuse.as_deref();
+            let provided = self.provided(&planned.step, below);
             match &planned.step {
                 Step::Copy { content, to, mode } => {
                     let target = Target { to, mode: *mode, content };
                     self.copy(chain, planned, target, identity, (root, fuse))
                 }
-                Step::Packages { .. } => self.install(chain, &planned.step, identity, (root, fuse), (cache, shown)),
+                Step::Packages { .. } => {
+                    self.install(chain, &planned.step, identity, (root, fuse, provided), (cache, shown))
+                }
                 Step::Debs { wants, script, env, .. } => {
                     let at = BoxPath::new(DEBS).map_err(Error::new)?;
                     let binds = debs.iter().map(|dir| (dir.clone(), at.clone())).collect();
-                    let room = Room { root, fuse, binds, network: false, by: &By::Root };
+                    let room = Room { root, fuse, provided, binds, network: false, by: &By::Root };
                     let words = ["/bin/sh", "-c", script, "sh"].into_iter().map(str::to_owned);
                     self.run(identity, room, &words.chain(wants.iter().cloned()).collect::<Vec<_>>(), env, shown)
                 }
                 Step::Run { run, by, network, env } => {
-                    let room = Room { root, fuse, binds: Vec::new(), network: *network, by };
+                    let room = Room { root, fuse, provided, binds: Vec::new(), network: *network, by };
                     self.run(identity, room, &["/bin/sh", "-e", "-c", run].map(str::to_owned), env, shown)
                 }
             }
@@ -250,7 +244,7 @@ impl<'a> Engine<'a> {
             }),
         };
         let workshop = Workshop {
-            provided: provided(room.network),
+            provided: room.provided,
             user: person.is_some().then_some(user),
             binds: room.binds,
             machines_root: user.uid == 0,
@@ -263,6 +257,32 @@ impl<'a> Engine<'a> {
         let argv: Vec<&str> = words.iter().map(String::as_str).collect();
         let program = Program { argv: &argv, env: &all, user: person.as_ref(), network: room.network };
         Ok(launch::run_in(&proof()?, identity, &plan, room.fuse, &program, output)?)
+    }
+
+    /// What the programs of a step need to find others. A hosts(5) that the layers below have is theirs, and stays.
+    pub(super) fn provided(&self, step: &Step, below: &[Digest]) -> Vec<Provided> {
+        let network = matches!(step, Step::Packages { .. } | Step::Run { network: true, .. });
+        let read = |path: &str| fs::read(path).ok().filter(|_| network);
+        let hosts = || read("/etc/hosts").unwrap_or_else(|| LOOPBACK.to_vec());
+        let hosts = (!self.has_hosts(below)).then(|| Provided { name: "hosts", content: hosts() });
+        let resolver = read("/etc/resolv.conf").map(|content| Provided { name: "resolv.conf", content });
+        hosts.into_iter().chain(resolver).collect()
+    }
+
+    fn has_hosts(&self, below: &[Digest]) -> bool {
+        let read = |layer: &Digest| -> std::io::Result<Vec<u8>> {
+            root::read(
+                root::open_absolute(&self.context.store.layer_fs(layer), Open::Directory)?,
+                Path::new("etc/hosts"),
+            )
+        };
+        let found = below
+            .iter()
+            .rev()
+            .map(read)
+            .find(|found| !found.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound));
+        // Images of registries have an empty one, as a place to mount another on.
+        found.is_some_and(|found| !found.is_ok_and(|hosts| hosts.is_empty()))
     }
 
     /// How the host's network is reached; not what a layer is made of.
@@ -285,15 +305,14 @@ impl<'a> Engine<'a> {
         left: (&[Digest], &Staging),
         identity: &Identity,
     ) -> Error {
-        if !matches!(error.of(), Some(launch::Error::Offline { .. })) {
-            return error;
-        }
+        let Some(launch::Error::Offline { output, .. }) = error.of() else { return error };
+        let wants_network = failed::wants_network(output);
         let number = chain.steps.iter().position(|step| step.key == planned.key).unwrap_or(0) + 1;
         let place = match planned.place.line {
             0 => String::new(),
             line => format!(", {}:{line}", chain.name.split('#').next().unwrap_or_default()),
         };
-        let error = told(error, format!("{number} of {} ({}{place})", chain.steps.len(), planned.step));
+        let error = failed::told(error, format!("{number} of {} ({}{place})", chain.steps.len(), planned.step));
         if self.options.shell_on_failure {
             self.context.ui.error(&error);
             let looked = aftermath::look(self.context, chain, planned, left, (identity, self.overlay.get()));
@@ -304,19 +323,13 @@ impl<'a> Engine<'a> {
             Step::Packages { locked: Some(_), .. } => {
                 error.hint("where a version that is locked is not to be had any more: envbox lock --upgrade")
             }
-            Step::Run { network: false, .. } => error
-                .hint("a step has no network unless it says so: {run: …, network: host}")
-                .hint("a step sees nothing of the project but what `copy` brings"),
+            Step::Run { network: false, .. } if wants_network => {
+                error.hint("a step has no network unless it says so: {run: …, network: host}")
+            }
             Step::Run { .. } => error.hint("a step sees nothing of the project but what `copy` brings"),
             Step::Packages { .. } | Step::Debs { .. } | Step::Copy { .. } => error,
         }
     }
-}
-
-/// The failure of a step's program, with the end of what it printed.
-pub(super) fn told(error: Error, step: String) -> Error {
-    let Some(launch::Error::Offline { status, output, .. }) = error.of() else { return error };
-    Error::new(Failed { step, status: status.clone(), source: Printed(last_lines(output)) })
 }
 
 /// Where a program runs.
@@ -324,6 +337,7 @@ pub(super) fn told(error: Error, step: String) -> Error {
 pub(super) struct Room<'a> {
     pub(super) root: plan::Step,
     pub(super) fuse: Option<&'a Path>,
+    pub(super) provided: Vec<Provided>,
     pub(super) binds: Vec<(PathBuf, BoxPath)>,
     pub(super) network: bool,
     pub(super) by: &'a By,
@@ -331,36 +345,3 @@ pub(super) struct Room<'a> {
 
 /// What a root without a network has to know of others.
 const LOOPBACK: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost\n";
-
-fn provided(network: bool) -> Vec<(&'static str, Vec<u8>)> {
-    if !network {
-        return vec![("hosts", LOOPBACK.to_vec())];
-    }
-    let read = |path: &str| fs::read(path).ok();
-    let hosts = read("/etc/hosts").unwrap_or_else(|| LOOPBACK.to_vec());
-    let resolver = read("/etc/resolv.conf").map(|resolver| ("resolv.conf", resolver));
-    std::iter::once(("hosts", hosts)).chain(resolver).collect()
-}
-
-/// Lines of a failed step's output that are shown.
-const LINES: usize = 100;
-
-fn last_lines(output: &str) -> String {
-    let plain = output.replace('\t', "    ");
-    // Of a line that was written over, what a terminal has in the end.
-    let seen = |line: &'_ str| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
-    let lines: Vec<String> = plain.trim_end().lines().map(seen).collect();
-    match lines.len() {
-        0 => "it printed nothing".to_owned(),
-        count => lines[count.saturating_sub(LINES)..].join("\n"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_steps_output_is_what_a_terminal_shows() {
-        assert_eq!(super::last_lines("one\r\ntwo\r\n 5%\r50%\rdone\r\r\n\tlast\n\n"), "one\ntwo\ndone\n    last");
-        assert_eq!(super::last_lines("\r\n"), "it printed nothing");
-    }
-}

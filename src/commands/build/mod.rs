@@ -4,6 +4,7 @@ mod aftermath;
 mod chain;
 mod copied;
 mod engine;
+mod failed;
 mod normalised;
 mod packages;
 mod remote;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::build::EPOCH;
-use crate::plan;
+use crate::plan::Provided;
 use crate::sys::fs::{self, Kind};
 use crate::sys::root::{self, Open};
 use crate::sys::tree::{self, Visited};
@@ -25,12 +25,10 @@ enum Rule {
     FileEmptied,
     /// The file goes.
     Gone,
-    /// The link goes, if it leads to what was provided for the time of the step.
-    Provided,
 }
 
 /// The places, and why.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 14] = [
     ("tmp", Rule::Emptied),
     ("var/tmp", Rule::Emptied),
     ("run", Rule::Emptied),
@@ -49,8 +47,6 @@ const RULES: [(&str, Rule); 16] = [
     ("var/lib/dpkg/statoverride-old", Rule::Gone),
     ("var/cache/debconf/templates.dat-old", Rule::Gone),
     ("var/cache/debconf/config.dat-old", Rule::Gone),
-    ("etc/resolv.conf", Rule::Provided),
-    ("etc/hosts", Rule::Provided),
 ];
 
 /// passwd(5) and its kin, as they were before the last change.
@@ -71,23 +67,43 @@ const INTERNAL: [&str; 7] = [
 /// What makes a directory hide those of its name below. Either overlay knows its own word only.
 const OPAQUE: [&str; 2] = ["user.overlay.opaque", "user.fuseoverlayfs.opaque"];
 
-/// Normalises the upper directory of a step, as root of the user namespace. `mounted` are paths in the root on which
-/// something was mounted meanwhile, whose mount points are no part of the layer.
+/// What a program had while it ran that is no part of what it has made.
+#[derive(Debug)]
+pub(super) struct Lent<'a> {
+    /// Files of `/etc`. One that is now another than it was is the program's own.
+    pub(super) provided: &'a [Provided],
+    /// Paths in the root on which something was mounted.
+    pub(super) mounted: &'a [String],
+}
+
+/// Normalises the upper directory of a step, as root of the user namespace. Where no program has run, `lent` is `None`, and
+/// all that is there was asked for.
 ///
 /// # Errors
 /// Those of reading and changing it.
-pub(super) fn normalise(upper: &Path, mounted: &[String]) -> io::Result<()> {
+pub(super) fn normalise(upper: &Path, lent: Option<&Lent<'_>>) -> io::Result<()> {
     let root = root::open_absolute(upper, Open::Directory)?;
-    for (path, rule) in RULES {
-        apply(&root, Path::new(path), rule)?;
-    }
-    for name in BACKUPS {
-        apply(&root, &Path::new("etc").join(name), Rule::Gone)?;
-    }
-    for path in mounted {
-        remove_if_empty(&root, Path::new(path))?;
+    if let Some(lent) = lent {
+        tidy(&root, lent)?;
     }
     tree::visit(root.as_fd(), &mut |visited| attributes(visited).and_then(|()| time(visited)))
+}
+
+fn tidy(root: &OwnedFd, lent: &Lent<'_>) -> io::Result<()> {
+    for (path, rule) in RULES {
+        apply(root, Path::new(path), rule)?;
+    }
+    for name in BACKUPS {
+        apply(root, &Path::new("etc").join(name), Rule::Gone)?;
+    }
+    for Provided { name, content } in lent.provided {
+        // In the upper directory alone: a link is not what was provided.
+        let place = Path::new("etc").join(name);
+        if root::read(root, &place).is_ok_and(|found| found == *content) {
+            apply(root, &place, Rule::Gone)?;
+        }
+    }
+    lent.mounted.iter().try_for_each(|path| remove_if_empty(root, Path::new(path)))
 }
 
 fn apply(root: &OwnedFd, path: &Path, rule: Rule) -> io::Result<()> {
@@ -117,9 +133,6 @@ fn apply(root: &OwnedFd, path: &Path, rule: Rule) -> io::Result<()> {
         }
         (Rule::FileEmptied, Kind::File) if status.size > 0 => fs::truncate(&parent, name),
         (Rule::Gone, Kind::File) => fs::remove_file(&parent, name),
-        (Rule::Provided, Kind::Symlink) if plan::is_provided(Path::new(&fs::read_link(&parent, name)?)) => {
-            fs::remove_file(&parent, name)
-        }
         _ => Ok(()),
     }
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::chain::{Chain, Planned};
-use super::engine::{Engine, Room, told};
+use super::engine::{Engine, Room};
+use super::failed::told;
 use super::show::Shown;
 use crate::build::{By, Step};
 use crate::commands::live::{self, proof};
 use crate::commands::{identity, layer, sweep};
 use crate::error::{Error, Result};
-use crate::plan::{self, BoxPath};
+use crate::plan::{self, BoxPath, Provided};
 use crate::recipe::lock::{Version, Versions};
 use crate::store::PackageCache;
 use crate::sys::root::{self, Open};
@@ -36,11 +37,11 @@ impl Engine<'_> {
         chain: &Chain<'_>,
         step: &Step,
         identity: &Identity,
-        (root, fuse): (plan::Step, Option<&Path>),
+        (root, fuse, provided): (plan::Step, Option<&Path>, Vec<Provided>),
         (cache, shown): (Option<&PackageCache>, &Shown<'_>),
     ) -> Result<()> {
         let Step::Packages { locked, .. } = step else { return Ok(()) };
-        let room = Room { root, fuse, binds: binds(chain, cache)?, network: true, by: &By::Root };
+        let room = Room { root, fuse, provided, binds: binds(chain, cache)?, network: true, by: &By::Root };
         let Some(locked) = locked else { return self.refresh_and_install(step, identity, &room, shown) };
         let came = self.came_of(chain, step, identity, &room, shown)?;
         let differences = differences(locked, &came);
@@ -66,7 +67,8 @@ impl Engine<'_> {
         let came = live::on_overlay(context, self.overlay.get(), |fuse| {
             let root = layer::on_others(context, &chain.base.image().layers, &staging, fuse.is_some())?;
             let binds = binds(chain, cache.as_ref())?;
-            let room = Room { root, fuse: fuse.as_deref(), binds, network: true, by: &By::Root };
+            let provided = self.provided(&planned.step, &chain.base.image().layers);
+            let room = Room { root, fuse: fuse.as_deref(), provided, binds, network: true, by: &By::Root };
             self.came_of(chain, &planned.step, &identity, &room, &shown)
         });
         shown.end(started.elapsed(), came.is_ok());

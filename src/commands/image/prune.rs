@@ -10,7 +10,7 @@ use crate::store::Policy;
 
 pub(super) fn run(args: &ImagePrune, context: &Context<'_>) -> Result {
     let idle = args.all.then(|| args.older_than.unwrap_or(Duration::ZERO));
-    let collected = gc::collect(context, &Policy { idle, only: None, dry_run: args.dry_run })?;
+    let collected = gc::collect(context, &Policy { idle, dry_run: args.dry_run, ..Policy::default() })?;
     if args.json {
         context.ui.json(&gc::Garbage::new(&collected, args.dry_run))?;
     } else {

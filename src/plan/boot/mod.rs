@@ -18,7 +18,7 @@ mod workshop;
 use devices::{CONTROLS, devices, kernel_views};
 pub use error::{Cause, NoBoot};
 pub use mounts::Source;
-pub use workshop::{Workshop, bootstrap, is_provided};
+pub use workshop::{Provided, Workshop, bootstrap};
 
 /// What a boot plan is made from.
 #[derive(Debug, Clone)]

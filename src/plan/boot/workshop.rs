@@ -1,19 +1,27 @@
 //! The root in which an image is made.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::devices::{CONTROLS, devices};
 use super::{BootPlan, account, shells};
 use crate::host::User;
-use crate::plan::{BoxPath, HostPath, Kind, NotABoxPath, RUN_DIR, Step};
+use crate::plan::{BoxPath, HostPath, Kind, NotABoxPath, Step};
 use crate::recipe::BoxConfig;
+
+/// A file of `/etc` for the time in which an image is made. It is a plain file, so that a program can change it for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided {
+    /// Its name: `hosts`, `resolv.conf`.
+    pub name: &'static str,
+    /// What is in it.
+    pub content: Vec<u8>,
+}
 
 /// What a root in which an image is made has besides the devices and proc.
 #[derive(Debug, Clone, Default)]
 pub struct Workshop<'a> {
-    /// `/etc/resolv.conf` and `/etc/hosts`, by those names; nothing of the root's own is changed for them for good
-    /// ([`is_provided`]).
-    pub provided: Vec<(&'static str, Vec<u8>)>,
+    /// What the root's own programs need to find others.
+    pub provided: Vec<Provided>,
     /// The user, to be known in the root and to have a home there.
     pub user: Option<&'a User>,
     /// Directories of the host's, and where they are in the root.
@@ -41,11 +49,9 @@ impl Workshop<'_> {
         if self.machines_root {
             steps.extend(CONTROLS.map(|at| Step::ReadOnly { at: BoxPath::known(at) }));
         }
-        for (name, content) in &self.provided {
-            let target = Path::new(RUN_DIR).join(name);
-            let at = BoxPath::known(target.clone());
+        for Provided { name, content } in &self.provided {
+            let at = BoxPath::new(format!("/etc/{name}"))?;
             steps.push(Step::File { at, mode: 0o644, content: content.clone() });
-            steps.push(Step::Symlink { at: BoxPath::known(Path::new("/etc").join(name)), target });
         }
         if let Some(user) = self.user.filter(|user| user.uid != 0) {
             let home = BoxPath::new(&user.home)?;
@@ -62,11 +68,6 @@ impl Workshop<'_> {
         }));
         Ok(steps)
     }
-}
-
-/// Whether a link was made for a file that was provided while an image was made, and has no place in the image.
-pub fn is_provided(target: &Path) -> bool {
-    target.starts_with(RUN_DIR)
 }
 
 /// The steps to a root in which a distribution's own tools can finish it: devices, proc and, without a workshop, nothing of

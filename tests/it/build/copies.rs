@@ -62,3 +62,13 @@ fn a_link_in_the_image_leads_nowhere_but_into_the_image() {
     project.build().succeeds();
     assert_eq!(fs::read_to_string(victim.join("file")).unwrap(), "old");
 }
+
+#[test]
+fn a_copy_into_a_place_that_is_emptied_after_a_program_stays() {
+    requires!(userns, subid, overlay);
+    let project =
+        Project::new("copy:\n  - {from: a, to: /tmp/a}\n  - {from: a, to: /var/log/a}\nsetup: [cp /tmp/a /b]\n");
+    fs::write(project.path("a"), "a\n").unwrap();
+    let image = project.image(&[]);
+    assert_eq!(project.sh(&image, "cat /tmp/a /var/log/a /b"), "a\na\na\n");
+}

@@ -29,9 +29,23 @@ fn a_step_has_no_network_unless_it_asks() {
     assert!(!layers.is_empty());
     let left = fs::read_dir(project.env.path("data/envbox/layers/sha256")).unwrap().flatten();
     for layer in left {
-        let etc = layer.path().join("fs/etc/resolv.conf");
-        assert!(fs::read_link(etc).map_or(true, |target| !target.starts_with("/run/envbox")));
+        for name in ["resolv.conf", "hosts"] {
+            assert!(!layer.path().join("fs/etc").join(name).exists(), "{}", layer.path().display());
+        }
     }
+}
+
+#[test]
+fn what_a_step_says_of_others_is_in_the_image() {
+    requires!(userns, subid, overlay);
+    let recipe = "setup:\n  - cat /etc/hosts; echo 192.0.2.1 one >> /etc/hosts\n  \
+        - {run: 'echo nameserver 192.0.2.9 > /etc/resolv.conf; echo 192.0.2.2 two >> /etc/hosts', network: host}\n  \
+        - sed -i s/two/three/ /etc/hosts\n  - cp /etc/hosts /hosts; cp /etc/resolv.conf /resolv.conf\n";
+    let project = Project::new(recipe);
+    assert!(output(&project).contains("localhost\n"));
+    let image = project.image(&[]);
+    let hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost\n192.0.2.1 one\n192.0.2.2 three\n";
+    assert_eq!(project.sh(&image, "cat /hosts /resolv.conf"), format!("{hosts}nameserver 192.0.2.9\n"));
 }
 
 #[test]
