@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(words("s"), ["stop", "search", "schema"]);
         assert!(words("").contains(&"enter".to_owned()));
         assert!(!words("").iter().any(|word| word.starts_with('_') || word == "manual"));
-        assert_eq!(words("--color never do"), ["doctor"], "an option's value is not a subcommand");
+        assert_eq!(words("--color never doc"), ["doctor"], "an option's value is not a subcommand");
     }
 
     #[test]

@@ -16,7 +16,7 @@ home: host
 share: [ssh-agent]
 mounts: [{bind: ../data, at: /data}, {bind: tools, at: /tools}, {cache: c, at: ~/.c}]
 ports: ['8080:80']
-network: host
+network: private
 copy: [{from: 'https://x/y', to: /y}, {from: z, to: /z}]
 services: {db: {run: postgres, user: postgres}, web: nginx}
 ";
@@ -55,7 +55,7 @@ fn plain_words_in_the_order_of_their_weight() {
             "sees /home/u/data of the host at /data, and may change it",
             "may use your SSH agent (ssh-agent): sign in elsewhere as you",
             "answers on the host's port 8080 (at all addresses: others on your network reach it)",
-            "uses the host's network, with what listens on this machine alone",
+            "reaches the network",
             "while it is built, as root of the box, with the network: `curl $URL | sh`",
             "while it is built, as root of the box, without the network: `make install`",
             "runs the service db as postgres of the box: `postgres`",
@@ -79,8 +79,6 @@ fn less_and_another_order_ask_nothing() {
         ("at: /data}", "at: /data, read_only: true}"),
         ("'8080:80'", "'127.0.0.1:8080:80'"),
         ("'8080:80'", "'0.0.0.0:8080:80'"),
-        ("network: host\ncopy", "network: private\ncopy"),
-        ("network: host\ncopy", "network: none\ncopy"),
         (", network: host}", "}"),
         ("  - make install\n", "  - {run: make install, as: user}\n"),
         (", OTHER: y", ""),
@@ -111,11 +109,11 @@ fn more_asks_for_that_alone() {
         ("OTHER: y", "OTHER: y, MAKEFLAGS: --eval=x", "MAKEFLAGS=--eval=x"),
         ("run: postgres,", "run: postgres -x,", "runs the service db as postgres of the box: `postgres -x`"),
         ("bind: tools", "bind: ../../u", "sees /home/u/../u of the host at /tools, and may change it"),
-        ("from: z, to: /z}", "from: 'http://z', to: /z}", "fetches http://z to /z"),
-        ("network: host\ncopy", "network: host\nuser: root\ncopy", "runs what you run in it as root of the box"),
+        ("from: z, to: /z}", "from: 'https://z', to: /z}", "fetches https://z to /z"),
+        ("network: private\ncopy", "network: private\nuser: root\ncopy", "runs what you run in it as root of the box"),
         (
-            "network: host\ncopy",
-            "network: host\ninit: auto\ncopy",
+            "network: private\ncopy",
+            "network: private\ninit: auto\ncopy",
             "starts the services of the image as root of the box",
         ),
     ] {
@@ -125,11 +123,18 @@ fn more_asks_for_that_alone() {
         ("home: host", "home: overlay"),
         ("at: /data}", "at: /data, read_only: true}"),
         ("'8080:80'", "'127.0.0.1:8080:80'"),
-        ("network: host\ncopy", "network: none\ncopy"),
         (", network: host}", "}"),
     ] {
         assert_eq!(new(&replaced(old, narrow), WIDE).len(), 1, "{narrow} -> {old}");
     }
+}
+
+#[test]
+fn a_wider_network_is_asked_for() {
+    let of = |network: &str| format!("from: x\nnetwork: {network}\n");
+    let host = "uses the host's network, with what listens on this machine alone";
+    assert_eq!(new(&of("private"), &of("host")), [host]);
+    assert_eq!((new(&of("host"), &of("private")), new(&of("host"), &of("none"))), (vec![], vec![]));
 }
 
 #[test]
@@ -142,9 +147,9 @@ fn a_long_command_is_cut_and_bound_in_full() {
 
 #[test]
 fn nothing_in_a_text_moves_the_cursor_or_begins_a_line() {
-    let asks = of("from: \"x\\e[2J\\ny\"\nsetup: [\"a\\r\\nb\\e]0;t\\a\"]\n");
+    let asks = of("from: x\nsetup: [\"a\\n\\tb\"]\nenv: {A: \"b\\e[2J\\n\"}\n");
     assert!(asks.iter().all(|ask| !ask.words.contains(char::is_control)), "{asks:?}");
-    assert!(asks.iter().any(|ask| ask.words.contains("`a\\r\\nb\\u{1b}]0;t\\u{7}`")), "{asks:?}");
+    assert!(asks.iter().any(|ask| ask.words.contains("`a\\n\\tb`")), "{asks:?}");
 }
 
 #[test]
