@@ -76,6 +76,12 @@ pub(super) struct Lent<'a> {
     pub(super) mounted: &'a [String],
 }
 
+/// How fuse-overlayfs says the same besides: a file in the directory, which the kernel's overlay would show.
+const OPAQUE_FILE: &str = ".wh..wh..opq";
+
+/// A whiteout of its that hides nothing, beside the former.
+const OPAQUE_WHITEOUT: &str = ".wh..opq";
+
 /// Normalises the upper directory of a step, as root of the user namespace. Where no program has run, `lent` is `None`, and
 /// all that is there was asked for.
 ///
@@ -86,7 +92,24 @@ pub(super) fn normalise(upper: &Path, lent: Option<&Lent<'_>>) -> io::Result<()>
     if let Some(lent) = lent {
         tidy(&root, lent)?;
     }
-    tree::visit(root.as_fd(), &mut |visited| attributes(visited).and_then(|()| time(visited)))
+    tree::visit(root.as_fd(), &mut |visited| match is_mark(visited) {
+        true => unmark(visited),
+        false => attributes(visited).and_then(|()| time(visited)),
+    })
+}
+
+/// Whether it is a file by which fuse-overlayfs says something of the directory that it is in.
+fn is_mark(visited: &Visited<'_>) -> bool {
+    let whiteout = visited.status.kind == Kind::Whiteout;
+    visited.name == OPAQUE_FILE || (visited.name == OPAQUE_WHITEOUT && whiteout)
+}
+
+/// Says the same in the words of all overlays.
+fn unmark(visited: &Visited<'_>) -> io::Result<()> {
+    if visited.name == OPAQUE_FILE {
+        OPAQUE.iter().try_for_each(|name| xattr::set(visited.at, OsStr::new(name), b"y"))?;
+    }
+    fs::remove_file(visited.at, visited.name)
 }
 
 fn tidy(root: &OwnedFd, lent: &Lent<'_>) -> io::Result<()> {

@@ -79,12 +79,12 @@ fn as_root_a_step_does_not_rule_the_kernel() {
 fn deletions_survive_on_either_overlay() {
     requires!(userns, subid, overlay, fuse);
     let recipe = "setup:\n  - mkdir -p /d/e; echo 1 > /d/e/old; echo 1 > /gone\n  \
-        - rm -r /d; mkdir -p /d/e; echo 2 > /d/e/new; rm /gone; echo y > /y\n  - ls /d/e > /seen\n";
+        - rm -r /d; mkdir -p /d/e /n/m; echo 2 > /d/e/new; rm /gone; echo y > /y\n  - ls /d/e > /seen\n";
     for overlay in ["kernel", "fuse"] {
         let project = Project::new(recipe);
         let image = project.image(&["--overlay", overlay]);
         for used in ["kernel", "fuse"] {
-            let script = "ls /d/e; cat /seen /y; ls / | grep -c gone; :";
+            let script = "ls -A /d /d/e /n /n/m | grep '^[.]'; ls /d/e; cat /seen /y; ls / | grep -c gone; :";
             let seen = project.env.envbox(["run", "--rm", "--overlay", used, &image, "--", "sh", "-c", script]);
             assert_eq!(seen.succeeds().stdout, "new\nnew\ny\n0\n", "made by {overlay}, used by {used}");
         }
