@@ -39,13 +39,13 @@ impl Project {
     }
 
     pub(crate) fn build(&self) -> crate::support::Run<'_> {
-        self.env.envbox(["build"]).dir(self.path(""))
+        self.env.envbox(["build", "--yes"]).dir(self.path(""))
     }
 
     /// The same, to be started by hand.
     pub(crate) fn command(&self) -> std::process::Command {
         let mut command = self.env.command(envbox());
-        command.arg("build").current_dir(self.path("")).stdin(std::process::Stdio::null());
+        command.args(["build", "--yes"]).current_dir(self.path("")).stdin(std::process::Stdio::null());
         command
     }
 

@@ -31,7 +31,10 @@ fn sample(name: &str) -> PathBuf {
 #[track_caller]
 fn resolves(name: &str, yaml: &str) {
     let recipe = Project::parse("envbox.yaml", yaml).unwrap_or_else(|fault| panic!("{name}: {fault}\n{yaml}"));
-    for variant in std::iter::once(None).chain(recipe.variants.keys().map(|variant| Some(variant.as_str()))) {
+    // Where each box stands alone, the recipe itself is none.
+    let own = recipe.from.is_some() || recipe.variants.is_empty();
+    let variants = recipe.variants.keys().map(|variant| Some(variant.as_str()));
+    for variant in own.then_some(None).into_iter().chain(variants) {
         let environment = recipe.environment("envbox.yaml", variant);
         environment.unwrap_or_else(|faults| panic!("{name}: {}\n{yaml}", faults[0]));
     }

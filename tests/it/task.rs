@@ -32,6 +32,7 @@ fn what_cannot_be_ordered_is_named_before_anything_runs() {
     let cycle = error("a");
     assert!(cycle.stderr.contains("the tasks need one another: b -> c -> b"), "{}", cycle.stderr);
     assert_eq!(cycle.stdout, "");
+    project.write("from: ./a.tar\ntasks: {test: 'true'}\n");
     let unknown = error("tset").stderr;
     assert!(unknown.contains("there is no task `tset`; `test` is"), "{unknown}");
     assert_eq!(project.names(), [""; 0], "no box was made for it");
