@@ -218,8 +218,7 @@ fn base_at(
         },
         From::Recipe(other) => {
             let recipe = project::recipe(context.host, root, &other)?;
-            // It was read once more, and may not be what was agreed to.
-            trust::ensure(context, root, &recipe, false)?;
+            trust::ensure_again(context, root, &recipe)?;
             image_at(project, &other, (&recipe, locked.and_then(Locked::below)), how, above)
         }
     }

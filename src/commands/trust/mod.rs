@@ -30,8 +30,23 @@ const LONGEST: usize = 200;
 /// # Errors
 /// The user does not agree, or there is nobody to ask; the store's.
 pub(super) fn ensure(context: &Context<'_>, root: &Path, environment: &Environment, yes: bool) -> Result<()> {
-    let wanted = Wanted::new(context, root, std::slice::from_ref(environment))?;
+    let wanted = Wanted::new(context, root, &whole(context, root, environment)?)?;
     if wanted.new_asks().next().is_none() { Ok(()) } else { wanted.settle(context, yes) }
+}
+
+/// The same for one that a recipe is made from, and that was read once more: it may not be what was agreed to.
+///
+/// # Errors
+/// As [`ensure`].
+pub(super) fn ensure_again(context: &Context<'_>, root: &Path, environment: &Environment) -> Result<()> {
+    let wanted = Wanted::new(context, root, std::slice::from_ref(environment))?;
+    if wanted.new_asks().next().is_none() { Ok(()) } else { wanted.settle(context, false) }
+}
+
+/// A recipe, and those that it is made from: what they ask for, it asks for.
+fn whole(context: &Context<'_>, root: &Path, environment: &Environment) -> Result<Vec<Environment>> {
+    let below = project::below(context.host, root, environment)?;
+    Ok(std::iter::once(environment.clone()).chain(below).collect())
 }
 
 /// What a project asks for, beside what was agreed to.
@@ -51,12 +66,7 @@ impl Wanted {
         let longest = if context.ui.shows_steps() { usize::MAX } else { LONGEST };
         let place = Place { root: &root, home: &home, longest };
         let (mut found, mut seen): (Vec<Ask>, BTreeSet<What>) = (Vec::new(), BTreeSet::new());
-        let mut all: Vec<Environment> = Vec::new();
         for environment in environments {
-            all.push(environment.clone());
-            all.extend(project::below(context.host, &root, environment)?);
-        }
-        for environment in &all {
             for ask in asks(environment, place, |from| real(&root, &home, from))? {
                 if seen.insert(ask.what.clone()) {
                     found.push(ask);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use serde::Serialize;
 
-use super::{Wanted, canonical, list, real, show};
+use super::{Wanted, canonical, list, real, show, whole};
 use crate::cli::{Trust, Untrust};
 use crate::commands::project;
 use crate::context::Context;
@@ -36,7 +36,9 @@ pub(in crate::commands) fn trust(args: &Trust, host: &Host, ui: &Ui) -> Result {
         Some(variant) => vec![found.environment(Some(variant))?],
         None => all(&found)?,
     };
-    let wanted = Wanted::new(&context, &found.root, &environments)?;
+    let whole = environments.iter().map(|environment| whole(&context, &found.root, environment));
+    let whole = whole.collect::<Result<Vec<_>>>()?.concat();
+    let wanted = Wanted::new(&context, &found.root, &whole)?;
     if args.json {
         let row = |ask: &Ask| (wanted.is_new(ask), ask.clone());
         let rows: Vec<(bool, Ask)> = wanted.asks.iter().map(row).collect();

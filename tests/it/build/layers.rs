@@ -99,11 +99,11 @@ fn a_recipe_may_be_made_from_another_but_not_from_itself() {
     assert_eq!(project.ran(), ["run: echo a > /a", "run: echo b > /b"]);
     assert_eq!(project.ran(), [""; 0]);
     assert_eq!(project.sh(&project.image(&[]), "cat /a /b"), "a\nb\n");
-    fs::write(project.path("base/envbox.yaml"), "from: ../envbox.yaml\n").unwrap();
+    fs::write(project.path("base/envbox.yaml"), "from: ./envbox.yaml\n").unwrap();
     let said = project.build().exits(125).stderr;
     assert!(said.contains("made from itself"), "{said}");
     fs::write(project.path("envbox.yaml"), "from: ../../rootfs.tar\n").unwrap();
     fs::write(project.env.path("rootfs.tar"), "").unwrap();
     let said = project.build().exits(125).stderr;
-    assert!(said.contains("leads out of the project"), "{said}");
+    assert!(said.contains("outside of the project"), "{said}");
 }
