@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use envbox::agent;
 use envbox::cli::{self, Cli};
 use envbox::commands;
@@ -17,7 +16,8 @@ fn main() -> ExitCode {
     }
     // A caller that ignores it would leave us without children to wait for (wait(2)); nothing can be done if this fails.
     let _ = signal::set_default(Signal::SIGCHLD);
-    let cli = match Cli::try_parse() {
+    let words: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::read(&words) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, EXIT_FAILURE),
     };

@@ -11,6 +11,7 @@ mod image;
 mod init;
 mod lock;
 mod own;
+mod parse;
 mod project;
 mod recipe;
 mod run;
