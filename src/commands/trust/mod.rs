@@ -30,8 +30,7 @@ const LONGEST: usize = 200;
 /// # Errors
 /// The user does not agree, or there is nobody to ask; the store's.
 pub(super) fn ensure(context: &Context<'_>, root: &Path, environment: &Environment, yes: bool) -> Result<()> {
-    let wanted = Wanted::new(context, root, &whole(context, root, environment)?)?;
-    if wanted.new_asks().next().is_none() { Ok(()) } else { wanted.settle(context, yes) }
+    agree(context, root, &whole(context, root, environment)?, yes)
 }
 
 /// The same for one that a recipe is made from, and that was read once more: it may not be what was agreed to.
@@ -39,8 +38,12 @@ pub(super) fn ensure(context: &Context<'_>, root: &Path, environment: &Environme
 /// # Errors
 /// As [`ensure`].
 pub(super) fn ensure_again(context: &Context<'_>, root: &Path, environment: &Environment) -> Result<()> {
-    let wanted = Wanted::new(context, root, std::slice::from_ref(environment))?;
-    if wanted.new_asks().next().is_none() { Ok(()) } else { wanted.settle(context, false) }
+    agree(context, root, std::slice::from_ref(environment), false)
+}
+
+fn agree(context: &Context<'_>, root: &Path, environments: &[Environment], yes: bool) -> Result<()> {
+    let wanted = Wanted::new(context, root, environments)?;
+    if wanted.new_asks().next().is_none() { Ok(()) } else { wanted.settle(context, yes) }
 }
 
 /// A recipe, and those that it is made from: what they ask for, it asks for.
