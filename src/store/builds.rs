@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 
 use super::{Error, NameLock, Store, lease, names, private_dir};
 use crate::image::Digest;
-use crate::sys::lock;
 
 /// The directories that a package manager keeps, which are nobody else's meanwhile.
 #[derive(Debug)]
@@ -45,17 +44,12 @@ impl Store {
         let fail = |source| Error::Write { path: path.clone(), source };
         let mut waiting = Some(waiting);
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
-            if !lock::try_exclusive(&file).map_err(fail)? {
-                waiting.take().into_iter().for_each(|waiting| waiting());
-                lock::exclusive(&file).map_err(fail)?;
-            }
-            // Garbage may have been collected meanwhile.
-            if lease::is_at(&file, &path) {
+            if let Some(file) = lease::take(&path, &mut waiting).map_err(fail)? {
                 // When it was used last, for those who collect it.
                 file.set_modified(SystemTime::now()).map_err(fail)?;
                 return Ok(PackageCache { dir, _lock: file });
             }
+            // Garbage has been collected meanwhile.
             private_dir(&dir)?;
         }
     }

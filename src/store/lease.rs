@@ -86,6 +86,18 @@ pub(super) fn seize(path: &Path) -> io::Result<Option<File>> {
     Ok((lock::try_exclusive(&file)? && is_at(&file, path)).then_some(file))
 }
 
+/// Takes the exclusive lock of a file, which is made if it is missing; `None` if it was removed meanwhile, and has to be
+/// taken once more. `waiting` is called before this process waits for the first time.
+pub(super) fn take(path: &Path, waiting: &mut Option<impl FnOnce()>) -> io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    if !lock::try_exclusive(&file)? {
+        waiting.take().into_iter().for_each(|waiting| waiting());
+        lock::exclusive(&file)?;
+    }
+    // A lock on a file that has been cleared away keeps nobody out.
+    Ok(is_at(&file, path).then_some(file))
+}
+
 fn open(path: &Path) -> io::Result<Option<File>> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

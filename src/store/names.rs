@@ -11,7 +11,6 @@ use std::time::SystemTime;
 use super::lease::{self, ImageLease};
 use super::{Error, Store};
 use crate::image::Digest;
-use crate::sys::lock;
 
 /// A name, and what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,13 +52,7 @@ impl Store {
         let fail = |source| Error::Write { path: path.clone(), source };
         let mut waiting = Some(waiting);
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
-            if !lock::try_exclusive(&file).map_err(fail)? {
-                waiting.take().into_iter().for_each(|waiting| waiting());
-                lock::exclusive(&file).map_err(fail)?;
-            }
-            // A lock on a file that has been cleared away keeps nobody out.
-            if lease::is_at(&file, &path) {
+            if let Some(file) = lease::take(&path, &mut waiting).map_err(fail)? {
                 return Ok(NameLock { name: name.to_owned(), _file: file });
             }
         }
