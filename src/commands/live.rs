@@ -121,6 +121,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fu
         shares: &world.shares,
         agent,
         changes: &changes,
+        init: None,
     })?)
 }
 

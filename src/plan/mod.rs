@@ -5,6 +5,7 @@
 
 mod boot;
 mod env;
+pub mod init;
 mod path;
 mod session;
 mod share;

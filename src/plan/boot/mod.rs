@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::init::InitPlan;
 use super::step::{Account, Overlay, Step};
 use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR, Shared};
 use crate::host::User;
@@ -53,6 +54,8 @@ pub struct BootRequest<'a> {
     pub agent: PathBuf,
     /// What is to be changed in its files.
     pub changes: &'a [Change],
+    /// The image's init, for a system box.
+    pub init: Option<InitPlan>,
 }
 
 /// The steps from nothing to a root.
@@ -68,6 +71,8 @@ pub struct BootPlan {
     pub ports: Vec<Port>,
     /// Seconds that the keeper stays when nothing is left to keep.
     pub linger: u32,
+    /// What is process 1 of a system box.
+    pub init: Option<InitPlan>,
 }
 
 impl fmt::Display for BootPlan {
@@ -78,14 +83,15 @@ impl fmt::Display for BootPlan {
             Network::None => writeln!(f, "network   none")?,
             Network::Private => writeln!(f, "network   private")?,
         }
-        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))
+        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))?;
+        self.init.iter().try_for_each(|init| writeln!(f, "init      {init}"))
     }
 }
 
 impl BootPlan {
     /// These steps and nothing else: no network but the host's, and nothing that stays.
     pub fn of(name: &str, steps: Vec<Step>) -> Self {
-        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 }
+        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0, init: None }
     }
 
     /// Plans the boot of a box.
@@ -135,6 +141,7 @@ impl BootPlan {
             network: request.config.network,
             ports: request.config.ports.clone(),
             linger: request.config.linger,
+            init: request.init.clone(),
         })
     }
 }

@@ -192,6 +192,7 @@ mod tests {
             shares: &[],
             agent: "/a".into(),
             changes: &[],
+            init: None,
         })?
         .to_string();
         let (_, rest) = plan.split_once("sudo      for al\n").unwrap();
