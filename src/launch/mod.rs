@@ -8,7 +8,9 @@ mod apply;
 mod boot;
 mod error;
 mod follow;
+mod group;
 mod home;
+mod init;
 mod keeper;
 mod locale;
 mod network;
@@ -21,9 +23,11 @@ mod pump;
 mod seal;
 mod session;
 mod shells;
+mod system;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;
+pub use group::remove_group;
 pub use offline::{Program, carry_out, run_in};
 
 pub use session::{Terminfo, run};

@@ -64,6 +64,11 @@ pub enum Step {
         /// On which directory.
         at: BoxPath,
     },
+    /// Mounts the cgroups of the box's own cgroup namespace, to be written to.
+    Cgroups {
+        /// On which directory, which is there.
+        at: BoxPath,
+    },
     /// Mounts the message queues of the box's own IPC namespace.
     Mqueue {
         /// On which directory.
@@ -253,6 +258,7 @@ impl fmt::Display for Step {
             Self::MachineId(id) => write!(f, "id        {id}  (unless it has one)"),
             Self::Proc { at } => write!(f, "proc      {at}"),
             Self::Sysfs { at } => write!(f, "sysfs     {at}  (ro)"),
+            Self::Cgroups { at } => write!(f, "cgroup2   {at}"),
             Self::Devpts { at } => write!(f, "devpts    {at}"),
             Self::Mqueue { at } => write!(f, "mqueue    {at}"),
             Self::Bind { from, at, read_only, optional, .. } => {

@@ -54,6 +54,48 @@ pub fn fork(_: &SingleThread) -> io::Result<Fork> {
     }
 }
 
+/// Forks a child that is in another cgroup from its first instant on (clone3(2), `CLONE_INTO_CGROUP`). To move it there
+/// afterwards would cost a grace period of the kernel's, several milliseconds.
+///
+/// # Errors
+/// clone3(2)'s: `EACCES` where the caller may not move processes from its own cgroup to that one, `EBUSY` where that one
+/// has controllers for its children and so may have no process, `EOPNOTSUPP` where it is being removed, `ENOSYS` and `E2BIG`
+/// before Linux 5.7.
+pub fn fork_into(proof: &SingleThread, cgroup: impl AsFd) -> io::Result<Fork> {
+    clone(proof, 0, Some(cgroup.as_fd()))
+}
+
+/// Forks the first process of a new pid namespace (pid_namespaces(7)), which belongs to the caller's user namespace; in
+/// another cgroup, where one is given.
+///
+/// # Errors
+/// Those of [`fork_into`].
+pub fn fork_init(proof: &SingleThread, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    clone(proof, u64::try_from(libc::CLONE_NEWPID).unwrap_or_default(), cgroup)
+}
+
+fn clone(_: &SingleThread, flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    // linux/sched.h; libc has it in a type that is too short for it.
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    // SAFETY: all of its fields are numbers, and zero means "not asked for" in each (clone3(2)).
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = flags;
+    args.exit_signal = u64::try_from(libc::SIGCHLD).unwrap_or_default();
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::try_from(cgroup.as_raw_fd()).unwrap_or_default();
+    }
+    // SAFETY: `args` outlives the call. As after fork(2) the child has a copy of everything; `SingleThread` proves that no
+    // other thread exists which might have held a lock, and what the C library would have done besides is to renew the
+    // thread's number in its own records, which nothing here asks for.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    match pid {
+        0 => Ok(Fork::Child),
+        pid if pid > 0 => Ok(Fork::Parent(Pid::from_raw(i32::try_from(pid).unwrap_or_default()))),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Runs the rest of a forked child and leaves with its result as exit status. A panic does not unwind into the frames
 /// that belong to the parent.
 pub fn finish(work: impl FnOnce() -> u8) -> ! {
@@ -267,6 +309,18 @@ pub fn raise_descriptor_limit() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
+/// Sets the limit of open descriptors to what programs expect that know of no other (setrlimit(2), `RLIMIT_NOFILE`): those
+/// that use select(2) fail with more.
+///
+/// # Errors
+/// setrlimit(2)'s.
+pub fn ordinary_descriptor_limit() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(maximum.unwrap_or(u64::MAX).min(1024));
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
 }
 
 /// The session a process belongs to (getsid(2)).

@@ -57,6 +57,8 @@ pub struct BootRequest<'a> {
     pub changes: &'a [Change],
     /// The image's init, for a system box.
     pub init: Option<InitPlan>,
+    /// Whether it has a cgroup of its own.
+    pub group: bool,
 }
 
 /// The steps from nothing to a root.
@@ -137,8 +139,11 @@ impl BootPlan {
         steps.extend(mounts::world(request, &home)?);
         steps.push(Step::PivotRoot);
         steps.push(Step::Seal);
-        // Both are of namespaces that the seal has made.
+        // These are of namespaces that the seal has made.
         steps.push(Step::Mqueue { at: BoxPath::known("/dev/mqueue") });
+        if request.group {
+            steps.push(Step::Cgroups { at: BoxPath::known("/sys/fs/cgroup") });
+        }
         steps.push(Step::Hostname(hostname));
         let fresh = request.init.iter().flat_map(|init| system::fresh(user, init, &steps)).collect();
         Ok(Self {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::BootRequest;
 use crate::host::User;
 use crate::plan::init::{InitPlan, Kind as Init};
-use crate::plan::{BoxPath, HostPath, Kind, RUN_DIR, Step};
+use crate::plan::{BoxPath, HostPath, Kind, RUN_DIR, SHARES, Step};
 
 /// The host's os-release(5), where the box has it.
 const OS_RELEASE: &str = "/run/envbox/os-release";
@@ -81,7 +81,7 @@ fn kept(made: &[Step], dir: &Path) -> Vec<BoxPath> {
     let run = BoxPath::known(RUN_DIR);
     places.push(&run);
     places.retain(|place| place.as_path().starts_with(dir) && place.as_path() != dir);
-    places.sort_by_key(|place| place.as_path());
+    places.sort_unstable();
     let mut kept: Vec<BoxPath> = Vec::new();
     for place in places {
         if !kept.last().is_some_and(|last| place.as_path().starts_with(last.as_path())) {
