@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{identity, provision, settings, sweep, world};
+use super::{identity, provision, settings, sweep, system, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -121,7 +121,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fu
         shares: &world.shares,
         agent,
         changes: &changes,
-        init: None,
+        init: system::init(context, stored)?,
     })?)
 }
 

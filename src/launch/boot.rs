@@ -10,6 +10,7 @@ use super::apply::Means;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request};
 use super::{Error, keeper, network, overlay};
+use crate::plan::init::BOOTED;
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
@@ -114,6 +115,12 @@ impl Live {
         // It belongs to the outer user namespace, whose privilege is gone in the inner one.
         self.network.iter().try_for_each(|network| namespace::join(proof, network, Kind::Network))?;
         join(proof, &keeper::INNER, &self.inner)
+    }
+
+    /// Whether the init of a system box is known to have booted ([`BOOTED`]).
+    pub fn has_booted(&self) -> bool {
+        let mark = Path::new(BOOTED).file_name().map(Path::new);
+        mark.is_some_and(|mark| root::open_beneath(&self.run_dir, mark).is_ok())
     }
 
     /// Lets go of the namespaces, which would keep the box's mounts alive when the box is gone. What is left are the

@@ -6,6 +6,7 @@
 mod account;
 mod apply;
 mod boot;
+mod detach;
 mod error;
 mod follow;
 mod home;
