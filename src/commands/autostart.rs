@@ -155,7 +155,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let wants = dir.path().join(WANTS);
         fs::create_dir(&wants).unwrap();
-        for name in ["envbox@b.service", "envbox@a-1.service", "envbox@.service", "other.service", "envbox@a b.service"] {
+        for name in ["envbox@b.service", "envbox@a-1.service", "envbox@.service", "other.service", "envbox@a b.service"]
+        {
             symlink("x", wants.join(name)).unwrap();
         }
         let names: Vec<String> = started(dir.path()).iter().map(ToString::to_string).collect();

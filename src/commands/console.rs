@@ -16,7 +16,9 @@ pub(super) fn run(args: &Console, host: &Host, ui: &Ui) -> Result {
         return Err(Error::new(format!("`{name}` has no init, and so no console")).hint(format!("envbox enter {name}")));
     }
     if !tty::is_terminal(stream::STDIN) || !tty::is_terminal(stream::STDOUT) {
-        return Err(Error::new("a console needs a terminal").hint(format!("envbox logs -f {name} shows what it prints")));
+        return Err(
+            Error::new("a console needs a terminal").hint(format!("envbox logs -f {name} shows what it prints"))
+        );
     }
     let live = launch::connect(&context.store.runtime(name))?;
     let live = live.ok_or_else(|| Error::new(format!("`{name}` is not up")).hint(format!("envbox start {name}")))?;

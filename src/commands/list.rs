@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::system;
 use crate::cli::List;
 use crate::context::Context;
 use crate::error::Result;
@@ -9,7 +10,6 @@ use crate::host::Host;
 use crate::launch;
 use crate::recipe::{BoxName, Origin};
 use crate::store;
-use super::system;
 use crate::ui::{Cell, Style, Table, Ui};
 
 /// A box, as `list --json` has it.
@@ -80,7 +80,8 @@ fn table(rows: &[Row]) -> Table {
     // Who has no projects has no use for a column of them.
     let projects = rows.iter().any(|row| row.project.is_some());
     let systems = rows.iter().any(|row| row.kind == Some(Kind::System));
-    let columns = [("NAME", true), ("STATE", true), ("KIND", systems), ("FROM", true), ("IMAGE", true), ("PROJECT", projects)];
+    let columns =
+        [("NAME", true), ("STATE", true), ("KIND", systems), ("FROM", true), ("IMAGE", true), ("PROJECT", projects)];
     let columns: Vec<&str> = columns.into_iter().filter_map(|(name, shown)| shown.then_some(name)).collect();
     let mut table = Table::new(&columns);
     for row in rows {

@@ -36,7 +36,9 @@ fn meant(context: &Context<'_>, args: &Logs) -> Result<Option<StoredBox>> {
             Ok(name) if context.store.has_box(&name) => name,
             _ => return Ok(None),
         },
-        ([], Some(found), Some(environment)) if environment.services.is_empty() && system::is_one(&environment.config) => {
+        ([], Some(found), Some(environment))
+            if environment.services.is_empty() && system::is_one(&environment.config) =>
+        {
             match services::latest(context, found, environment)? {
                 Some(stored) => return Ok(Some(stored)),
                 None => return Ok(None),

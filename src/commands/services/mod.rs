@@ -147,7 +147,11 @@ fn look(names: &[String], variant: Option<&str>, host: &Host, ui: &Ui, verb: &[&
 ///
 /// # Errors
 /// The store's.
-pub(super) fn latest(context: &Context<'_>, found: &project::Found, environment: &Environment) -> Result<Option<StoredBox>> {
+pub(super) fn latest(
+    context: &Context<'_>,
+    found: &project::Found,
+    environment: &Environment,
+) -> Result<Option<StoredBox>> {
     let own = context.store.project_boxes().into_iter();
     let own = own.filter(|(_, origin)| origin.root == found.root && origin.variant == environment.variant);
     let latest = own.map(|(name, _)| name).min_by_key(|name| context.store.box_idle(name));

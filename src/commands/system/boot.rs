@@ -60,7 +60,9 @@ pub(crate) fn wait_if_booting(context: &Context<'_>, stored: &StoredBox, live: &
     match wait(context, stored, &init, PATIENCE)? {
         Outcome::Booted => Ok(()),
         Outcome::Late => {
-            context.ui.warning(&format!("`{}` has not booted after {PATIENCE} s: this begins all the same", stored.name));
+            context
+                .ui
+                .warning(&format!("`{}` has not booted after {PATIENCE} s: this begins all the same", stored.name));
             Ok(())
         }
         Outcome::Ended => Err(tail::ended(context, stored, &init)),

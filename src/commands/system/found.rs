@@ -129,7 +129,11 @@ mod tests {
             (&["sbin/init -> /bin/busybox", "bin/busybox"], "/sbin/init", Kind::Busybox),
             (&["sbin/init: \x7fELF BusyBox v1.36.1 (2024) multi-call"], "/sbin/init", Kind::Busybox),
             (&["sbin/init -> /lib/runit/runit-init", "lib/runit/runit-init"], "/sbin/init", Kind::Runit),
-            (&["sbin/init: #!/bin/execlineb -S0\ns6-linux-init -c /etc/s6-linux-init/current"], "/sbin/init", Kind::S6LinuxInit),
+            (
+                &["sbin/init: #!/bin/execlineb -S0\ns6-linux-init -c /etc/s6-linux-init/current"],
+                "/sbin/init",
+                Kind::S6LinuxInit,
+            ),
             (&["init: #!/command/with-contenv sh\nexec s6-overlay-suexec"], "/init", Kind::S6),
             (&["usr/bin/init -> dinit", "usr/bin/dinit", "bin -> usr/bin"], "/usr/bin/init", Kind::Dinit),
             (&["sbin/init: \x7fELF sysvinit-3.06 /run/initctl"], "/sbin/init", Kind::Sysv),

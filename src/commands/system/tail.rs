@@ -102,7 +102,8 @@ fn last(text: &[u8], lines: Option<usize>) -> &[u8] {
 /// That the box cannot be asked.
 pub(crate) fn journal(context: &Context<'_>, stored: &StoredBox, wanted: Tail) -> Result<bool> {
     // Looked for first: a shell says nothing about a program that is not there, and has a status for it.
-    let mut script = "command -v journalctl >/dev/null || exit 127; exec journalctl --boot --no-pager --quiet".to_owned();
+    let mut script =
+        "command -v journalctl >/dev/null || exit 127; exec journalctl --boot --no-pager --quiet".to_owned();
     script.extend(wanted.lines.map(|lines| format!(" --lines={lines}")));
     script.push_str(if wanted.follow { " --follow" } else { "" });
     let words = ["/bin/sh", "-c", &script].map(Into::into);
@@ -158,7 +159,10 @@ mod tests {
     fn the_last_lines() {
         let text = b"a\nb\nc\n";
         let shown = |lines| String::from_utf8_lossy(last(text, lines)).into_owned();
-        assert_eq!([None, Some(0), Some(1), Some(2), Some(9)].map(shown), ["a\nb\nc\n", "", "c\n", "b\nc\n", "a\nb\nc\n"]);
+        assert_eq!(
+            [None, Some(0), Some(1), Some(2), Some(9)].map(shown),
+            ["a\nb\nc\n", "", "c\n", "b\nc\n", "a\nb\nc\n"]
+        );
         assert_eq!((last(b"a\nb", Some(1)), last(b"", Some(3))), (&b"b"[..], &b""[..]));
     }
 }

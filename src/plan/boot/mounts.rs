@@ -193,6 +193,7 @@ mod tests {
             agent: "/a".into(),
             changes: &[],
             init: None,
+            group: false,
         })?
         .to_string();
         let (_, rest) = plan.split_once("sudo      for al\n").unwrap();
