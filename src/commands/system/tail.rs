@@ -39,13 +39,13 @@ pub(crate) fn console(context: &Context<'_>, name: &BoxName, wanted: Tail) -> Re
     let runtime = context.store.runtime(name);
     let path = runtime.console_log();
     // Before anything is read, so that nothing is missed.
-    let watch = wanted.follow.then(|| watch(&path)).transpose().map_err(|error| unread(&path, error))?;
+    let watch = wanted.follow.then(|| watch(&path)).transpose().map_err(|error| unread(&path, &error))?;
     let mut file = match fs::File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(|error| unread(&path, error))?,
+        file => file.map_err(|error| unread(&path, &error))?,
     };
     let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(|error| unread(&path, error))?;
+    file.read_to_end(&mut text).map_err(|error| unread(&path, &error))?;
     context.ui.data(last(&text, wanted.lines))?;
     let Some(watch) = watch else { return Ok(()) };
     let mut up = true;
@@ -54,7 +54,7 @@ pub(crate) fn console(context: &Context<'_>, name: &BoxName, wanted: Tail) -> Re
         watch.changes().map_err(Error::new)?;
         // Looked at first: what it says at its end is shown too.
         up = launch::is_up(&runtime);
-        let added = added(&mut file, &path).map_err(|error| unread(&path, error))?;
+        let added = added(&mut file, &path).map_err(|error| unread(&path, &error))?;
         context.ui.data(added)?;
     }
     Ok(())
@@ -81,7 +81,7 @@ fn added(file: &mut fs::File, path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn unread(path: &Path, error: io::Error) -> Error {
+fn unread(path: &Path, error: &io::Error) -> Error {
     Error::new(format!("cannot read the console's log, {}: {error}", path.display()))
 }
 
