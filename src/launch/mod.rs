@@ -11,6 +11,7 @@ mod error;
 mod follow;
 mod group;
 mod home;
+mod init;
 mod keeper;
 mod locale;
 mod network;
@@ -23,6 +24,7 @@ mod pump;
 mod seal;
 mod session;
 mod shells;
+mod system;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;

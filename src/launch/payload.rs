@@ -146,7 +146,7 @@ fn enter(
         return Ok(0);
     }
     tty::new_session().map_err(Failure::new(b'J', ""))?;
-    Request::Session(process::own_pid()).send(&live.connection).map_err(Failure::new(b'J', ""))?;
+    Request::Session.send(&live.connection).map_err(Failure::new(b'J', ""))?;
 
     let mut env = plan.env.clone();
     if let Some((term, description)) = terminfo {
@@ -170,7 +170,7 @@ fn enter(
     let become_it = move || {
         if let Some(signal) = plan.stop_signal {
             // A keeper that does not hear it ends the program as it ends all others.
-            let _ = Request::Main(process::own_pid(), signal).send(&connection);
+            let _ = Request::Main(signal).send(&connection);
         }
         if plan.detached {
             // It ends with the program, which tells the keeper of that. Where it cannot be kept the keeper ends the program.

@@ -150,6 +150,9 @@ fn open(path: &Path) -> Result<OwnedFd, Error> {
     })
 }
 
+/// The cgroup of sessions in a system box, below the payload.
+const SESSIONS: &str = ".envbox";
+
 /// A box's cgroup, as its keeper has it: open, since the paths are none of the box's.
 #[derive(Debug)]
 pub struct Membership {
@@ -206,6 +209,24 @@ impl Membership {
         // Those of controllers that are not there are missing.
         names.for_each(|name| drop(sys_fs::set_owner_at(&self.payload, name.as_ref(), 0, 0)));
         Ok(())
+    }
+
+    /// Makes the cgroup of sessions in a system box, beside what its init has made: once an init gives controllers to its own, there
+    /// may be no process in the payload itself (cgroups(7), "no internal processes").
+    ///
+    /// # Errors
+    /// mkdirat(2)'s.
+    pub fn sessions(&self) -> io::Result<OwnedFd> {
+        match sys_fs::make_dir(&self.payload, SESSIONS.as_ref(), 0o755) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => sys_fs::open_child(&self.payload, SESSIONS.as_ref()),
+        }
+    }
+
+    /// Removes what an init that has ended has left in the payload.
+    pub fn clear(&self) {
+        // What is left is found by its successor, which may well have use for it.
+        let _ = remove_below(&self.payload);
     }
 
     /// Removes all of it, with this process still in it, as far as that goes: the last three directories are left to whoever

@@ -143,7 +143,7 @@ impl SessionPlan {
             &env::Sources {
                 box_name: request.name.as_str(),
                 image: wishes::variables(image)?,
-                shared: request.shares.iter().flat_map(|share| share.variables(user.uid)).collect(),
+                shared: request.shares.iter().flat_map(|share| share.variables()).collect(),
                 configured: &config.env,
                 other_user: plan.who != Who::Caller,
             },

@@ -14,6 +14,7 @@ mod devices;
 mod error;
 mod home;
 mod mounts;
+mod system;
 mod workshop;
 
 use devices::{CONTROLS, devices, kernel_views};
@@ -75,6 +76,8 @@ pub struct BootPlan {
     pub linger: u32,
     /// What is process 1 of a system box.
     pub init: Option<InitPlan>,
+    /// The steps that it takes itself before, in a mount namespace of its own. Once more at each start.
+    pub fresh: Vec<Step>,
 }
 
 impl fmt::Display for BootPlan {
@@ -86,14 +89,15 @@ impl fmt::Display for BootPlan {
             Network::Private => writeln!(f, "network   private")?,
         }
         self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))?;
-        self.init.iter().try_for_each(|init| writeln!(f, "init      {init}"))
+        self.init.iter().try_for_each(|init| writeln!(f, "init      {init}"))?;
+        self.fresh.iter().try_for_each(|step| writeln!(f, "  {step}"))
     }
 }
 
 impl BootPlan {
     /// These steps and nothing else: no network but the host's, and nothing that stays.
     pub fn of(name: &str, steps: Vec<Step>) -> Self {
-        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0, init: None }
+        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0, init: None, fresh: Vec::new() }
     }
 
     /// Plans the boot of a box.
@@ -123,6 +127,8 @@ impl BootPlan {
             at: BoxPath::known(Path::new("/etc").join(name)),
             target: Path::new(RUN_DIR).join(name),
         }));
+        let hostname = request.config.hostname.as_ref().unwrap_or(request.name).to_string();
+        steps.extend(request.init.iter().flat_map(|init| system::prepared(request, init, &hostname)));
         if user.uid != 0 {
             steps.push(account(user, home.clone(), shells(request.config, user)));
         }
@@ -138,8 +144,8 @@ impl BootPlan {
         if request.group {
             steps.push(Step::Cgroups { at: BoxPath::known("/sys/fs/cgroup") });
         }
-        let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
-        steps.push(Step::Hostname(hostname.to_string()));
+        steps.push(Step::Hostname(hostname));
+        let fresh = request.init.iter().flat_map(|init| system::fresh(user, init, &steps)).collect();
         Ok(Self {
             name: request.name.to_string(),
             steps,
@@ -147,6 +153,7 @@ impl BootPlan {
             ports: request.config.ports.clone(),
             linger: request.config.linger,
             init: request.init.clone(),
+            fresh,
         })
     }
 }
@@ -214,7 +221,11 @@ fn runtime_dirs(user: &User) -> Vec<Step> {
         dir(&format!("/run/user/{}", user.uid), 0o700, own),
         // The image's own directory, in the box's own upper: it costs no memory, and outlives a pause.
         dir("/tmp", 0o1777, (0, 0)),
-        // What OpenRC, toolbox and many scripts look for to know that they are in a container.
-        Step::File { at: BoxPath::known("/run/.containerenv"), mode: 0o644, content: b"engine=\"envbox\"\n".to_vec() },
+        containerenv(),
     ]
+}
+
+/// What OpenRC, toolbox and many scripts look for to know that they are in a container.
+fn containerenv() -> Step {
+    Step::File { at: BoxPath::known("/run/.containerenv"), mode: 0o644, content: b"engine=\"envbox\"\n".to_vec() }
 }
