@@ -31,8 +31,6 @@ pub(super) struct Booted {
 /// By what it is seen that a box has booted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sign {
-    /// The file, which somebody else makes.
-    Mark,
     /// OpenRC's files.
     Runlevel,
     /// A process of one of the names runs.
@@ -62,7 +60,6 @@ pub(super) fn wait(wanted: &Booted) -> io::Result<u8> {
             return Ok(0);
         }
         let seen = match wanted.by {
-            Sign::Mark => false,
             Sign::Runlevel => is_default_runlevel(),
             Sign::Process => any_runs(&wanted.names),
             Sign::Settled => {
@@ -115,8 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_says_is_only_waited_for() {
-        let (_dir, wanted) = wanted(Sign::Mark, 0, &[]);
+    fn what_is_known_already_is_not_looked_for() {
+        let (_dir, wanted) = wanted(Sign::Process, 0, &["no such process"]);
         assert_eq!(wait(&wanted).unwrap(), 1);
         fs::write(&wanted.mark, "").unwrap();
         assert_eq!(wait(&wanted).unwrap(), 0);

@@ -57,7 +57,7 @@ pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) 
         context.ui.note(&format!("`{}` is starting ({})", stored.name, init.kind));
         return Ok(0);
     }
-    match system::wait(context, stored, &init, wait.wait)? {
+    match system::wait(context, stored, (&live, &init), wait.wait)? {
         system::Outcome::Booted => {
             context.ui.note(&format!("`{}` is up ({})", stored.name, init.kind));
             Ok(0)

@@ -205,7 +205,8 @@ pub fn boot(
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
-    let console = plan.init.as_ref().map(|_| console_log(runtime)).transpose().map_err(fail("make the console's log"))?;
+    let console =
+        plan.init.as_ref().map(|_| console_log(runtime)).transpose().map_err(fail("make the console's log"))?;
     let (reports, report) = socket::pair().map_err(fail("make a socket pair"))?;
 
     // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever. The

@@ -29,12 +29,10 @@ const HANDLED: [Signal; 6] =
 /// [`Error::Session`]; that the box has no console.
 pub fn attach(live: Live, keys: &[u8]) -> Result<Left, Error> {
     let fail = |source| Error::Session { what: "attach to the box's console", source };
-    let (stream, window) = live.console()?;
+    let stream = live.console()?;
     let signals = Signals::watch(&HANDLED).map_err(fail)?;
-    let pump = Pump::of_console(stream, window, Detach::new(keys)).map_err(fail)?;
-    // The connection stays open as long as this goes on: a box whose console is looked at does not leave for want of
-    // anybody.
-    let (_connection, _run_dir) = live.into_ends();
+    let (connection, _run_dir) = live.into_ends();
+    let pump = Pump::of_console(stream, connection, Detach::new(keys)).map_err(fail)?;
     look(pump, &signals).map_err(fail)
 }
 

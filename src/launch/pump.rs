@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::detach::Detach;
+use super::protocol::Request;
 use crate::sys::poll::Ready;
 use crate::sys::{socket, stream, tty};
 
@@ -18,8 +19,8 @@ const LOOK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Pump {
     master: OwnedFd,
-    /// What has the window's size, where that is not the master: a console's is reached by a stream.
-    window: Option<OwnedFd>,
+    /// The keeper, who is told the window's size where the master is its own: a console is reached by a stream.
+    keeper: Option<OwnedFd>,
     /// The keys that end it, where there are any.
     detach: Option<Detach>,
     before: tty::Settings,
@@ -72,16 +73,16 @@ impl Pump {
         Self::between(master, None, None)
     }
 
-    /// The same for a console, which is a stream, has its window's size elsewhere, and is left by keys.
-    pub(super) fn of_console(stream: OwnedFd, window: OwnedFd, detach: Detach) -> io::Result<Self> {
-        Self::between(stream, Some(window), Some(detach))
+    /// The same for a console, which is a stream of the keeper's, and is left by keys.
+    pub(super) fn of_console(stream: OwnedFd, keeper: OwnedFd, detach: Detach) -> io::Result<Self> {
+        Self::between(stream, Some(keeper), Some(detach))
     }
 
-    fn between(master: OwnedFd, window: Option<OwnedFd>, detach: Option<Detach>) -> io::Result<Self> {
+    fn between(master: OwnedFd, keeper: Option<OwnedFd>, detach: Option<Detach>) -> io::Result<Self> {
         socket::set_nonblocking(&master)?;
         let before = tty::settings(io::stdin())?;
         let (typed, shown) = (Buffer::default(), Buffer::default());
-        let mut pump = Self { master, window, detach, before, foreground: false, typed, shown, master_closed: false };
+        let mut pump = Self { master, keeper, detach, before, foreground: false, typed, shown, master_closed: false };
         pump.resume()?;
         Ok(pump)
     }
@@ -112,7 +113,11 @@ impl Pump {
 
     /// Gives the box's terminal the size of the caller's.
     pub(super) fn resize(&self) -> io::Result<()> {
-        tty::set_window_size(self.window.as_ref().unwrap_or(&self.master), tty::window_size(io::stdin())?)
+        let size = tty::window_size(io::stdin())?;
+        match &self.keeper {
+            Some(keeper) => Request::Resize(size.ws_col, size.ws_row).send(keeper),
+            None => tty::set_window_size(&self.master, size),
+        }
     }
 
     /// What to wait for: keyboard, screen, box. Nothing is read that cannot be passed on.

@@ -1,10 +1,12 @@
 //! Waiting for a system box's boot.
 
+use std::time::Duration;
+
 use super::{found, is_one, tail};
 use crate::commands::{apart, session};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::launch::Live;
+use crate::launch::{self, Live};
 use crate::plan::init::{BOOTED, Completion, InitPlan};
 use crate::store::StoredBox;
 
@@ -26,21 +28,39 @@ const PATIENCE: u32 = 90;
 ///
 /// # Errors
 /// That nobody in the box can be asked.
-pub(crate) fn wait(context: &Context<'_>, stored: &StoredBox, init: &InitPlan, seconds: u32) -> Result<Outcome> {
-    let seconds = seconds.to_string();
-    let mut words = vec!["booted", "--mark", BOOTED, "--within", &seconds, "--by"];
-    match init.completion {
-        Completion::Notified => words.push("mark"),
-        Completion::Runlevel => words.push("runlevel"),
-        Completion::Process(name) => words.extend(["process", name]),
-        Completion::Settled { without } => words.extend(["settled"].iter().chain(without)),
-    }
-    let plan = session::agents(context, stored, &words)?;
+pub(crate) fn wait(
+    context: &Context<'_>,
+    stored: &StoredBox,
+    (live, init): (&Live, &InitPlan),
+    seconds: u32,
+) -> Result<Outcome> {
     let clock = context.ui.clock(&format!("starting `{}` ({})", stored.name, init.kind));
     clock.begin();
-    let status = apart::carry_out_in(context, &stored.name, &plan);
+    let outcome = match init.completion {
+        Completion::Notified => notified(live, seconds),
+        Completion::Runlevel => seen(context, stored, seconds, &["runlevel"]),
+        Completion::Process(name) => seen(context, stored, seconds, &["process", name]),
+        Completion::Settled { without } => seen(context, stored, seconds, &[&["settled"], without].concat()),
+    };
     clock.end();
-    match status? {
+    outcome
+}
+
+/// Waits for an init that tells the keeper.
+fn notified(live: &Live, seconds: u32) -> Result<Outcome> {
+    match live.await_boot(Duration::from_secs(seconds.into())) {
+        Ok(true) => Ok(Outcome::Booted),
+        Ok(false) => Ok(Outcome::Late),
+        Err(launch::Error::Boot(_) | launch::Error::Ending) => Ok(Outcome::Ended),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits for an init that tells nobody: the agent looks, in the box.
+fn seen(context: &Context<'_>, stored: &StoredBox, seconds: u32, by: &[&str]) -> Result<Outcome> {
+    let seconds = seconds.to_string();
+    let words = [&["booted", "--mark", BOOTED, "--within", &seconds, "--by"], by].concat();
+    match apart::carry_out_in(context, &stored.name, &session::agents(context, stored, &words)?)? {
         0 => Ok(Outcome::Booted),
         1 => Ok(Outcome::Late),
         apart::GONE => Ok(Outcome::Ended),
@@ -57,7 +77,7 @@ pub(crate) fn wait_if_booting(context: &Context<'_>, stored: &StoredBox, live: &
         return Ok(());
     }
     let Some(init) = found::init(context, stored)? else { return Ok(()) };
-    match wait(context, stored, &init, PATIENCE)? {
+    match wait(context, stored, (live, &init), PATIENCE)? {
         Outcome::Booted => Ok(()),
         Outcome::Late => {
             context
