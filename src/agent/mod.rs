@@ -1,7 +1,8 @@
 //! envbox's face inside a box: the same static program, owned by box-root, and called by another name. As `sudo` it is
-//! setuid; as the supervisor of a project's services it is not.
+//! setuid; as the supervisor of a project's services, and as what waits for a system box's boot, it is not.
 
 mod accounts;
+mod boot;
 mod error;
 mod program;
 mod sudo;

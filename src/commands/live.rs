@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{group, identity, provision, settings, sweep, world};
+use super::{group, identity, provision, settings, sweep, system, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -127,7 +127,7 @@ pub(super) fn plan(
         shares: &world.shares,
         agent,
         changes: &changes,
-        init: hack(stored),
+        init: system::init(context, stored)?,
         group,
     })?)
 }
@@ -187,12 +187,3 @@ fn make_agent(context: &Context<'_>, identity: &Identity, path: &Path) -> Result
 #[derive(Debug, thiserror::Error)]
 #[error("cannot copy this program, which boxes have as their sudo, into the store")]
 struct NotCopied(#[source] std::io::Error);
-
-fn hack(stored: &StoredBox) -> Option<crate::plan::init::InitPlan> {
-    let crate::recipe::settings::Init::Program(path) = &stored.config.init else { return None };
-    let program = crate::plan::BoxPath::new(path).ok()?;
-    let kind = if path.contains("busybox") { crate::plan::init::Kind::Busybox } else { crate::plan::init::Kind::Systemd };
-    crate::plan::init::InitPlan::new(&crate::plan::init::InitRequest {
-        program: &program, kind, stop_signal: None, uuid: "11112222-3333-4444-5555-666677778888", env: &std::collections::BTreeMap::new(),
-    }).ok()
-}

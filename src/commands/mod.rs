@@ -1,9 +1,11 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
 mod apart;
+mod autostart;
 mod build;
 mod complete;
 mod completions;
+mod console;
 mod create;
 mod doctor;
 mod enter;
@@ -19,6 +21,7 @@ mod layer;
 mod list;
 mod live;
 mod lock;
+mod logs;
 mod manual;
 mod project;
 mod project_recipe;
@@ -26,14 +29,17 @@ mod provision;
 mod recipe;
 mod recipes;
 mod remove;
+mod restart;
 mod run;
 mod schema;
 mod search;
 mod services;
 mod session;
 mod settings;
+mod start;
 mod stop;
 mod sweep;
+mod system;
 mod task;
 mod trust;
 mod world;
@@ -55,6 +61,10 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Init(args) => init::run(&args, host, ui),
         Command::Build(args) => build::run(&args, host, ui),
         Command::List(args) => list::run(&args, host, ui),
+        Command::Start(args) => start::run(&args, host, ui),
+        Command::Restart(args) => restart::run(&args, host, ui),
+        Command::Console(args) => console::run(&args, host, ui),
+        Command::Autostart(args) => autostart::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
         Command::Lock(args) => lock::run(&args, host, ui),

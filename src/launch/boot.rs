@@ -13,6 +13,7 @@ use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request, extra};
 use super::{Error, keeper, network, overlay};
 use crate::limits::{Membership, Wanted};
+use crate::plan::init::BOOTED;
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
@@ -130,6 +131,12 @@ impl Live {
         join(proof, &keeper::INNER, &self.inner)
     }
 
+    /// Whether the init of a system box is known to have booted ([`BOOTED`]).
+    pub fn has_booted(&self) -> bool {
+        let mark = Path::new(BOOTED).file_name().map(Path::new);
+        mark.is_some_and(|mark| root::open_beneath(&self.run_dir, mark).is_ok())
+    }
+
     /// Lets go of the namespaces, which would keep the box's mounts alive when the box is gone. What is left are the
     /// connection and the run directory.
     pub(super) fn into_ends(self) -> (OwnedFd, OwnedFd) {
@@ -198,7 +205,8 @@ pub fn boot(
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
-    let console = plan.init.as_ref().map(|_| console_log(runtime)).transpose().map_err(fail("make the console's log"))?;
+    let console =
+        plan.init.as_ref().map(|_| console_log(runtime)).transpose().map_err(fail("make the console's log"))?;
     let (reports, report) = socket::pair().map_err(fail("make a socket pair"))?;
 
     // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever. The

@@ -6,6 +6,8 @@
 mod account;
 mod apply;
 mod boot;
+mod console;
+mod detach;
 mod error;
 mod follow;
 mod group;
@@ -26,6 +28,7 @@ mod shells;
 mod system;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
+pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;
 pub use offline::{Program, carry_out, run_in};

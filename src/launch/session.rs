@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use super::follow::Follower;
 use super::payload::{self, Word};
 use super::protocol::Request;
-use super::pump::Pump;
+use super::pump::{Pump, Turn};
 use super::{Error, Live};
 use crate::plan::SessionPlan;
 use crate::sys::poll::{self, Ready};
@@ -146,7 +146,7 @@ impl Session {
             let ready = poll::wait(&fds, self.pump.as_ref().and_then(Pump::patience))?;
             if let Some(pump) = &mut self.pump {
                 pump.look()?;
-                if !pump.turn(&ready[before_pump..])? {
+                if pump.turn(&ready[before_pump..])? != Turn::GoesOn {
                     return Ok(Outcome::HungUp);
                 }
             }

@@ -249,9 +249,9 @@ impl fmt::Display for Step {
             Self::Tmpfs { at, mode } => write!(f, "tmpfs     {at}  (mode {mode:04o})"),
             Self::Renew { at, mode, kept } => {
                 write!(f, "tmpfs     {at}  (mode {mode:04o}, over what is there")?;
-                kept.iter().enumerate().try_for_each(|(index, place)| {
-                    write!(f, "{}{place}", if index == 0 { ", but " } else { ", " })
-                })?;
+                kept.iter()
+                    .enumerate()
+                    .try_for_each(|(index, place)| write!(f, "{}{place}", if index == 0 { ", but " } else { ", " }))?;
                 write!(f, ")")
             }
             Self::Console { at } => write!(f, "console   {at}"),

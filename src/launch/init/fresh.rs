@@ -7,9 +7,9 @@ use std::path::Path;
 
 use crate::launch::apply::bind_place;
 use crate::plan::{BoxPath, Kind};
+use crate::sys::fs;
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::root::{self, Open};
-use crate::sys::fs;
 
 /// Mounts an empty file system in memory over a directory, with the trees of some places as they were.
 pub(in crate::launch) fn renew(root: &OwnedFd, at: &BoxPath, mode: u32, kept: &[BoxPath]) -> io::Result<()> {

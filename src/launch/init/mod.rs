@@ -147,7 +147,8 @@ impl Init {
             Fork::Child => process::finish(|| {
                 let ready = process::close_rest_on_exec().and_then(|()| signal::reset_all());
                 let name = plan.argv.first().cloned().unwrap_or_default();
-                let argv: Vec<String> = std::iter::once(name).chain(words.iter().map(|&word| word.to_owned())).collect();
+                let argv: Vec<String> =
+                    std::iter::once(name).chain(words.iter().map(|&word| word.to_owned())).collect();
                 if ready.is_ok() {
                     execute(plan, &argv);
                 }

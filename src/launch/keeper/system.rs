@@ -132,7 +132,9 @@ impl<'a> System<'a> {
     pub(super) fn ended(&mut self, ended: Ended, may_restart: bool) -> End {
         self.console.turn();
         let end = match End::of(ended) {
-            End::Reboot if may_restart => self.restart().map_or_else(|error| End::Failed(failure(&error)), |()| End::Reboot),
+            End::Reboot if may_restart => {
+                self.restart().map_or_else(|error| End::Failed(failure(&error)), |()| End::Reboot)
+            }
             End::Reboot => End::Halt,
             end => end,
         };
@@ -165,7 +167,8 @@ impl<'a> System<'a> {
             self.init.mailbox.as_ref().and_then(|mailbox| socket::receive_from(mailbox, &mut buffer).ok())
         {
             // Nobody else speaks for it.
-            ready |= sender == Some(self.init.pid) && buffer[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1");
+            ready |= sender == Some(self.init.pid)
+                && buffer[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1");
         }
         if !ready || self.booted {
             return false;

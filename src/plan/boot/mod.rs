@@ -97,7 +97,15 @@ impl fmt::Display for BootPlan {
 impl BootPlan {
     /// These steps and nothing else: no network but the host's, and nothing that stays.
     pub fn of(name: &str, steps: Vec<Step>) -> Self {
-        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0, init: None, fresh: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            steps,
+            network: Network::Host,
+            ports: Vec::new(),
+            linger: 0,
+            init: None,
+            fresh: Vec::new(),
+        }
     }
 
     /// Plans the boot of a box.

@@ -24,28 +24,16 @@ pub(super) fn prepared(request: &BootRequest<'_>, init: &InitPlan, hostname: &st
             no_links: false,
         },
         // An init sets the name that it finds there.
-        Step::File {
-            at: BoxPath::known("/etc/hostname"),
-            mode: 0o644,
-            content: format!("{hostname}\n").into_bytes(),
-        },
+        Step::File { at: BoxPath::known("/etc/hostname"), mode: 0o644, content: format!("{hostname}\n").into_bytes() },
         // Its owner closes it to others; what is shared lies in it, since logind has its own idea of /run/user/UID.
-        Step::MakeDir {
-            at: BoxPath::known(SHARES),
-            mode: 0o700,
-            owner: (request.user.uid, request.user.gid),
-        },
+        Step::MakeDir { at: BoxPath::known(SHARES), mode: 0o700, owner: (request.user.uid, request.user.gid) },
     ];
     if let Some(uuid) = init.env.get("container_uuid") {
         steps.push(Step::MachineId(uuid.replace('-', "")));
     }
     if init.kind == Init::Systemd {
         // With it the journal outlives a restart (journald.conf(5), `Storage=auto`).
-        steps.push(Step::MountPoint {
-            at: BoxPath::known("/var/log/journal"),
-            kind: Kind::Directory,
-            owner: (0, 0),
-        });
+        steps.push(Step::MountPoint { at: BoxPath::known("/var/log/journal"), kind: Kind::Directory, owner: (0, 0) });
     }
     steps
 }
@@ -124,7 +112,9 @@ fn kept(made: &[Step], dir: &Path) -> Vec<BoxPath> {
 /// Where a step has put something of the host's or the user's.
 fn place(step: &Step) -> Option<&BoxPath> {
     match step {
-        Step::Bind { at, .. } | Step::Scratch { at, .. } | Step::Home { at, .. } | Step::HomeOverlay { at, .. } => Some(at),
+        Step::Bind { at, .. } | Step::Scratch { at, .. } | Step::Home { at, .. } | Step::HomeOverlay { at, .. } => {
+            Some(at)
+        }
         _ => None,
     }
 }

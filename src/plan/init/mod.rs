@@ -197,3 +197,67 @@ pub fn kind_of(name: &str, content: impl FnOnce() -> Vec<u8>) -> Kind {
     let has = |text: &&str| content.windows(text.len()).any(|part| part == text.as_bytes());
     TABLE.iter().find(|row| row.texts.iter().any(has)).map_or(Kind::Other, |row| row.kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Kind; 9] = [
+        Kind::Systemd,
+        Kind::OpenRc,
+        Kind::Busybox,
+        Kind::Runit,
+        Kind::S6LinuxInit,
+        Kind::S6,
+        Kind::Dinit,
+        Kind::Sysv,
+        Kind::Other,
+    ];
+
+    fn plan(kind: Kind, stop_signal: Option<&str>) -> Result<InitPlan, NoSignal> {
+        let (program, env) = (BoxPath::known("/sbin/init"), BTreeMap::from([("A".to_owned(), "b".to_owned())]));
+        InitPlan::new(&InitRequest { program: &program, kind, stop_signal, uuid: "u", env: &env })
+    }
+
+    #[test]
+    fn each_init_has_a_row() {
+        for kind in KINDS {
+            assert_eq!(TABLE.iter().filter(|row| row.kind == kind).count(), 1, "{kind:?}");
+            assert_eq!(kind.row().kind, kind);
+        }
+        assert_eq!(TABLE.len(), KINDS.len());
+        assert!(candidates().all(|place| BoxPath::new(place.as_path()).is_ok()));
+    }
+
+    #[test]
+    fn names_go_before_texts() {
+        let nothing = || -> Vec<u8> { panic!("the name says it") };
+        assert_eq!([kind_of("busybox", nothing), kind_of("systemd", nothing)], [Kind::Busybox, Kind::Systemd]);
+        assert_eq!(kind_of("init", || b"\x7fELF..BusyBox v1.36 s6-svscan".to_vec()), Kind::Busybox);
+        assert_eq!([kind_of("init", Vec::new), kind_of("", || vec![0; 9])], [Kind::Other; 2]);
+    }
+
+    #[test]
+    fn a_named_signal_goes_before_the_tables() {
+        assert_eq!(plan(Kind::Systemd, None).unwrap().halt, Ask::Signal(37));
+        assert_eq!(plan(Kind::Runit, None).unwrap().halt, Ask::Program(&["0"]));
+        assert_eq!(plan(Kind::Runit, Some("SIGPWR")).unwrap().halt, Ask::Signal(30));
+        assert_eq!(plan(Kind::Sysv, Some("")).unwrap().halt, Ask::Program(&["0"]));
+        assert_eq!(plan(Kind::Other, Some("SIGNOT")).unwrap_err(), NoSignal("SIGNOT".into()));
+    }
+
+    #[test]
+    fn only_who_tells_is_told_where_to() {
+        let systemd = plan(Kind::Systemd, None).unwrap();
+        assert_eq!(
+            (&*systemd.env["NOTIFY_SOCKET"], &*systemd.env["A"], &*systemd.env["container"]),
+            (NOTIFY_SOCKET, "b", "envbox")
+        );
+        assert!(systemd.needs_cgroup && systemd.volatile_tmp);
+        for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Systemd) {
+            let plan = plan(kind, None).unwrap();
+            assert!(!plan.env.contains_key("NOTIFY_SOCKET") && !plan.needs_cgroup, "{kind:?}");
+        }
+        assert_eq!(systemd.to_string(), "/sbin/init  (systemd; signal 37 ends it)");
+    }
+}

@@ -31,7 +31,6 @@ pub(super) struct Row {
 const RTMIN: i32 = 34;
 const INT: i32 = 2;
 const USR1: i32 = 10;
-const USR2: i32 = 12;
 const TERM: i32 = 15;
 
 /// Processes that start what belongs to a runlevel, and end when they have.
@@ -96,7 +95,7 @@ pub(super) const TABLE: &[Row] = &[
         needs_cgroup: false,
         volatile_tmp: false,
     },
-    // s6-linux-init-maker makes a script of that which ends as s6-svscan; the signals are those that it has handlers made for.
+    // s6-linux-init(8): its /sbin/init is a script, which becomes telinit where it is not process 1.
     Row {
         kind: Kind::S6LinuxInit,
         title: "s6-linux-init",
@@ -104,8 +103,8 @@ pub(super) const TABLE: &[Row] = &[
         texts: &["s6-linux-init"],
         args: &[],
         container: "envbox",
-        halt: Ask::Signal(USR2),
-        reboot: Ask::Signal(INT),
+        halt: Ask::Program(&["0"]),
+        reboot: Ask::Program(&["6"]),
         completion: Completion::Settled { without: STARTING },
         needs_cgroup: false,
         volatile_tmp: false,
@@ -124,7 +123,7 @@ pub(super) const TABLE: &[Row] = &[
         needs_cgroup: false,
         volatile_tmp: false,
     },
-    // dinit(8): as a container's, it ends instead of shutting the machine down.
+    // dinit(8). Its option for containers is not given: with that it cannot restart the system.
     Row {
         kind: Kind::Dinit,
         title: "dinit",
@@ -193,6 +192,7 @@ pub(super) const PLACES: &[&str] = &[
     "/sbin/openrc-init",
     "/lib/runit/runit-init",
     "/sbin/runit-init",
+    "/usr/bin/init",
     "/sbin/dinit",
     "/init",
     "/bin/init",

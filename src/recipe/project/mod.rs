@@ -69,6 +69,8 @@ pub struct Project {
     pub limits: Limits,
     /// What is process 1 of the box.
     pub init: Option<Init>,
+    /// The signal that ends the init, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
+    pub stop_signal: Option<Text>,
     /// The shell for `enter`; an absolute path.
     #[schemars(extend("pattern" = schema::ABSOLUTE))]
     pub shell: Option<Text>,
