@@ -14,7 +14,7 @@ use zbus::message::Message;
 use zbus::{Connection, OwnedObjectPath, Variant};
 
 use crate::sys::process::{self, Fork, SingleThread};
-use crate::sys::socket;
+use crate::sys::{id, socket};
 
 /// Where a box's system bus is (the D-Bus specification, "Well-known Message Bus Instances").
 const BUS: &str = "/run/dbus/system_bus_socket";
@@ -96,6 +96,8 @@ type Answer = (String, String, OwnedFd);
 
 /// Asks. The error is a text, since it goes to another process.
 fn ask(uid: u32, leader: u32, terminal: bool) -> Result<Option<Answer>, String> {
+    // A session comes into the box as the user, with all of root's rights but not its name.
+    id::become_user(0, 0).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let bounded = async { tokio::time::timeout(PATIENCE, create(uid, leader, terminal)).await };
     match runtime.map_err(|error| error.to_string())?.block_on(bounded) {
