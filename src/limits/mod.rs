@@ -11,5 +11,5 @@ mod write;
 
 pub use error::Error;
 pub use ground::{Controller, Ground, Rung};
-pub use group::{Group, Membership, Wanted, remove};
+pub use group::{Group, Membership, Wanted, clear, remove};
 pub use write::write;

@@ -111,7 +111,7 @@ impl<'a> Keeper<'a> {
         }
         if let Some(member) = member {
             hello.push(extra::PAYLOAD);
-            handout.push(if plan.init.is_some() { member.sessions()? } else { member.payload.try_clone()? });
+            handout.push(member.payload.try_clone()?);
         }
         let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
         socket::set_nonblocking(&listener)?;
@@ -185,6 +185,12 @@ impl<'a> Keeper<'a> {
         let [pids, mounts] = system.namespaces()?;
         self.handout[PIDS] = pids;
         self.handout[MOUNTS] = mounts;
+        // As it ends, systemd removes every cgroup that is empty.
+        let extras = OUTER.len() + INNER.len() + 1;
+        let payload = self.hello.iter().skip(HELLO.len()).position(|letter| *letter == extra::PAYLOAD);
+        if let Some((payload, sessions)) = payload.zip(system.sessions()) {
+            self.handout[extras + payload] = sessions?;
+        }
         self.system = Some(system);
         Ok(())
     }

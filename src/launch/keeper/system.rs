@@ -102,6 +102,11 @@ impl<'a> System<'a> {
         Ok([pids.try_clone()?, mounts.try_clone()?])
     }
 
+    /// The cgroup for sessions, if the box has one of its own: made anew for each init.
+    pub(super) fn sessions(&self) -> Option<io::Result<OwnedFd>> {
+        self.member.map(Membership::sessions)
+    }
+
     /// Whether this process is its init.
     pub(super) fn is_init(&self, pid: Pid) -> bool {
         self.init.pid == pid

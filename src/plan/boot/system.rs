@@ -60,7 +60,37 @@ pub(super) fn fresh(user: &User, init: &InitPlan, made: &[Step]) -> Vec<Step> {
     }
     steps.push(Step::Proc { at: BoxPath::known("/proc") });
     steps.push(Step::Console { at: BoxPath::known("/dev/console") });
+    if init.kind == Init::Systemd {
+        steps.extend(kept(made, Path::new("/")).iter().flat_map(left_alone));
+    }
     steps
+}
+
+/// What keeps systemd from unmounting a place and all below it when it ends: that is locked, and each try costs a process and
+/// says `FAILED` (systemd.mount(5), "Default Dependencies"; systemd.unit(5), drop-ins of prefixes).
+fn left_alone(place: &BoxPath) -> [Step; 2] {
+    ["", "-"].map(|below| Step::File {
+        at: BoxPath::known(format!("/run/systemd/system/{}{below}.mount.d/envbox.conf", unit_name(place.as_path()))),
+        mode: 0o644,
+        content: b"[Unit]\nDefaultDependencies=no\n".to_vec(),
+    })
+}
+
+/// A path as it is in the name of a unit (systemd-escape(1), `--path`).
+fn unit_name(path: &Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let bytes = path.as_os_str().as_bytes();
+    bytes.strip_prefix(b"/").unwrap_or(bytes).iter().enumerate().fold(String::new(), |mut name, (index, &byte)| {
+        match byte {
+            b'/' => name.push('-'),
+            b'.' if index == 0 => name.push_str("\\x2e"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => name.push(byte.into()),
+            // Writing to a text cannot fail.
+            other => drop(write!(name, "\\x{other:02x}")),
+        }
+        name
+    })
 }
 
 /// What lies below a directory and is not the box's own: envbox's things, what is shared, what the user has mounted.
@@ -86,5 +116,32 @@ fn place(step: &Step) -> Option<&BoxPath> {
             Some(at)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_names_of_units() {
+        for (path, name) in
+            [("/run/envbox", "run-envbox"), ("/home/a b-c.d", r"home-a\x20b\x2dc.d"), ("/.x/é", r"\x2ex-\xc3\xa9")]
+        {
+            assert_eq!(unit_name(Path::new(path)), name);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_named_once() {
+        let mounted = |at: &str| Step::Scratch { at: BoxPath::known(at), mode: 0o755, owner: (1, 1), size: None };
+        let made = ["/run/envbox/shared/x", "/tmp/a/b", "/tmp/a", "/tmp/ab", "/home/al", "/tmp"].map(mounted);
+        let kept = |dir: &str| {
+            let places = kept(&made, Path::new(dir));
+            places.iter().map(|place| place.as_path().display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(kept("/run"), "/run/envbox");
+        assert_eq!(kept("/tmp"), "/tmp/a /tmp/ab");
+        assert_eq!(kept("/"), "/home/al /run/envbox /tmp");
     }
 }
