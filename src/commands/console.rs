@@ -24,9 +24,10 @@ pub(super) fn run(args: &Console, host: &Host, ui: &Ui) -> Result {
     let live = live.ok_or_else(|| Error::new(format!("`{name}` is not up")).hint(format!("envbox start {name}")))?;
     ui.note(&format!("the console of `{name}`; {} leaves it", args.detach_keys));
     let left = launch::attach(live, &args.detach_keys.0)?;
+    // The console's last line has no end.
     ui.note(match left {
-        launch::Left::Detached => "left the console; the box goes on",
-        launch::Left::Ended => "the box has ended",
+        launch::Left::Detached => "\nleft the console; the box goes on",
+        launch::Left::Ended => "\nthe box has ended",
     });
     Ok(0)
 }

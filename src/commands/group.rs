@@ -1,7 +1,8 @@
 //! The cgroup that a box is to have.
 
+use super::system;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::{Ground, Wanted};
 use crate::recipe::BoxConfig;
 use crate::recipe::settings::Init;
@@ -20,7 +21,13 @@ pub(super) fn of(context: &Context<'_>, stored: &StoredBox) -> Result<Option<Wan
     if !wanted(&stored.config) {
         return Ok(None);
     }
-    let Some(ground) = Ground::find() else { return Ok(None) };
+    let Some(ground) = Ground::find() else {
+        return system::init(context, stored)?.filter(|init| init.needs_cgroup).map_or(Ok(None), |init| {
+            let name = &stored.name;
+            Err(Error::new(format!("`{name}` has {} as its init, which needs a cgroup that is yours", init.kind))
+                .hint("envbox doctor --cgroup shows how to have one"))
+        });
+    };
     let name = context.store.runtime(&stored.name).cgroup_name();
     Ok(Some(Wanted { ground, name, limits: stored.config.limits.clone(), disk: None }))
 }

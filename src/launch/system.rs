@@ -1,5 +1,6 @@
 //! A system box from outside: its console, and the end of its boot.
 
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
@@ -16,7 +17,13 @@ impl Live {
     /// [`Error::Boot`] if it ends instead, with the reason; [`Error::Join`].
     pub fn await_boot(&self, limit: Duration) -> Result<bool, Error> {
         let fail = |source| Error::Join { what: "wait for its init", source };
-        Request::AwaitBoot.send(&self.connection).map_err(fail)?;
+        match Request::AwaitBoot.send(&self.connection) {
+            // It has ended, and its keeper with it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                return Err(Error::Ending);
+            }
+            sent => sent.map_err(fail)?,
+        }
         let wanted = [(self.connection.as_fd(), Ready { read: true, write: false })];
         if !poll::wait(&wanted, Some(limit)).map_err(fail)?.iter().any(|ready| ready.read) {
             return Ok(false);

@@ -42,6 +42,7 @@ mod session;
 mod shares;
 mod source;
 mod store;
+mod system_verbs;
 mod task;
 mod terminal;
 mod tidy;

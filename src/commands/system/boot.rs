@@ -21,6 +21,9 @@ pub(crate) enum Outcome {
     Ended,
 }
 
+/// Seconds that a keeper may take to say what has become of its init.
+const LAST_WORDS: u32 = 5;
+
 /// Seconds that a session waits for the boot of its box.
 const PATIENCE: u32 = 90;
 
@@ -38,9 +41,9 @@ pub(crate) fn wait(
     clock.begin();
     let outcome = match init.completion {
         Completion::Notified => notified(live, seconds),
-        Completion::Runlevel => seen(context, stored, seconds, &["runlevel"]),
-        Completion::Process(name) => seen(context, stored, seconds, &["process", name]),
-        Completion::Settled { without } => seen(context, stored, seconds, &[&["settled"], without].concat()),
+        Completion::Runlevel => seen(context, (stored, live), seconds, &["runlevel"]),
+        Completion::Process(name) => seen(context, (stored, live), seconds, &["process", name]),
+        Completion::Settled { without } => seen(context, (stored, live), seconds, &[&["settled"], without].concat()),
     };
     clock.end();
     outcome
@@ -57,13 +60,14 @@ fn notified(live: &Live, seconds: u32) -> Result<Outcome> {
 }
 
 /// Waits for an init that tells nobody: the agent looks, in the box.
-fn seen(context: &Context<'_>, stored: &StoredBox, seconds: u32, by: &[&str]) -> Result<Outcome> {
+fn seen(context: &Context<'_>, (stored, live): (&StoredBox, &Live), seconds: u32, by: &[&str]) -> Result<Outcome> {
     let seconds = seconds.to_string();
     let words = [&["booted", "--mark", BOOTED, "--within", &seconds, "--by"], by].concat();
     match apart::carry_out_in(context, &stored.name, &session::agents(context, stored, &words)?)? {
         0 => Ok(Outcome::Booted),
         1 => Ok(Outcome::Late),
-        apart::GONE => Ok(Outcome::Ended),
+        // What it has ended with, the keeper has said in the log by then.
+        apart::GONE => notified(live, LAST_WORDS),
         other => Err(Error::new(format!("waiting for the boot of `{}` failed ({other})", stored.name))),
     }
 }
