@@ -98,6 +98,24 @@ pub fn mount_at(target: &Path, kind: &str, options: &std::ffi::OsStr, attributes
     Ok(mount)
 }
 
+/// Makes a FUSE file system whose requests are read from `device`, an open `/dev/fuse` of this user namespace (fuse(4)), for
+/// everybody, and a detached mount of it. `name`: what stands in the first column of the table of mounts.
+///
+/// # Errors
+/// The kernel's, with what it logged; `EINVAL` for a device that was opened in another user namespace.
+pub fn fuse(device: impl AsFd, name: &str, attributes: Attributes) -> io::Result<OwnedFd> {
+    let fuse = Context::open("fuse")?;
+    fuse.set("source", name)?;
+    fuse.set("fd", device.as_fd().as_raw_fd().to_string())?;
+    fuse.set("rootmode", "40755")?;
+    fuse.set("user_id", "0")?;
+    fuse.set("group_id", "0")?;
+    fuse.flag("default_permissions")?;
+    // Everybody, not only who mounts it.
+    fuse.flag("allow_other")?;
+    fuse.mount(attributes)
+}
+
 /// A detached copy of the mount tree at a path, with all that is mounted below it (open_tree(2)). Recursive always: a
 /// copy without its locked children is refused in a user namespace (mount_namespaces(7)).
 ///

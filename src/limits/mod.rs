@@ -1,0 +1,3 @@
+//! What a box may use of the machine, and what it sees of that.
+
+pub mod view;
