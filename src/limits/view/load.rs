@@ -144,7 +144,7 @@ mod tests {
         // Then half an hour without any.
         load.sample(Ticks(360_500), Ticks(540_000), 0);
         load.ask(Ticks(540_500), Ticks(540_000));
-        assert_eq!(text(&load), "0.00 0.00 0.20 3/9 42\n");
+        assert_eq!(text(&load), "0.00 0.00 0.18 3/9 42\n");
     }
 
     #[test]
