@@ -147,6 +147,18 @@ pub fn attach(mount: impl AsFd, target: impl AsFd) -> io::Result<()> {
     Ok(rustix::mount::move_mount(mount, "", target, "", flags)?)
 }
 
+/// Takes the topmost mount off a path, also while it is in use (umount2(2), `MNT_DETACH`). One that nothing is mounted on is no
+/// failure.
+///
+/// # Errors
+/// umount2(2)'s, `EINVAL` excepted.
+pub fn detach(path: &Path) -> io::Result<()> {
+    match rustix::mount::unmount(path, UnmountFlags::DETACH) {
+        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// How mount events travel between a mount and its copies (mount_namespaces(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Propagation {

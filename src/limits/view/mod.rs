@@ -11,7 +11,6 @@ mod diskstats;
 mod flat;
 mod load;
 mod meminfo;
-mod processors;
 mod server;
 mod shown;
 mod sources;
@@ -21,9 +20,10 @@ mod sysinfo;
 mod tasks;
 mod time;
 
+use super::Processors;
+
 pub use answer::Answerer;
 pub use load::Load;
-pub use processors::Processors;
 pub use server::{ASK, serve};
 pub use shown::Shown;
 pub use sources::Sources;

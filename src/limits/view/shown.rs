@@ -19,7 +19,7 @@ pub struct Shown {
 
 impl Shown {
     /// As one packet.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let limit = |limit: Option<u64>| limit.map_or("-".to_owned(), |bytes| bytes.to_string());
         let [one, five, fifteen] = self.load;
         let (memory, swap) = (limit(self.memory), limit(self.swap));
@@ -30,7 +30,7 @@ impl Shown {
     ///
     /// # Errors
     /// `InvalidData`.
-    pub(super) fn from_bytes(bytes: &[u8]) -> io::Result<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> io::Result<Self> {
         let text = String::from_utf8_lossy(bytes);
         let mut words = text.split(' ');
         let mut next = || words.next().ok_or(io::Error::from(io::ErrorKind::InvalidData));

@@ -62,6 +62,11 @@ impl Sources {
         std::iter::once(self.proc.as_fd()).chain(self.group.iter().map(OwnedFd::as_fd))
     }
 
+    /// A proc of the box's pid namespace.
+    pub fn proc(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.proc.as_fd()
+    }
+
     /// The moment at which the box began.
     pub fn start(&self) -> Ticks {
         self.start
