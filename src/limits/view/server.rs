@@ -38,7 +38,9 @@ const MOST_OPEN: usize = 4096;
 /// read(2)'s of the device; `NotConnected` where nothing is mounted any more.
 pub fn serve(device: OwnedFd, keeper: OwnedFd, sources: Sources, shown: Shown) -> io::Result<()> {
     socket::set_nonblocking(&keeper)?;
-    let view = View { sources, keeper, state: Mutex::new(State { shown, open: HashMap::new(), next: 1, kept: 0 }) };
+    let sizes = FILES.map(|(_, _, at)| size(&sources, at));
+    let view =
+        View { sources, keeper, sizes, state: Mutex::new(State { shown, open: HashMap::new(), next: 1, kept: 0 }) };
     // Everybody in the box may read what everybody may read in /proc.
     Session::from_fd(view, device, SessionACL::All, Config::default())?.run()
 }
@@ -46,6 +48,8 @@ pub fn serve(device: OwnedFd, keeper: OwnedFd, sources: Sources, shown: Shown) -
 struct View {
     sources: Sources,
     keeper: OwnedFd,
+    /// What stat(2) says, in the order of [`FILES`].
+    sizes: [u64; FILES.len()],
     state: Mutex<State>,
 }
 
@@ -115,53 +119,69 @@ impl View {
 /// The number of the first file; the directory has the one before it.
 const FIRST: u64 = INodeNo::ROOT.0 + 1;
 
-fn file_of(inode: INodeNo) -> Option<File> {
+fn index_of(inode: INodeNo) -> Option<usize> {
     let index = usize::try_from(inode.0.checked_sub(FIRST)?).ok()?;
-    FILES.get(index).map(|(file, _, _)| *file)
+    (index < FILES.len()).then_some(index)
+}
+
+fn file_of(inode: INodeNo) -> Option<File> {
+    index_of(inode).map(|index| FILES[index].0)
 }
 
 fn entries() -> impl Iterator<Item = (INodeNo, &'static str)> {
     (FIRST..).map(INodeNo).zip(FILES.iter().map(|(_, name, _)| *name))
 }
 
-/// As proc has them: of no size, and of this moment.
-fn attributes(inode: INodeNo) -> Option<FileAttr> {
-    let (kind, perm) = match file_of(inode) {
-        Some(_) => (FileType::RegularFile, 0o444),
-        None if inode == INodeNo::ROOT => (FileType::Directory, 0o555),
-        None => return None,
-    };
-    let now = SystemTime::now();
-    Some(FileAttr {
-        ino: inode,
-        size: 0,
-        blocks: 0,
-        atime: now,
-        mtime: now,
-        ctime: now,
-        crtime: now,
-        kind,
-        perm,
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 1024,
-        flags: 0,
-    })
+/// Bytes of a page of memory.
+const PAGE: u64 = 4096;
+
+/// More than a file will ever have, in whole pages, as sysfs does it. With no size at all, as in proc, sendfile(2) would find
+/// the file empty; with too small a one, so would programs that read no more than that.
+fn size(sources: &Sources, at: &str) -> u64 {
+    let machine = at.strip_prefix("/proc/").and_then(|name| sources.host(name).ok()).map_or(0, |text| text.len());
+    u64::try_from(machine).unwrap_or(0).next_multiple_of(PAGE) + PAGE
+}
+
+impl View {
+    /// Of this moment, as proc has them.
+    fn attributes(&self, inode: INodeNo) -> Option<FileAttr> {
+        let (kind, perm, size) = match index_of(inode) {
+            Some(index) => (FileType::RegularFile, 0o444, self.sizes[index]),
+            None if inode == INodeNo::ROOT => (FileType::Directory, 0o555, 0),
+            None => return None,
+        };
+        let now = SystemTime::now();
+        Some(FileAttr {
+            ino: inode,
+            size,
+            blocks: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            crtime: now,
+            kind,
+            perm,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            blksize: 4096,
+            flags: 0,
+        })
+    }
 }
 
 impl Filesystem for View {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let found = entries().find(|(_, known)| parent == INodeNo::ROOT && name == *known);
-        match found.and_then(|(inode, _)| attributes(inode)) {
+        match found.and_then(|(inode, _)| self.attributes(inode)) {
             Some(attributes) => reply.entry(&VALID, &attributes, Generation(0)),
             None => reply.error(Errno::ENOENT),
         }
     }
 
     fn getattr(&self, _: &Request, inode: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match attributes(inode) {
+        match self.attributes(inode) {
             Some(attributes) => reply.attr(&VALID, &attributes),
             None => reply.error(Errno::ENOENT),
         }
@@ -181,7 +201,7 @@ impl Filesystem for View {
         let handle = state.next;
         state.next += 1;
         state.open.insert(handle, Vec::new());
-        // Else the kernel would read no further than the size says.
+        // Else the kernel would keep what it has read for the next one.
         reply.opened(FileHandle(handle), FopenFlags::FOPEN_DIRECT_IO);
     }
 
@@ -193,9 +213,14 @@ impl Filesystem for View {
         offset: u64,
         size: u32,
         _: OpenFlags,
-        _: Option<LockOwner>,
+        owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if owner.is_none() {
+            // The kernel, to have pages that it could give away (sendfile(2)). They would be old for whoever comes next; the
+            // caller is to use read(2) then.
+            return reply.error(Errno::EINVAL);
+        }
         match View::read(self, inode, handle.0, offset, size) {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(error),

@@ -195,7 +195,7 @@ impl Sources {
     }
 
     /// A file of the machine's.
-    fn host(&self, name: &str) -> io::Result<String> {
+    pub(super) fn host(&self, name: &str) -> io::Result<String> {
         Ok(String::from_utf8_lossy(&root::read(&self.proc, Path::new(name))?).into_owned())
     }
 
