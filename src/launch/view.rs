@@ -300,7 +300,9 @@ fn bind(mounted: OwnedFd, again: bool) -> io::Result<()> {
 /// open_tree(2)'s.
 pub(super) fn copies() -> io::Result<Vec<(OwnedFd, &'static Path)>> {
     let dir = Path::new(RUN_DIR).join(DIR);
-    let there = FILES.iter().map(|(_, name, at)| (name, Path::new(at))).filter(|(_, at)| at.exists());
+    // What cannot be looked at is there, with a dead server's file over it.
+    let is_there = |at: &Path| !matches!(at.try_exists(), Ok(false));
+    let there = FILES.iter().map(|(_, name, at)| (name, Path::new(at))).filter(|(_, at)| is_there(at));
     there.map(|(name, at)| Ok((mount::copy_tree(&dir.join(name))?, at))).collect()
 }
 
