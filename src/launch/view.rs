@@ -279,7 +279,8 @@ fn keep_pristine() -> io::Result<OwnedFd> {
     let dir = root::make_dirs(&run, Path::new(KERNEL), 0o500)?;
     mount::attach(&proc, root::make_dirs(&dir, Path::new("proc"), 0o500)?)?;
     mount::attach(&sys, root::make_dirs(&dir, Path::new("sys"), 0o500)?)?;
-    Ok(proc)
+    // To be listed, too.
+    root::open(&proc, Path::new("."), Open::Directory)
 }
 
 /// Attaches what a server serves, and binds the files over the machine's.
