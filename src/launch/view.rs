@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Error, Live};
-use crate::limits::view::{self, Answerer, FILES, Load, Shown, Sources};
+use crate::limits::view::{self, Answerer, FILES, Load, Shown, Sources, SysInfo};
 use crate::limits::{Membership, Processors};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::{Limits, Size, View as Seen};
@@ -23,6 +23,10 @@ use crate::sys::root::{self, Open};
 use crate::sys::seccomp;
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::socket;
+
+/// For so long an answer of sysinfo(2) is good: nobody limits how much of the processors' time the keeper takes, so a program
+/// that does nothing but ask must not make it work for each answer.
+const FRESH: Duration = Duration::from_millis(20);
 
 /// Where the files are served, below the run directory.
 const DIR: &str = "view";
@@ -56,6 +60,8 @@ pub(super) struct View {
     shown: Shown,
     load: Load,
     answerer: Answerer,
+    /// The last answer.
+    answer: Option<(Instant, SysInfo)>,
     /// `/dev/fuse`, to be opened again in this user namespace.
     device: OwnedFd,
     server: Option<Server>,
@@ -99,6 +105,7 @@ impl View {
             shown: shown(&plan.limits, &plan.name)?,
             load,
             answerer: Answerer::default(),
+            answer: None,
             device,
             server: None,
             starts: Vec::new(),
@@ -159,10 +166,15 @@ impl View {
         }
         self.sample();
         self.hear_sessions();
-        let Self { answerer, sources, shown, load, .. } = self;
+        let Self { answerer, answer, sources, shown, load, .. } = self;
         answerer.turn(sources.proc(), || {
+            if let Some((_, last)) = answer.filter(|(made, _)| made.elapsed() < FRESH) {
+                return Ok(last);
+            }
             ask(load, sources, shown);
-            sources.sysinfo(shown)
+            let new = sources.sysinfo(shown)?;
+            *answer = Some((Instant::now(), new));
+            Ok(new)
         });
         self.hear_server();
     }

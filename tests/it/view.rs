@@ -1,7 +1,8 @@
 //! Programs in a box see their limits.
 
+use crate::debian::with_proxies;
 use crate::support::boxes::{BOX, busybox, eventually};
-use crate::support::{TestEnvironment, requires};
+use crate::support::{TestEnvironment, golden, requires, source_dir};
 
 mod table;
 
@@ -192,3 +193,33 @@ fn the_view_lasts_until_the_box_ends() {
     assert_eq!(columns(&says(&env, "cat /tmp/seen"), "MemTotal:")[0], LIMIT);
     assert_eq!(columns(&says(&env, "cat /tmp/free"), "Mem:")[0], LIMIT);
 }
+
+/// A page that has what the rows have; that programs do report it is seen where there are cgroups that can limit them.
+#[test]
+fn the_page_has_the_table() {
+    let page = std::fs::read_to_string(source_dir().join("docs/limits.md")).unwrap();
+    golden("docs/limits.md", &table::page(&page));
+}
+
+/// The programs that are installed soon, and need no cgroup for what they report.
+#[test]
+fn small_programs_report_what_the_table_says() {
+    requires!(userns, subid, overlay, net, fuse_device);
+    let env = TestEnvironment::new();
+    with_proxies(env.envbox(["create", BOX, "--image", "debian:12"])).succeeds();
+    let rows: Vec<_> = table::ROWS.iter().filter(|row| SOON.contains(&row.program)).collect();
+    let packages = rows.iter().flat_map(|row| row.packages).copied().collect::<Vec<_>>().join(" ");
+    let install = format!(
+        "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {packages}"
+    );
+    with_proxies(env.run(["sudo", "-E", "sh", "-c", &install])).succeeds();
+    env.envbox(["stop", BOX]).succeeds();
+    env.configure(BOX, table::LIMITS);
+    let run = |script: &str| env.sh(script).succeeds().stdout;
+    let faults: Vec<String> = rows.iter().filter_map(|row| row.fault(&run)).collect();
+    assert_eq!(rows.len(), SOON.len());
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+/// Rows of the table.
+const SOON: [&str; 7] = ["nproc", "getconf", "free", "top", "uptime", "make -j$(nproc)", "Python"];
