@@ -22,6 +22,7 @@ mod pump;
 mod seal;
 mod session;
 mod shells;
+mod view;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;

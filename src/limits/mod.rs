@@ -7,9 +7,12 @@
 mod error;
 mod ground;
 mod group;
+mod processors;
+pub mod view;
 mod write;
 
 pub use error::Error;
 pub use ground::{Controller, Ground, Rung};
 pub use group::{Group, Membership, Wanted, remove};
+pub use processors::Processors;
 pub use write::write;

@@ -61,6 +61,8 @@ requirements! {
     overlay: overlay_works;
     /// FUSE and fuse-overlayfs.
     fuse: || works("fuse-overlayfs", &["--version"]) && opens("/dev/fuse");
+    /// FUSE.
+    fuse_device: || opens("/dev/fuse");
     /// mksquashfs.
     mksquashfs: || works("mksquashfs", &["-version"]);
     /// A way to the archive.
