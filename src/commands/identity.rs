@@ -37,7 +37,7 @@ pub(super) fn of(context: &Context<'_>) -> Result<Identity> {
         return Ok(Identity { map: record.map.clone(), helpers });
     }
     let identity = Identity::of(context.host)?;
-    let same = known.as_ref().is_some_and(|old| old.map == identity.map);
+    let same = known.as_ref().is_some_and(|old| identity.map.extends(&old.map));
     if let Some(old) = known.filter(|_| !same) {
         check_unused(context, &old.map)?;
     }

@@ -23,7 +23,7 @@ pub use dirs::Dirs;
 pub use mounts::places;
 pub use passwd::User;
 pub use socket::{cookie, socket};
-pub use subid::{NoSubIds, Range, SubIds};
+pub use subid::{NoSubIds, Range, SubIds, granted, mapped};
 pub use tools::IdHelpers;
 
 use crate::sys::id;
