@@ -13,7 +13,7 @@ use crate::recipe::Overlay;
 use crate::recipe::settings::Network;
 use crate::store::StoredBox;
 use crate::sys::process::SingleThread;
-use crate::userns::Identity;
+use crate::userns::{IdMap, Identity};
 use crate::{net, sys, userns};
 
 /// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
@@ -41,7 +41,7 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let _made = world::make(context, stored)?;
     let proof = proof()?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
-        let plan = plan(context, stored, agent.clone(), fuse.is_some())?;
+        let plan = plan(context, stored, agent.clone(), Some(&identity.map), fuse.is_some())?;
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
         let programs = Programs { fuse, network: network_program(context, stored)? };
@@ -95,13 +95,19 @@ fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
     })
 }
 
-/// Plans the boot of a box.
+/// Plans the boot of a box. `map` is the id map, where there is one.
 ///
 /// # Errors
 /// What the box's configuration names and cannot be in a box.
-pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fuse: bool) -> Result<BootPlan> {
+pub(super) fn plan(
+    context: &Context<'_>,
+    stored: &StoredBox,
+    agent: PathBuf,
+    map: Option<&IdMap>,
+    fuse: bool,
+) -> Result<BootPlan> {
     let paths = &stored.paths;
-    let world = world::of(context, stored)?;
+    let world = world::of(context, stored, map)?;
     // What its first start writes into every box. After that, its files are the user's.
     let started = paths.upper.join("etc").exists();
     let changes = if started { Vec::new() } else { provision::mirrored(context, &stored.image)? };
@@ -116,6 +122,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fu
         fuse,
         home: paths.home.clone(),
         hidden: world.hidden,
+        nested: world.nested,
         project: world.project,
         mounts: world.mounts,
         shares: &world.shares,

@@ -1,5 +1,6 @@
 //! Subordinate ids: the ranges that the administrator gave this user (subuid(5)).
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -20,6 +21,12 @@ pub struct Range {
     pub start: u32,
     /// How many.
     pub count: u32,
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.start, self.count)
+    }
 }
 
 impl Range {

@@ -11,6 +11,7 @@ mod follow;
 mod home;
 mod keeper;
 mod locale;
+mod nested;
 mod network;
 mod offline;
 mod overlay;

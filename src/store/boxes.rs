@@ -26,6 +26,9 @@ pub struct BoxPaths {
     /// The upper and the work directory of a home that is an overlay. They are made when they are needed:
     /// [`Store::make_home`].
     pub home: [PathBuf; 2],
+    /// What envboxes in the box keep: the user's store, the user's cache, the store of box-root. They are made when they are
+    /// needed: [`Store::make_nested`].
+    pub nested: [PathBuf; 3],
     /// The layers, the lowest first.
     pub layers: Vec<PathBuf>,
 }
@@ -175,6 +178,7 @@ impl Store {
             work: dir.join("work"),
             root: dir.join("root"),
             home: ["home", "home-work"].map(|name| dir.join(name)),
+            nested: ["data", "cache", "root"].map(|name| dir.join("nested").join(name)),
             layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),
         };
         Ok(StoredBox { name: name.clone(), config, digest, image, paths })
@@ -186,6 +190,15 @@ impl Store {
     /// [`Error::Make`].
     pub fn make_home(&self, paths: &BoxPaths) -> Result<(), Error> {
         paths.home.iter().try_for_each(|dir| private_dir(dir))
+    }
+
+    /// Makes the directories for what envboxes in the box keep.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn make_nested(&self, paths: &BoxPaths) -> Result<(), Error> {
+        let missing = |dir: &&PathBuf| !dir.is_dir();
+        paths.nested.iter().filter(missing).try_for_each(|dir| private_dir(dir))
     }
 
     /// Ephemeral boxes whose owner is gone. Their names begin with `run-`, so no others are looked at.

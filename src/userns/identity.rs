@@ -1,8 +1,8 @@
 //! Who crosses into the namespace, and how.
 
 use super::{IdMap, split};
-pub use crate::host::IdHelpers;
-use crate::host::{self, Host, NoSubIds, Range, SubIds, User};
+use crate::host::{self, Host, NoSubIds, User};
+pub use crate::host::{IdHelpers, Range, SubIds};
 
 /// An id map, and who can write it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ mod work;
 
 pub use crate::sys::namespace::Namespaces;
 pub use error::{Error, chain};
-pub use identity::{IdHelpers, Identity, IdentityError};
+pub use identity::{IdHelpers, Identity, IdentityError, Range, SubIds};
 pub use idmap::{Extent, IdMap};
 pub use spawn::spawn;
 pub use work::{Work, run, start};
