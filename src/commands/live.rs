@@ -115,6 +115,7 @@ pub(super) fn plan(
         name: &stored.name,
         config: &stored.config,
         user: &context.host.user,
+        machines_root: context.host.is_machines_root(),
         layers: paths.layers.clone(),
         upper: paths.upper.clone(),
         work: paths.work.clone(),

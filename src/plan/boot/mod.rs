@@ -31,6 +31,8 @@ pub struct BootRequest<'a> {
     pub config: &'a BoxConfig,
     /// The user.
     pub user: &'a User,
+    /// Whether that is the machine's own root, whom the kernel would obey.
+    pub machines_root: bool,
     /// Layers, the lowest first.
     pub layers: Vec<PathBuf>,
     /// The overlay's upper, work and mount directories.
@@ -110,7 +112,7 @@ impl BootPlan {
         })];
         steps.extend(devices());
         steps.extend(kernel_views(request.config));
-        if user.uid == 0 {
+        if request.machines_root {
             steps.extend(CONTROLS.map(|at| Step::ReadOnly { at: BoxPath::known(at) }));
         }
         steps.extend(runtime_dirs(user));

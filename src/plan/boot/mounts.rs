@@ -186,6 +186,7 @@ mod tests {
             name: &name,
             config: &config,
             user: &user,
+            machines_root: false,
             layers: vec!["/l".into()],
             upper: "/u".into(),
             work: "/w".into(),
