@@ -162,6 +162,11 @@ impl Store {
         self.box_dir(name).join("upper")
     }
 
+    /// What envboxes in a box keep.
+    pub fn box_nested(&self, name: &BoxName) -> PathBuf {
+        self.box_dir(name).join("nested")
+    }
+
     /// Reads a box.
     ///
     /// # Errors
@@ -178,7 +183,7 @@ impl Store {
             work: dir.join("work"),
             root: dir.join("root"),
             home: ["home", "home-work"].map(|name| dir.join(name)),
-            nested: ["data", "cache", "root"].map(|name| dir.join("nested").join(name)),
+            nested: ["data", "cache", "root"].map(|kept| self.box_nested(name).join(kept)),
             layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),
         };
         Ok(StoredBox { name: name.clone(), config, digest, image, paths })
