@@ -171,7 +171,7 @@ fn rootless_podman_works_in_a_box() {
     let env = hosts_tools();
     std::fs::write(env.path("home/rootfs.tar"), Rootfs::alpine().tar()).unwrap();
     // runc, since crun refuses a machine that has the old cgroups as well.
-    let podman = "podman --log-level error --runtime runc --cgroup-manager cgroupfs";
+    let podman = "env -u XDG_DATA_HOME -u XDG_CONFIG_HOME -u XDG_CACHE_HOME TMPDIR=/tmp podman --log-level error --runtime runc --cgroup-manager cgroupfs";
     env.sh(&format!("{podman} import ~/rootfs.tar alpine")).succeeds();
     let script = format!(
         "{podman} run --rm --network none alpine sh -c 'id -u; cat /proc/self/uid_map' && \
