@@ -12,6 +12,7 @@ mod group;
 mod home;
 mod keeper;
 mod locale;
+mod nested;
 mod network;
 mod offline;
 mod overlay;

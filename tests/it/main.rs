@@ -27,6 +27,7 @@ mod keeper;
 mod lock;
 mod many;
 mod mounts;
+mod nesting;
 mod network;
 mod oci;
 mod overlay;

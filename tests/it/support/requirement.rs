@@ -85,6 +85,8 @@ requirements! {
     buildah: || works("buildah", &["--version"]);
     /// runc.
     runc: || works("runc", &["--version"]);
+    /// bubblewrap.
+    bwrap: || works("bwrap", &["--version"]);
     /// podman.
     podman: || works("podman", &["--version"]);
     /// setfattr.
