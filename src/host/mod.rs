@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use apt::AptMirror;
 pub use dirs::Dirs;
-pub use mounts::places;
+pub use mounts::{device_of, places};
 pub use passwd::User;
 pub use socket::{cookie, socket};
 pub use subid::{NoSubIds, Range, SubIds};

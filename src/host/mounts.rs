@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 
+/// The table of mounts.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
 /// A mount, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
@@ -24,7 +27,6 @@ struct Mount {
 /// # Errors
 /// [`Error::Read`].
 pub fn places(dirs: &[&Path]) -> Result<Vec<PathBuf>, Error> {
-    const MOUNTINFO: &str = "/proc/self/mountinfo";
     let table = fs::read(MOUNTINFO).map_err(|source| Error::Read { path: MOUNTINFO.into(), source })?;
     let mounts: Vec<Mount> = table.split(|&byte| byte == b'\n').filter_map(parse).collect();
     let mut places: Vec<PathBuf> =
@@ -49,6 +51,21 @@ fn seen(mounts: &[Mount], dir: PathBuf) -> Vec<PathBuf> {
         }
     });
     others.chain([dir.clone()]).collect()
+}
+
+/// The device that a file system is mounted from, as its mount names it.
+pub fn device_of(dir: &Path) -> Option<PathBuf> {
+    let (table, dir) = (fs::read(MOUNTINFO).ok()?, fs::canonicalize(dir).ok()?);
+    named(&table, &dir)
+}
+
+fn named(table: &[u8], dir: &Path) -> Option<PathBuf> {
+    let lines = table.split(|&byte| byte == b'\n').filter_map(|line| Some((parse(line)?, line)));
+    let own =
+        lines.filter(|(mount, _)| dir.starts_with(&mount.at)).max_by_key(|(mount, _)| mount.at.components().count());
+    // Between the fields of the mount and those of the file system there may be any number of optional ones.
+    let mut fields = own?.1.split(|&byte| byte == b' ').skip_while(|field| *field != b"-").skip(2);
+    fields.next().map(path).filter(|device| device.starts_with("/dev"))
 }
 
 fn parse(line: &[u8]) -> Option<Mount> {
@@ -87,6 +104,15 @@ mod tests {
         found.sort_unstable();
         found.dedup();
         assert_eq!(found, ["/home/al/data/envbox", "/mnt/a b/envbox", "/srv"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_device_is_that_of_the_nearest_mount() {
+        let table = b"1 0 0:30 / / rw - btrfs /dev/sda2 rw\n2 1 0:31 /x /home rw shared:2 master:1 - btrfs /dev/my\\040disk rw\n\
+            3 1 0:32 / /tmp rw - tmpfs tmpfs rw\n";
+        let of = |dir: &str| named(table, Path::new(dir)).map(|device| device.display().to_string());
+        assert_eq!((of("/srv").as_deref(), of("/home/al").as_deref()), (Some("/dev/sda2"), Some("/dev/my disk")));
+        assert_eq!(of("/tmp"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::network::Client;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request, extra};
 use super::{Error, keeper, network, overlay};
-use crate::limits::{Membership, Wanted};
+use crate::limits::{Group, Membership, Wanted};
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
@@ -26,6 +26,12 @@ use crate::userns::{self, Identity, chain};
 /// Whether a box is up: somebody listens on its socket.
 pub fn is_up(runtime: &Runtime) -> bool {
     socket::connect_to(&runtime.socket()).is_ok()
+}
+
+/// The keeper of a box that is up. Nobody is asked, so a box that is looked at every second may leave all the same.
+pub fn keeper_of(runtime: &Runtime) -> Option<KeeperRecord> {
+    let is_it = |record: &KeeperRecord| start_time(Pid::from_raw(record.pid)) == Some(record.start_time);
+    runtime.recorded().filter(|record| is_it(record) && record.boot == boot_id())
 }
 
 /// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
@@ -134,6 +140,13 @@ impl Live {
     /// connection and the run directory.
     pub(super) fn into_ends(self) -> (OwnedFd, OwnedFd) {
         (self.connection, self.run_dir)
+    }
+
+    /// Lets sessions be forked into a cgroup which the box was given when it was up already, where that can be opened.
+    pub fn enter(&mut self, group: &Group) {
+        if self.payload.is_none() {
+            self.payload = group.payload().ok();
+        }
     }
 
     /// Asks the keeper to end the box, and waits until it has. After `grace` seconds nothing is asked any more.
@@ -264,7 +277,8 @@ pub fn boot(
     })?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
     let start_time = start_time(live.pid).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir })?;
+    let pid_namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok()).unwrap_or_default();
+    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir, pid_namespace })?;
     Ok(live)
 }
 
