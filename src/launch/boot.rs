@@ -30,8 +30,10 @@ pub fn is_up(runtime: &Runtime) -> bool {
 
 /// The keeper of a box that is up. Nobody is asked, so a box that is looked at every second may leave all the same.
 pub fn keeper_of(runtime: &Runtime) -> Option<KeeperRecord> {
+    // One that is dead and was not collected has still all of its record, and no namespaces.
+    let lives = |record: &KeeperRecord| stat_field(Pid::from_raw(record.pid), 3).is_some_and(|state| state != "Z");
     let is_it = |record: &KeeperRecord| start_time(Pid::from_raw(record.pid)) == Some(record.start_time);
-    runtime.recorded().filter(|record| is_it(record) && record.boot == boot_id())
+    runtime.recorded().filter(|record| lives(record) && is_it(record) && record.boot == boot_id())
 }
 
 /// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
@@ -375,9 +377,14 @@ fn boot_id() -> String {
 
 /// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
 fn start_time(pid: Pid) -> Option<u64> {
+    stat_field(pid, 22)?.parse().ok()
+}
+
+/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
+fn stat_field(pid: Pid, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, and may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
 }
 
 /// Opens namespaces of this process, to be handed out.

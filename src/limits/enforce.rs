@@ -102,13 +102,14 @@ fn means(key: &str, limits: &Limits, machine: &Machine) -> (By, Option<String>) 
 fn whole_processors(limits: &Limits, machine: &Machine) -> (By, Option<String>) {
     let there_are = machine.processors.len();
     let whole = limits.cpus.map_or(there_are, whole);
-    let all = "whole processors";
+    let processors =
+        |count| if count == 1 { "1 whole processor".to_owned() } else { format!("{count} whole processors") };
     match limits.cpus {
         Some(cpus) if usize::try_from(cpus.0 / 1000).is_ok_and(|least| least >= there_are) => (By::Affinity, None),
         _ if whole >= there_are => {
-            (By::Nothing, Some(format!("not limited, as there are no more than {there_are} {all}")))
+            (By::Nothing, Some(format!("not limited, as there is no more than {}", processors(there_are))))
         }
-        _ => (By::Affinity, Some(format!("{whole} {all}, as long as no program asks for others"))),
+        _ => (By::Affinity, Some(format!("{}, as long as no program asks for others", processors(whole)))),
     }
 }
 
