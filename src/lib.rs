@@ -12,6 +12,7 @@ pub mod host;
 pub mod image;
 pub mod import;
 pub mod launch;
+pub mod limits;
 pub mod net;
 pub mod pack;
 pub mod plan;
