@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Host, mounts};
-use crate::sys::{id, probe, xattr};
+use crate::sys::process::Pid;
+use crate::sys::{id, probe, socket, xattr};
 
 /// What bears on where this user may make groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,13 +37,11 @@ pub struct Group {
     pub controllers: Vec<String>,
 }
 
-/// A systemd that listens.
+/// A systemd that can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manager {
-    /// Its socket, or that of the bus it is on.
-    pub socket: PathBuf,
-    /// Whether the socket is systemd's own: whoever connects speaks with nobody else.
-    pub private: bool,
+    /// The socket of the bus it is on.
+    pub bus: PathBuf,
     /// The group that all of its units are below.
     pub group: Group,
 }
@@ -55,42 +53,46 @@ impl Cgroups {
     }
 }
 
+/// The directory of a process's group, where a mount shows it.
+pub fn group_of(pid: Pid) -> Option<PathBuf> {
+    let path = version_2(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)?;
+    hierarchy(&path).1.into_iter().next()
+}
+
 impl Host {
     /// The facts about control groups. What cannot be read is not there.
     pub fn cgroups(&self) -> Cgroups {
         let listing = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let path = listing.lines().find_map(|line| line.strip_prefix("0::"));
-        let (mount, own) = path.and_then(|path| hierarchy(Path::new(path))).unwrap_or_default();
+        let (mount, own) = version_2(&listing).map(|path| hierarchy(&path)).unwrap_or_default();
         let uid = id::effective_uid();
         let prepared = mount.as_ref().map(|mount| mount.join(Cgroups::prepared_name(uid)));
         Cgroups {
             prepared: prepared.filter(|path| path.is_dir()).map(group),
             version_1: version_1(&listing),
             manager: mount.as_deref().and_then(|mount| self.manager(mount, uid)),
-            own,
+            own: own.into_iter().map(group).collect(),
             mount,
         }
     }
 
-    /// Root's is the system's own; a user's is the one that `systemctl --user` talks to.
+    /// Root's is the system's own. systemd's private sockets are no way to it: what it says there has no sender's name of the
+    /// kind that a D-Bus library wants.
     fn manager(&self, mount: &Path, uid: u32) -> Option<Manager> {
-        let (runtime, group) = match uid {
-            0 => (vec![PathBuf::from("/run")], mount.to_owned()),
+        let (units, buses) = match uid {
+            0 => (mount.join("init.scope"), vec!["/run/dbus/system_bus_socket".into()]),
             uid => {
-                let group = format!("user.slice/user-{uid}.slice/user@{uid}.service");
                 let named = self.var("XDG_RUNTIME_DIR").map(PathBuf::from);
-                (named.into_iter().chain([format!("/run/user/{uid}").into()]).collect(), mount.join(group))
+                let runtime = named.into_iter().chain([format!("/run/user/{uid}").into()]);
+                let address = self.var("DBUS_SESSION_BUS_ADDRESS").and_then(OsStr::to_str).unwrap_or_default();
+                let buses = bus_paths(address).chain(runtime.map(|dir| dir.join("bus"))).collect();
+                (mount.join(format!("user.slice/user-{uid}.slice/user@{uid}.service")), buses)
             }
         };
-        let private = runtime.iter().map(|dir| (dir.join("systemd/private"), true));
-        let bus = if uid == 0 { "dbus/system_bus_socket" } else { "bus" };
-        let buses = runtime.iter().map(|dir| (dir.join(bus), false));
-        let named = self.var("DBUS_SESSION_BUS_ADDRESS").and_then(OsStr::to_str).filter(|_| uid != 0);
-        let named = named.into_iter().flat_map(bus_paths).map(|path| (path, false));
-        // The private one first: it needs no bus daemon, and is one hop less.
-        let mut sockets = private.chain(buses).chain(named);
-        let (socket, private) = sockets.find(|(path, private)| listens(path, uid, *private))?;
-        Some(Manager { socket, private, group: self::group(group) })
+        if !units.is_dir() {
+            return None;
+        }
+        let bus = buses.into_iter().find(|path| listens(path, uid))?;
+        Some(Manager { bus, group: group(if uid == 0 { mount } else { &units }) })
     }
 }
 
@@ -100,28 +102,35 @@ fn bus_paths(address: &str) -> impl Iterator<Item = PathBuf> {
     keys.filter_map(|key| key.strip_prefix("path=")).map(PathBuf::from)
 }
 
-/// Whether somebody is there, and it is not another user's: `XDG_RUNTIME_DIR` outlives a `su`.
-fn listens(socket: &Path, uid: u32, private: bool) -> bool {
-    let owned = fs::metadata(socket).is_ok_and(|found| found.uid() == uid || (uid == 0 && !private));
-    owned && UnixStream::connect(socket).is_ok()
+/// Whether one listens there who is this user and sees the same processes: `XDG_RUNTIME_DIR` outlives a `su`, and a box may
+/// have the bus of its host, where its process ids are other processes'.
+fn listens(path: &Path, uid: u32) -> bool {
+    let peer = UnixStream::connect(path).and_then(socket::peer);
+    // A process that this pid namespace does not have is 0 in it (unix(7), pid_namespaces(7)).
+    peer.is_ok_and(|(pid, owner)| pid.as_raw() != 0 && owner == uid)
 }
 
-/// The mount that shows this process's group, and the groups from there up to it; without such a mount, any of the kind.
-fn hierarchy(own: &Path) -> Option<(Option<PathBuf>, Vec<Group>)> {
-    let table = mounts::table().ok()?;
+/// The path in the version 2 hierarchy (cgroups(7), `/proc/PID/cgroup`).
+fn version_2(listing: &str) -> Option<PathBuf> {
+    listing.lines().find_map(|line| line.strip_prefix("0::")).map(PathBuf::from)
+}
+
+/// The mount that shows a group, and the directories from there up to it; without such a mount, any of the kind.
+fn hierarchy(path: &Path) -> (Option<PathBuf>, Vec<PathBuf>) {
+    let table = mounts::table().unwrap_or_default();
     let mounts = || table.iter().filter(|mount| mount.kind == b"cgroup2");
     let shown = mounts().find_map(|mount| {
-        let dir = below(&mount.root, &mount.at, own)?;
+        let dir = below(&mount.root, &mount.at, path)?;
         // Something else may be mounted over it.
         dir.join("cgroup.procs").exists().then(|| (mount.at.clone(), dir))
     });
-    Some(match shown {
+    match shown {
         Some((at, dir)) => {
-            let groups = dir.ancestors().take_while(|dir| dir.starts_with(&at)).map(group).collect();
-            (Some(at), groups)
+            let dirs = dir.ancestors().take_while(|dir| dir.starts_with(&at)).map(Path::to_owned).collect();
+            (Some(at), dirs)
         }
         None => (mounts().next().map(|mount| mount.at.clone()), Vec::new()),
-    })
+    }
 }
 
 /// Where a mount of the directory `root` shows the group `own`. Both are as the cgroup namespace has them; a group above its
@@ -132,8 +141,9 @@ fn below(root: &Path, at: &Path, own: &Path) -> Option<PathBuf> {
     plain.then(|| if inner.as_os_str().is_empty() { at.to_owned() } else { at.join(inner) })
 }
 
-fn group(path: impl AsRef<Path>) -> Group {
-    let path = path.as_ref().to_owned();
+/// Reads a group.
+pub fn group(path: impl Into<PathBuf>) -> Group {
+    let path = path.into();
     let writable = probe::writable(&path) && probe::writable(&path.join("cgroup.procs"));
     let delegate = File::open(&path).and_then(|dir| xattr::get(dir, OsStr::new("user.delegate")));
     let controllers = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();

@@ -20,7 +20,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub use apt::AptMirror;
-pub use cgroup::{Cgroups, Group, Manager};
+pub use cgroup::{Cgroups, Group, Manager, group, group_of};
 pub use dirs::Dirs;
 pub use mounts::places;
 pub use passwd::User;

@@ -12,7 +12,7 @@ pub const OUTSIDE: &str = "envbox-outside";
 
 impl Ground {
     /// Gives the groups in the base these controllers, each by itself, so that one that is refused costs no other. Processes
-    /// that are in the base itself are put into its leaf [`OUTSIDE`] where they stand in the way.
+    /// that are in the base itself are put into its leaf [`OUTSIDE`] first.
     ///
     /// Returns those of `wanted` that the groups then have.
     ///
@@ -20,33 +20,38 @@ impl Ground {
     /// What the kernel says to reading `cgroup.subtree_control`, and to moving processes.
     pub fn enable(&self, wanted: &[Controller]) -> io::Result<Vec<Controller>> {
         let control = self.base.join("cgroup.subtree_control");
-        for &controller in wanted.iter().filter(|one| self.controllers.contains(one)) {
-            let give = || fs::write(&control, format!("+{}", controller.name()));
-            if give().is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {
-                put_aside(&self.base)?;
-                // What still refuses it is seen below.
-                let _ = give();
-            }
+        let given = fs::read_to_string(&control)?;
+        let has = |given: &str, one: Controller| given.split_whitespace().any(|name| name == one.name());
+        let lacking = wanted.iter().filter(|one| self.controllers.contains(one) && !has(&given, **one));
+        let lacking: Vec<Controller> = lacking.copied().collect();
+        // The root of the hierarchy, which alone has no type, may have both.
+        if !lacking.is_empty() && self.base.join("cgroup.type").exists() {
+            // Not only when the kernel refuses: it lets a group with processes give out those controllers that know threads,
+            // and then takes no process into the groups below.
+            put_aside(&self.base)?;
+        }
+        for controller in lacking {
+            // Whether it was refused is seen below.
+            let _ = fs::write(&control, format!("+{}", controller.name()));
         }
         let given = fs::read_to_string(&control)?;
-        let has = |one: &&Controller| given.split_whitespace().any(|name| name == one.name());
-        Ok(wanted.iter().filter(has).copied().collect())
+        Ok(wanted.iter().copied().filter(|&one| has(&given, one)).collect())
     }
 }
 
-/// Moves all processes of a group into its leaf.
+/// Moves all processes of a group into its leaf, which is made if there are any.
 fn put_aside(base: &Path) -> io::Result<()> {
     /// Processes fork while they are being moved, and a child is where its parent was.
     const ROUNDS: usize = 16;
     let leaf = base.join(OUTSIDE);
-    match fs::create_dir(&leaf) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
     for _ in 0..ROUNDS {
         let listing = fs::read_to_string(base.join("cgroup.procs"))?;
         if listing.is_empty() {
             break;
+        }
+        match fs::create_dir(&leaf) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
         }
         for pid in listing.lines() {
             match fs::write(leaf.join("cgroup.procs"), pid) {
