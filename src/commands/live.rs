@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{identity, provision, settings, sweep, world};
+use super::{group, identity, provision, settings, sweep, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -32,7 +32,6 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     }
     // While this process waited, the box may have been removed, and another one made of its name.
     let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
-    settings::check(context, stored)?;
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
     runtime.record_settings(&stored.config)?;
@@ -40,11 +39,12 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let (agent, _lease) = agent(context, &identity)?;
     let _made = world::make(context, stored)?;
     let proof = proof()?;
+    let group = group::of(context, stored)?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
-        let plan = plan(context, stored, agent.clone(), fuse.is_some())?;
+        let plan = plan(context, stored, agent.clone(), fuse.is_some(), group.is_some())?;
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
-        let programs = Programs { fuse, network: network_program(context, stored)? };
+        let programs = Programs { fuse, network: network_program(context, stored)?, group: group.clone() };
         Ok(launch::boot(&proof, &identity, &plan, &runtime, &programs, trace)?)
     };
     on_overlay(context, stored.config.overlay, start)
@@ -99,7 +99,13 @@ fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
 ///
 /// # Errors
 /// What the box's configuration names and cannot be in a box.
-pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fuse: bool) -> Result<BootPlan> {
+pub(super) fn plan(
+    context: &Context<'_>,
+    stored: &StoredBox,
+    agent: PathBuf,
+    fuse: bool,
+    group: bool,
+) -> Result<BootPlan> {
     let paths = &stored.paths;
     let world = world::of(context, stored)?;
     // What its first start writes into every box. After that, its files are the user's.
@@ -121,6 +127,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, agent: PathBuf, fu
         shares: &world.shares,
         agent,
         changes: &changes,
+        group,
     })?)
 }
 

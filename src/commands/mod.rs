@@ -9,6 +9,7 @@ mod doctor;
 mod enter;
 mod export;
 mod gc;
+mod group;
 mod hook;
 mod identity;
 mod image;

@@ -1,9 +1,7 @@
 //! Settings of a box that are applied when it is started: what it runs with, and what it would have by now.
 
 use crate::context::Context;
-use crate::error::{Error, Result};
 use crate::recipe::BoxConfig;
-use crate::recipe::settings::{Init, Limits};
 use crate::store::{Runtime, StoredBox};
 
 /// Says that a box which is up runs with other settings than it has now, if it does.
@@ -34,37 +32,6 @@ fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
         ("linger", before.linger != now.linger),
     ];
     all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
-}
-
-/// Whether a box can be started with these settings, and a warning of those that are of no effect yet.
-///
-/// # Errors
-/// It asks for a system box.
-pub(super) fn check(context: &Context<'_>, stored: &StoredBox) -> Result<()> {
-    if let init @ (Init::Auto | Init::Program(_)) = &stored.config.init {
-        let init = String::from(init.clone());
-        return Err(Error::new(format!(
-            "`init: {}` is not there yet: boxes have no init of their own",
-            init.escape_debug()
-        ))
-        .hint("init: none"));
-    }
-    let keys = limited(&stored.config.limits);
-    if !keys.is_empty() {
-        context.ui.warning(&format!("limits are not enforced yet: {}", keys.join(", ")));
-    }
-    Ok(())
-}
-
-fn limited(limits: &Limits) -> Vec<&'static str> {
-    let all = [
-        ("memory", limits.memory.is_some()),
-        ("swap", limits.swap.is_some()),
-        ("cpus", limits.cpus.is_some()),
-        ("pids", limits.pids.is_some()),
-        ("nofile", limits.nofile.is_some()),
-    ];
-    all.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
 }
 
 #[cfg(test)]

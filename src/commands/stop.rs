@@ -1,6 +1,6 @@
 //! `envbox stop`
 
-use super::project;
+use super::{identity, live, project};
 use crate::cli::Stop;
 use crate::context::Context;
 use crate::error::Result;
@@ -33,13 +33,18 @@ pub(super) fn run(args: &Stop, host: &Host, ui: &Ui) -> Result {
 pub(super) fn stop(context: &Context<'_>, name: &BoxName, grace: u32) -> Result<()> {
     let runtime = context.store.runtime(name);
     match launch::connect(&runtime) {
-        Ok(Some(live)) => done(context, live.stop(grace)),
-        Ok(None) => Ok(()),
+        Ok(Some(live)) => done(context, live.stop(grace))?,
+        Ok(None) => {}
         // It hangs, or is of another time: there is no asking it.
         Err(launch::Error::Silent { pid } | launch::Error::OtherVersion { pid }) => {
-            done(context, launch::kill(&runtime, pid))
+            done(context, launch::kill(&runtime, pid))?;
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    }
+    // A keeper that was killed leaves it, and one that may not write to the directory above.
+    match runtime.recorded().and_then(|keeper| keeper.group).filter(|group| group.exists()) {
+        Some(group) => Ok(launch::remove_group(&live::proof()?, &identity::of(context)?, &group)?),
+        None => Ok(()),
     }
 }
 

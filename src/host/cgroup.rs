@@ -18,8 +18,8 @@ pub struct Cgroups {
     pub own: Vec<Group>,
     /// The group that root has prepared for this user, if there is one: [`Cgroups::prepared_name`] at the mount.
     pub prepared: Option<Group>,
-    /// Controllers that hierarchies of version 1 have, and version 2 therefore has not.
-    pub version_1: Vec<String>,
+    /// Controllers that hierarchies of version 1 have, and version 2 therefore has not; blanks between them.
+    pub version_1: String,
     /// The systemd that makes groups for this user.
     pub manager: Option<Manager>,
 }
@@ -33,8 +33,8 @@ pub struct Group {
     pub writable: bool,
     /// Whether systemd says that it has handed it over (`user.delegate`, systemd's `CGROUP_DELEGATION`).
     pub delegated: bool,
-    /// The controllers that can be had below it (`cgroup.controllers`).
-    pub controllers: Vec<String>,
+    /// The controllers that can be had below it (`cgroup.controllers`), blanks between them.
+    pub controllers: String,
 }
 
 /// A systemd that can be asked.
@@ -147,19 +147,14 @@ pub fn group(path: impl Into<PathBuf>) -> Group {
     let writable = probe::writable(&path) && probe::writable(&path.join("cgroup.procs"));
     let delegate = File::open(&path).and_then(|dir| xattr::get(dir, OsStr::new("user.delegate")));
     let controllers = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
-    Group {
-        writable,
-        delegated: delegate.is_ok_and(|value| value == b"1"),
-        controllers: controllers.split_whitespace().map(str::to_owned).collect(),
-        path,
-    }
+    Group { writable, delegated: delegate.is_ok_and(|value| value == b"1"), controllers, path }
 }
 
 /// The controllers of `/proc/self/cgroup`: those of a named hierarchy are none, and version 2 names none.
-fn version_1(listing: &str) -> Vec<String> {
+fn version_1(listing: &str) -> String {
     let fields = listing.lines().filter_map(|line| line.split(':').nth(1));
     let names = fields.flat_map(|field| field.split(',')).filter(|name| !name.is_empty() && !name.starts_with("name="));
-    names.map(str::to_owned).collect()
+    names.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -182,7 +177,7 @@ mod tests {
     #[test]
     fn controllers_of_version_1_are_named() {
         let hybrid = "9:name=systemd:/\n8:pids:/\n3:cpuset:/x\n2:cpu,cpuacct:/\n0::/\n";
-        assert_eq!(version_1(hybrid), ["pids", "cpuset", "cpu", "cpuacct"]);
+        assert_eq!(version_1(hybrid), "pids cpuset cpu cpuacct");
         assert!(version_1("0::/user.slice\n").is_empty());
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Means<'a> {
     pub(super) fuse: Option<Fuse>,
     /// The map behind the seal, for a plan that has one.
     pub(super) inner: &'a IdMap,
+    /// The box's cgroup, where it has one.
+    pub(super) payload: Option<&'a OwnedFd>,
 }
 
 /// Carries out a plan, as root of the user namespace and in a mount namespace of its own. Afterwards this process's root
@@ -44,7 +46,7 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
     for step in steps {
         trace(step);
         let taken = match step {
-            Step::Seal => seal(means.proof, means.inner)
+            Step::Seal => seal(means.proof, means.inner, means.payload)
                 .and_then(|()| root::open_absolute(Path::new("/"), Open::Directory))
                 .map(|behind| root = behind),
             step => take(step, &root, &mut early),
@@ -106,6 +108,11 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
             attach(&Context::open("proc")?.mount(harmless)?, root, at)
         }
         Step::Sysfs { at } => attach(&sysfs()?, root, at),
+        Step::Cgroups { at } => {
+            let harmless = Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOEXEC;
+            let cgroups = Context::open("cgroup2")?.mount(harmless)?;
+            mount::attach(cgroups, root::open(root, at.as_path(), Open::Path)?)
+        }
         Step::Mqueue { at } => attach(&Context::open("mqueue")?.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at),
         Step::Devpts { at } => attach(&devpts()?, root, at),
         Step::Bind { from, at, kind, read_only, optional, no_links } => {

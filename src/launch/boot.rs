@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apply::Means;
+use super::group::{self, Maker};
+use super::network::Client;
 use super::overlay::Fuse;
-use super::protocol::{HELLO, Report, Request};
+use super::protocol::{HELLO, Report, Request, extra};
 use super::{Error, keeper, network, overlay};
+use crate::limits::{Membership, Wanted};
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
@@ -52,6 +55,8 @@ pub struct Programs {
     pub fuse: Option<PathBuf>,
     /// slirp4netns, where the box is to have a private network.
     pub network: Option<PathBuf>,
+    /// What the box wants of cgroups, where it is to have one.
+    pub group: Option<Wanted>,
 }
 
 /// A connection to the keeper of a box that is up. The box stays up as long as it is held.
@@ -64,6 +69,7 @@ pub struct Live {
     inner: Vec<OwnedFd>,
     pub(super) run_dir: OwnedFd,
     network: Option<OwnedFd>,
+    pub(super) payload: Option<OwnedFd>,
 }
 
 /// Connects to a box's keeper; `None` if the box is not up.
@@ -96,8 +102,16 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
     let outer: Vec<OwnedFd> = fds.by_ref().take(keeper::OUTER.len()).collect();
     let inner: Vec<OwnedFd> = fds.by_ref().take(keeper::INNER.len()).collect();
     match fds.next() {
-        Some(run_dir) if &hello[..length] == HELLO => {
-            Ok(Some(Live { pid, connection, outer, inner, run_dir, network: fds.next() }))
+        Some(run_dir) if hello[..length].starts_with(HELLO) => {
+            let mut live = Live { pid, connection, outer, inner, run_dir, network: None, payload: None };
+            for (letter, fd) in hello[HELLO.len()..length].iter().zip(fds) {
+                match *letter {
+                    extra::NETWORK => live.network = Some(fd),
+                    extra::PAYLOAD => live.payload = Some(fd),
+                    _ => return Err(Error::OtherVersion { pid: pid.as_raw() }),
+                }
+            }
+            Ok(Some(live))
         }
         _ => Err(Error::OtherVersion { pid: pid.as_raw() }),
     }
@@ -177,6 +191,9 @@ pub fn boot(
     let fuse = programs.fuse.as_deref();
     let fail = |what| move |source| Error::Session { what, source };
     await_last_keeper(runtime)?;
+    if let Some(group) = runtime.recorded().and_then(|last| last.group) {
+        group::remove_group(proof, identity, &group)?;
+    }
     runtime.clear()?;
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
@@ -192,10 +209,21 @@ pub fn boot(
         Network::Host | Network::None => Ok((None, None)),
     }
     .map_err(fail("make a socket pair"))?;
+    let (maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
+    let cgroup = maker.as_ref().map(Maker::keeper).transpose()?;
     let inner = identity.map.within();
     let tracing = trace.is_some();
-    let child = userns::spawn(proof, identity, kinds, move |proof| {
-        let keep = [listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
+        let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+        let network = client.iter().flat_map(Client::fds);
+        let member = match member
+            .map(|member| member.await_admission(&keep.iter().copied().chain(network).collect::<Vec<_>>()))
+            .transpose()
+        {
+            Ok(member) => member,
+            Err(error) => return told(&report, &error),
+        };
+        keep.extend(member.iter().flat_map(Membership::fds).map(OwnedFd::as_fd));
         let network = match client.map(|client| client.await_network(&keep)).transpose() {
             Ok(network) => network,
             Err(source) => return told(&report, &Error::Session { what: "wait for the box's network", source }),
@@ -208,9 +236,11 @@ pub fn boot(
             Err(source) => told(&report, &Error::Session { what: "fork", source }),
             Ok(Fork::Child) => {
                 let fuse = served.map(|served| served.fuse);
-                let means = Means { proof, fuse, inner: &inner };
+                let means =
+                    Means { proof, fuse, inner: &inner, payload: member.as_ref().map(|member| &member.payload) };
                 process::finish(|| {
-                    keeper::start(plan, means, keeper::Ends { listener, lock: lock.into(), report, network }, tracing)
+                    let ends = keeper::Ends { listener, lock: lock.into(), report, network, member: member.as_ref() };
+                    keeper::start(plan, means, ends, tracing)
                 })
             }
             Ok(Fork::Parent(_)) => {
@@ -218,18 +248,23 @@ pub fn boot(
             }
         }
     })?;
+    let dir = programs.group.as_ref().map(Wanted::dir);
+    let group = maker.map_or(Ok(()), Maker::admit);
     let served = server.zip(programs.network.as_deref());
-    let network = served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));
-    // Without a network the child has ended, and has nothing to say that would be nearer to the cause.
-    let result = network.and_then(|()| await_ready(&reports, trace));
+    let network = || served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));
+    // Without a cgroup or a network the child has ended, and has nothing to say that would be nearer to the cause.
+    let result = group.and_then(|()| network()).and_then(|()| await_ready(&reports, trace));
     if fuse.is_none() || result.is_err() {
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result.map_err(|error| explained(error, fuse, runtime))?;
+    result.map_err(|error| explained(error, fuse, runtime)).inspect_err(|_| {
+        // The first failure is the one to be told of.
+        let _ = dir.iter().try_for_each(|dir| group::remove_group(proof, identity, dir));
+    })?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
     let start_time = start_time(live.pid).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id() })?;
+    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir })?;
     Ok(live)
 }
 

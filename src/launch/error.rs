@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{net, store, userns};
+use crate::{limits, net, store, userns};
 
 /// A failure to start a box or a session in it.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Error {
     /// No network of the box's own.
     #[error(transparent)]
     Network(#[from] net::Error),
+    /// No cgroup of the box's own.
+    #[error(transparent)]
+    Limits(#[from] limits::Error),
     /// A step of the plan failed.
     #[error("cannot set the box up: {step}")]
     Step {

@@ -8,6 +8,7 @@ mod apply;
 mod boot;
 mod error;
 mod follow;
+mod group;
 mod home;
 mod keeper;
 mod locale;
@@ -24,6 +25,7 @@ mod shells;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;
+pub use group::remove_group;
 pub use offline::{Program, carry_out, run_in};
 
 pub use session::{Terminfo, run};

@@ -51,6 +51,11 @@ pub(super) fn ends() -> io::Result<(Server, Client)> {
 }
 
 impl Client {
+    /// What it has open.
+    pub(super) fn fds(&self) -> [BorrowedFd<'_>; 2] {
+        [self.socket.as_fd(), self.life.as_fd()]
+    }
+
     /// Hands this process's namespaces over and waits until they are served. What is returned is to be held for as long as
     /// the network is wanted. Of what is open in this process, only `keep` stays open.
     pub(super) fn await_network(self, keep: &[BorrowedFd<'_>]) -> io::Result<OwnedFd> {

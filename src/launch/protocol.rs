@@ -57,10 +57,17 @@ impl Report {
     }
 }
 
-/// The first packet a keeper sends on every connection; the namespaces and the run directory come with it, and last the
-/// network namespace of a box that has one of its own. Another
-/// version's is not understood, and says so.
-pub(super) const HELLO: &[u8] = b"envbox keeper 3";
+/// The first packet a keeper sends on every connection; the namespaces and the run directory come with it. After it stands a
+/// letter for each descriptor more, in their order. Another version's is not understood, and says so.
+pub(super) const HELLO: &[u8] = b"envbox keeper 4 ";
+
+/// A descriptor that not every box has, by its letter in the first packet.
+pub(super) mod extra {
+    /// The network namespace.
+    pub(in crate::launch) const NETWORK: u8 = b'n';
+    /// The cgroup that sessions are forked into.
+    pub(in crate::launch) const PAYLOAD: u8 = b'g';
+}
 
 /// From a session, or from `envbox stop`, to the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,18 +7,22 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use crate::sys::namespace::{self, Namespaces};
+use crate::sys::namespace::{self, Kind, Namespaces};
 use crate::sys::process::{self, Ended, Fork, SingleThread};
-use crate::sys::stream;
+use crate::sys::root::{self, Open};
+use crate::sys::{socket, stream};
 use crate::userns::IdMap;
 
-/// Moves this process into a user namespace of its own with `map`, and into the namespaces that are to belong to it. The
+/// Moves this process into a user namespace of its own with `map`, and into the namespaces that are to belong to it. The root
+/// of its cgroup namespace is `payload`, where the box has one, else the cgroup that it is in. The
 /// root it sees is the same; descriptors of mounts from before are of another mount namespace now.
 ///
 /// # Errors
 /// unshare(2)'s; those of writing the map.
-pub(super) fn seal(proof: &SingleThread, map: &IdMap) -> io::Result<()> {
+pub(super) fn seal(proof: &SingleThread, map: &IdMap, payload: Option<&OwnedFd>) -> io::Result<()> {
     let (made_read, made) = process::pipe()?;
     match process::fork(proof)? {
         Fork::Child => {
@@ -31,14 +35,41 @@ pub(super) fn seal(proof: &SingleThread, map: &IdMap) -> io::Result<()> {
         }
         Fork::Parent(writer) => {
             drop(made_read);
-            let kinds = Namespaces::NEWNS | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
-            namespace::unshare(proof, Namespaces::NEWUSER | kinds)?;
+            let kinds = Namespaces::NEWUSER | Namespaces::NEWNS | Namespaces::NEWIPC | Namespaces::NEWUTS;
+            let cgroup = if payload.is_none() { Namespaces::NEWCGROUP } else { Namespaces::empty() };
+            namespace::unshare(proof, kinds | cgroup)?;
             // The map of an undumpable process belongs to the machine's own root. Nobody is here yet to abuse it.
             process::set_dumpable(true)?;
             stream::write(&made, &[1])?;
             let ended = process::wait(writer)?;
             process::set_dumpable(false)?;
-            if ended == Ended::Exited(0) { Ok(()) } else { Err(io::Error::other("the map could not be written")) }
+            if ended != Ended::Exited(0) {
+                return Err(io::Error::other("the map could not be written"));
+            }
+            payload.map_or(Ok(()), |payload| root_cgroups_at(proof, payload))
+        }
+    }
+}
+
+/// Moves this process into a cgroup namespace with its root at `payload`. The process itself stays in a cgroup beside it:
+/// such a namespace's root is the cgroup of whoever makes it (cgroup_namespaces(7)), so that is a child in there.
+fn root_cgroups_at(proof: &SingleThread, payload: &OwnedFd) -> io::Result<()> {
+    let (here, there) = socket::pair()?;
+    match process::fork_into(proof, payload)? {
+        Fork::Child => process::finish(|| {
+            let made = || {
+                namespace::unshare(proof, Namespaces::NEWCGROUP)?;
+                let own = root::open_absolute(Path::new("/proc/self/ns/cgroup"), Open::Read)?;
+                socket::send(&there, b"c", &[own])
+            };
+            u8::from(made().is_err())
+        }),
+        Fork::Parent(child) => {
+            drop(there);
+            let received = socket::receive(&here, &mut [0]);
+            process::wait(child)?;
+            let made = received?.1.into_iter().next().ok_or_else(|| io::Error::other("no cgroup namespace"))?;
+            namespace::join(proof, made, Kind::ControlGroup)
         }
     }
 }

@@ -58,7 +58,7 @@ pub fn run(
         _ => Error::Session { what: "write the box's resolver configuration", source },
     })?;
     let (words, word) = socket::pair().map_err(fail("make a socket pair"))?;
-    match process::fork(proof).map_err(ending)? {
+    match fork(proof, &live).map_err(ending)? {
         Fork::Child => {
             drop(words);
             process::finish(|| payload::start(proof, live, plan, terminfo, &signals, &word))
@@ -87,6 +87,11 @@ pub fn run(
             }
         }
     }
+}
+
+/// Forks into the box's cgroup, where it has one.
+fn fork(proof: &SingleThread, live: &Live) -> io::Result<Fork> {
+    live.payload.as_ref().map_or_else(|| process::fork(proof), |payload| process::fork_into(proof, payload))
 }
 
 /// How a session came to its end.

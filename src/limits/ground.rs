@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub use controller::Controller;
 pub use enable::OUTSIDE;
 
-use crate::host::{Cgroups, Host};
+use crate::host::{self, Cgroups, Host};
 
 /// A directory of the version 2 hierarchy in which groups can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +70,21 @@ impl Ground {
         Self::decide(&host.cgroups())
     }
 
-    /// The ground that a unit of systemd's is, once it has been started.
+    /// The ground that a unit of systemd's is, by its directory.
     pub fn of_unit(self, directory: &Path) -> Self {
-        Self { base: directory.to_owned(), ..self }
+        let group = host::group(directory);
+        Self { base: group.path, controllers: Controller::parse(&group.controllers), ..self }
+    }
+
+    /// The cgroup to which a keeper goes at its end, so that what it was in can be removed; none in a unit of systemd's, which
+    /// is removed by systemd.
+    pub fn home(&self) -> Option<PathBuf> {
+        let outside = self.base.join(OUTSIDE);
+        match self.rung {
+            Rung::UserManager => None,
+            _ if outside.is_dir() => Some(outside),
+            _ => Some(self.base.clone()),
+        }
     }
 
     /// What follows from the facts.

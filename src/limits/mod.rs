@@ -1,6 +1,16 @@
-//! Control groups: where this user may make them.
+//! What a box may use of the machine, and what it sees of that: cgroup delegation, resource limits, and the files by which
+//! programs learn of them.
+//!
+//! A box that has limits, or an init of its own, has a cgroup ([`Group`]) below a directory in which this user may make some
+//! ([`Ground`]). A plain application box has none, and pays nothing.
 
+mod error;
 mod ground;
+mod group;
 pub mod systemd;
+mod write;
 
+pub use error::Error;
 pub use ground::{Controller, Ground, NoGround, OUTSIDE, Rung};
+pub use group::{Group, Membership, Wanted, remove};
+pub use write::write;

@@ -48,6 +48,11 @@ pub enum Step {
         /// On which directory.
         at: BoxPath,
     },
+    /// Mounts the cgroups of the box's own cgroup namespace, to be written to.
+    Cgroups {
+        /// On which directory, which is there.
+        at: BoxPath,
+    },
     /// Mounts the message queues of the box's own IPC namespace.
     Mqueue {
         /// On which directory.
@@ -228,6 +233,7 @@ impl fmt::Display for Step {
             Self::Tmpfs { at, mode } => write!(f, "tmpfs     {at}  (mode {mode:04o})"),
             Self::Proc { at } => write!(f, "proc      {at}"),
             Self::Sysfs { at } => write!(f, "sysfs     {at}  (ro)"),
+            Self::Cgroups { at } => write!(f, "cgroup2   {at}"),
             Self::Devpts { at } => write!(f, "devpts    {at}"),
             Self::Mqueue { at } => write!(f, "mqueue    {at}"),
             Self::Bind { from, at, read_only, optional, .. } => {

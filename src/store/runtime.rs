@@ -30,6 +30,9 @@ pub struct KeeperRecord {
     pub start_time: u64,
     /// The boot that this was in (`/proc/sys/kernel/random/boot_id`).
     pub boot: String,
+    /// The box's cgroup, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<PathBuf>,
 }
 
 impl Store {
@@ -43,6 +46,13 @@ impl Runtime {
     /// Where the keeper takes connections.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("keeper.sock")
+    }
+
+    /// What the box's cgroup is called. Other stores of the user's may have a box of the same name.
+    pub fn cgroup_name(&self) -> String {
+        use std::os::unix::ffi::OsStrExt as _;
+        let place = xxhash_rust::xxh3::xxh3_64(self.dir.as_os_str().as_bytes());
+        format!("envbox-{}.{:08x}", self.name, place >> 32)
     }
 
     /// Where fuse-overlayfs writes its complaints.

@@ -58,6 +58,19 @@ pub fn wait(fds: &[(BorrowedFd<'_>, Ready)], timeout: Option<Duration>) -> io::R
         .collect())
 }
 
+/// Waits until a file of the kernel's own says that it has something new since it was read (`POLLPRI`: cgroups(7),
+/// `cgroup.events`), or the time is up.
+///
+/// # Errors
+/// poll(2)'s, interruptions excepted.
+pub fn await_news(file: impl AsFd, timeout: Duration) -> io::Result<()> {
+    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+    match nix::poll::poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLPRI)], timeout) {
+        Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Watches directories for files that are written or put in place.
 #[derive(Debug)]
 pub struct Watch(Inotify);

@@ -54,6 +54,34 @@ pub fn fork(_: &SingleThread) -> io::Result<Fork> {
     }
 }
 
+/// Forks a child that is in another cgroup from its first instant on (clone3(2), `CLONE_INTO_CGROUP`). To move it there
+/// afterwards would cost a grace period of the kernel's, several milliseconds.
+///
+/// # Errors
+/// clone3(2)'s: `EACCES` where the caller may not move processes from its own cgroup to that one, `EBUSY` where that one
+/// has controllers for its children and so may have no process, `EOPNOTSUPP` where it is being removed, `ENOSYS` and `E2BIG`
+/// before Linux 5.7.
+pub fn fork_into(_: &SingleThread, cgroup: impl AsFd) -> io::Result<Fork> {
+    // linux/sched.h; libc has it in a type that is too short for it.
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let signal = u64::try_from(libc::SIGCHLD).unwrap_or_default();
+    let cgroup = u64::try_from(cgroup.as_fd().as_raw_fd()).unwrap_or_default();
+    // SAFETY: all of its fields are numbers, and zero means "not asked for" in each (clone3(2)).
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = CLONE_INTO_CGROUP;
+    args.exit_signal = signal;
+    args.cgroup = cgroup;
+    // SAFETY: `args` outlives the call. As after fork(2) the child has a copy of everything; `SingleThread` proves that no
+    // other thread exists which might have held a lock, and what the C library would have done besides is to renew the
+    // thread's number in its own records, which nothing here asks for.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    match pid {
+        0 => Ok(Fork::Child),
+        pid if pid > 0 => Ok(Fork::Parent(Pid::from_raw(i32::try_from(pid).unwrap_or_default()))),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Runs the rest of a forked child and leaves with its result as exit status. A panic does not unwind into the frames
 /// that belong to the parent.
 pub fn finish(work: impl FnOnce() -> u8) -> ! {

@@ -21,6 +21,7 @@ pub fn open(root: impl AsFd, path: &Path, flags: Open) -> io::Result<OwnedFd> {
         Open::Directory => (OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()),
         // A FIFO in the place of the file must not make us wait (CVE-2024-9676).
         Open::Read => (OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty()),
+        Open::Write => (OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty()),
         Open::Create(mode) => (
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::NOCTTY,
             Mode::from_raw_mode(mode),
@@ -62,6 +63,8 @@ pub enum Open {
     Directory,
     /// A file to read.
     Read,
+    /// A file to write to, as it is.
+    Write,
     /// A file that must not be there yet, with these permission bits.
     Create(u32),
 }
@@ -186,6 +189,7 @@ pub fn open_absolute(path: &Path, flags: Open) -> io::Result<OwnedFd> {
         Open::PathNoFollow => OFlags::PATH | OFlags::NOFOLLOW,
         Open::Directory => OFlags::RDONLY | OFlags::DIRECTORY,
         Open::Read => OFlags::RDONLY | OFlags::NOCTTY,
+        Open::Write => OFlags::WRONLY | OFlags::NOCTTY,
         Open::Create(_) => return Err(io::ErrorKind::InvalidInput.into()),
     };
     Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty())?)

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,8 @@ use super::{Error, Extent, IdHelpers, IdMap, Identity, Namespaces};
 use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
 use crate::sys::{id, namespace, system, tty};
 
-/// Forks a child into a new user namespace with `map`, and into whatever other `namespaces` are asked for, and runs
+/// Forks a child into a new user namespace with `map`, and into whatever other `namespaces` are asked for, into another
+/// `cgroup` if there is to be one, and runs
 /// `work` there as root. Returns the child once its map is written; the child's exit status is what `work` returns, or
 /// [`process::EXIT_PANIC`].
 ///
@@ -22,11 +24,13 @@ pub fn spawn(
     proof: &SingleThread,
     identity: &Identity,
     namespaces: Namespaces,
+    cgroup: Option<&OwnedFd>,
     work: impl FnOnce(&SingleThread) -> u8,
 ) -> Result<Pid, Error> {
     let (parent_end, child_end) =
         UnixStream::pair().map_err(|source| Error::Parent { what: "make a socket pair", source })?;
-    match process::fork(proof).map_err(|source| Error::Parent { what: "fork", source })? {
+    let forked = cgroup.map_or_else(|| process::fork(proof), |cgroup| process::fork_into(proof, cgroup));
+    match forked.map_err(|source| Error::Parent { what: "fork", source })? {
         Fork::Child => {
             drop(parent_end);
             process::finish(|| match enter(proof, namespaces, child_end) {

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pack", &["image", "sys"]),
     ("plan", &["image", "recipe", "host"]),
     ("userns", &["host", "sys"]),
-    ("limits", &["host", "plan", "sys"]),
+    ("limits", &["host", "plan", "recipe", "sys"]),
     ("net", &["host", "plan", "recipe", "sys"]),
     ("launch", &["image", "recipe", "plan", "userns", "limits", "net", "store", "sys"]),
     ("build", &["recipe", "image", "store", "plan", "launch"]),

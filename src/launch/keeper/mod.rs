@@ -14,7 +14,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::boot::own_namespaces;
-use super::protocol::{HELLO, Request};
+use super::protocol::{HELLO, Request, extra};
+use crate::limits::Membership;
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
 use crate::sys::family::Family;
@@ -62,7 +63,8 @@ struct Keeper {
     listener: OwnedFd,
     lock: OwnedFd,
     linger: Duration,
-    /// Sent to every session.
+    /// Sent to every session: the first packet, and its descriptors.
+    hello: Vec<u8>,
     handout: Vec<OwnedFd>,
     /// `/proc` as it was before any program of the box ran.
     proc: OwnedFd,
@@ -87,15 +89,27 @@ struct Session {
 }
 
 impl Keeper {
-    fn new(listener: OwnedFd, lock: OwnedFd, outer: Vec<OwnedFd>, plan: &BootPlan) -> io::Result<Self> {
+    fn new(
+        listener: OwnedFd,
+        lock: OwnedFd,
+        outer: Vec<OwnedFd>,
+        plan: &BootPlan,
+        member: Option<&Membership>,
+    ) -> io::Result<Self> {
         // Each session costs one, and the limit is that of whoever happened to come first.
         process::raise_descriptor_limit()?;
         let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
         let mut handout = outer;
         handout.extend(own_namespaces(&INNER)?);
         handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
+        let mut hello = HELLO.to_vec();
         if plan.network != Network::Host {
+            hello.push(extra::NETWORK);
             handout.extend(own_namespaces(&[(Kind::Network, "net")])?);
+        }
+        if let Some(member) = member {
+            hello.push(extra::PAYLOAD);
+            handout.push(member.payload.try_clone()?);
         }
         let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
         socket::set_nonblocking(&listener)?;
@@ -105,6 +119,7 @@ impl Keeper {
             listener,
             lock,
             linger: Duration::from_secs(u64::from(plan.linger)).max(SHORTEST_LINGER),
+            hello,
             handout,
             proc,
             sessions: Vec::new(),
@@ -166,7 +181,7 @@ impl Keeper {
                 Err(error) => return Err(error),
                 Ok(connection) => {
                     // A peer that is gone already shows when it is listened to.
-                    let _ = socket::send(&connection, HELLO, &self.handout);
+                    let _ = socket::send(&connection, &self.hello, &self.handout);
                     self.sessions.push(Session { connection, leader: None, main: None, said_bye: false });
                     self.idle_since = None;
                 }

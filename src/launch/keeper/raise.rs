@@ -8,6 +8,7 @@ use crate::launch::Error;
 use crate::launch::apply::{Means, apply};
 use crate::launch::boot::{own_namespaces, told};
 use crate::launch::protocol::Report;
+use crate::limits::Membership;
 use crate::plan::BootPlan;
 use crate::recipe::settings::Network;
 use crate::sys::namespace::{self, Namespaces};
@@ -17,7 +18,7 @@ use crate::sys::{net, system, tty};
 
 /// The keeper's ends of what connects it with the host.
 #[derive(Debug)]
-pub(in crate::launch) struct Ends {
+pub(in crate::launch) struct Ends<'a> {
     /// Bound to the box's socket, not listening yet.
     pub(in crate::launch) listener: OwnedFd,
     /// The box's lock file.
@@ -26,24 +27,26 @@ pub(in crate::launch) struct Ends {
     pub(in crate::launch) report: OwnedFd,
     /// What keeps the program that serves the box's network.
     pub(in crate::launch) network: Option<OwnedFd>,
+    /// The box's cgroup, where it has one.
+    pub(in crate::launch) member: Option<&'a Membership>,
 }
 
 /// Builds the root and keeps the box. The result is the exit status.
-pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends, tracing: bool) -> u8 {
-    let Ends { listener, lock, report, network } = ends;
+pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>, tracing: bool) -> u8 {
+    let Ends { listener, lock, report, network, member } = ends;
     let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd()];
     keep.extend(network.iter().map(OwnedFd::as_fd));
+    keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
     let outcome = set_up(plan, means, &keep, &report, tracing)
-        .and_then(|outer| Keeper::new(listener, lock, outer, plan).map_err(up_failed));
+        .and_then(|outer| Keeper::new(listener, lock, outer, plan, member).map_err(up_failed));
     // Whether the process that started the box has lived to hear it makes no difference to the box.
     match outcome {
         Ok(mut keeper) => {
             let _ = Report::Ready.send(&report);
             drop(report);
-            match keeper.keep() {
-                Ok(()) => 0,
-                Err(_) => 1,
-            }
+            let kept = keeper.keep();
+            member.into_iter().for_each(Membership::leave);
+            u8::from(kept.is_err())
         }
         Err(error) => told(&report, &error),
     }

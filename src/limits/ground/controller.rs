@@ -30,8 +30,22 @@ impl Controller {
         }
     }
 
+    /// Those that a list in the kernel's format names.
+    pub fn parse(list: &str) -> Vec<Self> {
+        Self::named(list, Self::name)
+    }
+
+    /// Those that a list of names from a hierarchy of version 1 has.
+    pub(super) fn parse_version_1(list: &str) -> Vec<Self> {
+        Self::named(list, Self::version_1)
+    }
+
+    fn named(list: &str, name: fn(Self) -> &'static str) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|&one| list.split_whitespace().any(|word| word == name(one))).collect()
+    }
+
     /// Its name in a hierarchy of version 1 (cgroups(7)).
-    pub(super) fn version_1(self) -> &'static str {
+    fn version_1(self) -> &'static str {
         match self {
             Self::Io => "blkio",
             other => other.name(),

@@ -7,14 +7,11 @@ use super::{Controller, Ground, NoGround, OUTSIDE, Rung};
 use crate::host::{Cgroups, Group};
 
 pub(super) fn decide(facts: &Cgroups) -> Result<Ground, NoGround> {
-    let named = |names: &[String], name: fn(Controller) -> &'static str| -> Vec<Controller> {
-        Controller::ALL.into_iter().filter(|&one| names.iter().any(|found| found == name(one))).collect()
-    };
-    let elsewhere = named(&facts.version_1, Controller::version_1);
+    let elsewhere = Controller::parse_version_1(&facts.version_1);
     let ground = |rung, group: &Group| Ground {
         rung,
         base: group.path.clone(),
-        controllers: named(&group.controllers, Controller::name),
+        controllers: Controller::parse(&group.controllers),
         elsewhere: elsewhere.clone(),
     };
     if let Some(group) = ours(&facts.own) {

@@ -53,6 +53,8 @@ pub struct BootRequest<'a> {
     pub agent: PathBuf,
     /// What is to be changed in its files.
     pub changes: &'a [Change],
+    /// Whether it has a cgroup of its own.
+    pub group: bool,
 }
 
 /// The steps from nothing to a root.
@@ -125,8 +127,11 @@ impl BootPlan {
         steps.extend(mounts::world(request, &home)?);
         steps.push(Step::PivotRoot);
         steps.push(Step::Seal);
-        // Both are of namespaces that the seal has made.
+        // These are of namespaces that the seal has made.
         steps.push(Step::Mqueue { at: BoxPath::known("/dev/mqueue") });
+        if request.group {
+            steps.push(Step::Cgroups { at: BoxPath::known("/sys/fs/cgroup") });
+        }
         let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
         steps.push(Step::Hostname(hostname.to_string()));
         Ok(Self {

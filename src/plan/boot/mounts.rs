@@ -192,6 +192,7 @@ mod tests {
             shares: &[],
             agent: "/a".into(),
             changes: &[],
+            group: false,
         })?
         .to_string();
         let (_, rest) = plan.split_once("sudo      for al\n").unwrap();

@@ -137,6 +137,8 @@ fn limits(over: &Limits, under: &Limits) -> Limits {
         pids: over.pids.or(under.pids),
         io: Io { read: over.io.read.or(under.io.read), write: over.io.write.or(under.io.write) },
         nofile: over.nofile.or(under.nofile),
+        view: over.view.or(under.view),
+        enforce: over.enforce.or(under.enforce),
     }
 }
 

@@ -30,11 +30,41 @@ pub struct Limits {
     /// Open files of each process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nofile: Option<u64>,
+    /// How much programs in the box see of their limits, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<View>,
+    /// What becomes of a limit that this machine cannot enforce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforce: Option<Enforce>,
+}
+
+/// How much programs in a box see of its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum View {
+    /// The files of `/proc` and `/sys`, and the answers of sysinfo(2).
+    #[default]
+    Full,
+    /// The files alone.
+    Files,
+    /// Nothing: they see the machine.
+    None,
+}
+
+/// What becomes of a limit that the machine cannot enforce.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enforce {
+    /// It is named in a note, and the next best is done.
+    #[default]
+    BestEffort,
+    /// The box does not start.
+    Require,
 }
 
 impl Limits {
     /// Whether nothing is limited.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self { view: self.view, enforce: self.enforce, ..Self::default() }
     }
 }

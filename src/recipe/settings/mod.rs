@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cpus::{CpuSet, Cpus, ParseCpuSetError, ParseCpusError};
 pub use io::{Io, Rate};
-pub use limits::Limits;
+pub use limits::{Enforce, Limits, View};
 pub use mount::{At, Mount, ParseMountError};
 pub use port::{ParsePortError, Port, Protocol};
 pub use seconds::{ParseSecondsError, Seconds};
