@@ -20,7 +20,9 @@ pub struct Cgroups {
     pub prepared: Option<Group>,
     /// Controllers that hierarchies of version 1 have, and version 2 therefore has not; blanks between them.
     pub version_1: String,
-    /// The systemd that makes groups for this user.
+    /// Whether the machine was booted by systemd (sd_booted(3)).
+    pub systemd: bool,
+    /// The systemd that makes groups for this user, if it can be reached.
     pub manager: Option<Manager>,
 }
 
@@ -69,6 +71,7 @@ impl Host {
         Cgroups {
             prepared: prepared.filter(|path| path.is_dir()).map(group),
             version_1: version_1(&listing),
+            systemd: Path::new("/run/systemd/system").is_dir(),
             manager: mount.as_deref().and_then(|mount| self.manager(mount, uid)),
             own: own.into_iter().map(group).collect(),
             mount,

@@ -72,12 +72,3 @@ pub fn check_executable(path: &Path) -> io::Result<()> {
     // With its number, which goes from process to process.
     if path.is_dir() { Err(rustix::io::Errno::ACCESS.into()) } else { Ok(()) }
 }
-
-/// Whether this process may write to a file (faccessat2(2), with the effective ids).
-///
-/// # Errors
-/// Why not.
-pub fn check_writable(path: &Path) -> io::Result<()> {
-    use rustix::fs::{Access, AtFlags, CWD};
-    Ok(rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?)
-}
