@@ -146,11 +146,12 @@ mod tests {
 
     #[test]
     fn a_hybrid_host_says_where_its_controllers_are() {
-        let hybrid = |own| Cgroups { version_1: "pids blkio memory devices cpu cpuacct".to_owned(), ..facts(own) };
-        let ground = decide(&hybrid(&[group("x", "w", "hugetlb")])).unwrap();
+        let hybrid =
+            |own: Group| Cgroups { version_1: "pids blkio memory devices cpu cpuacct".to_owned(), ..facts(&[own]) };
+        let ground = decide(&hybrid(group("x", "w", "hugetlb"))).unwrap();
         assert_eq!((ground.rung, ground.controllers), (Rung::Hybrid, vec![]));
         assert_eq!(ground.elsewhere, [Controller::Cpu, Controller::Memory, Controller::Pids, Controller::Io]);
-        assert_eq!(decide(&hybrid(&[group("", "", "")])), Err(NoGround::NotWritable("/cg/".into())));
+        assert_eq!(decide(&hybrid(group("", "", ""))), Err(NoGround::NotWritable("/cg/".into())));
     }
 
     #[test]

@@ -61,6 +61,8 @@ requirements! {
     overlay: overlay_works;
     /// A cgroup of version 2 that this user may divide, or a systemd that divides one for them.
     cgroup: cgroup_works;
+    /// A machine without systemd, so that root has to give users their cgroups, with a hierarchy to give them of.
+    unmanaged: || !Path::new("/run/systemd/system").exists() && works("findmnt", &["-t", "cgroup2"]);
     /// FUSE and fuse-overlayfs.
     fuse: || works("fuse-overlayfs", &["--version"]) && opens("/dev/fuse");
     /// mksquashfs.
