@@ -12,13 +12,24 @@ const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// A mount, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
-struct Mount {
+pub(super) struct Mount {
     /// The file system: major and minor number.
     device: Vec<u8>,
     /// Which directory of it is mounted.
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Where.
-    at: PathBuf,
+    pub(super) at: PathBuf,
+    /// The kind of file system: `ext4`, `cgroup2`, …
+    pub(super) kind: Vec<u8>,
+}
+
+/// The mounts of this process's namespace, in the order in which they lie over each other.
+///
+/// # Errors
+/// [`Error::Read`].
+pub(super) fn table() -> Result<Vec<Mount>, Error> {
+    let table = fs::read(MOUNTINFO).map_err(|source| Error::Read { path: MOUNTINFO.into(), source })?;
+    Ok(table.split(|&byte| byte == b'\n').filter_map(parse).collect())
 }
 
 /// All places where these directories, or a part of them, can be seen; their own, with no link in it, among them. What is
@@ -27,8 +38,7 @@ struct Mount {
 /// # Errors
 /// [`Error::Read`].
 pub fn places(dirs: &[&Path]) -> Result<Vec<PathBuf>, Error> {
-    let table = fs::read(MOUNTINFO).map_err(|source| Error::Read { path: MOUNTINFO.into(), source })?;
-    let mounts: Vec<Mount> = table.split(|&byte| byte == b'\n').filter_map(parse).collect();
+    let mounts = table()?;
     let mut places: Vec<PathBuf> =
         dirs.iter().filter_map(|dir| fs::canonicalize(dir).ok()).flat_map(|dir| seen(&mounts, dir)).collect();
     places.sort_unstable();
@@ -72,7 +82,9 @@ fn parse(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ').skip(2);
     let mut next = || fields.next();
     let (device, root, at) = (next()?.to_vec(), path(next()?), path(next()?));
-    Some(Mount { device, root, at })
+    // Any number of optional fields, which a dash ends.
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?.to_vec();
+    Some(Mount { device, root, at, kind })
 }
 
 /// A path with its blanks and backslashes as three octal digits.
@@ -100,6 +112,7 @@ mod tests {
     fn a_directory_is_seen_by_way_of_other_mounts() {
         let mounts: Vec<Mount> = TABLE.as_bytes().split(|&byte| byte == b'\n').filter_map(parse).collect();
         assert_eq!(mounts.len(), 5);
+        assert_eq!(parse(b"6 1 0:38 / /cg rw shared:9 - cgroup2 x rw").unwrap().kind, b"cgroup2");
         let mut found = seen(&mounts, "/home/al/data/envbox".into());
         found.sort_unstable();
         found.dedup();

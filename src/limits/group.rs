@@ -79,7 +79,8 @@ impl Group {
         }
         // From above to below, each by itself: one that is refused must not take the others along.
         let boxed = dir.join("box");
-        let mut on = wanted.ground.controllers.clone();
+        let fail = |source| Error::Cgroup { what: "give controllers to", path: wanted.ground.base.clone(), source };
+        let mut on = wanted.ground.enable(&wanted.ground.controllers).map_err(fail)?;
         for parent in [dir, &boxed] {
             on.retain(|controller| {
                 fs::write(parent.join("cgroup.subtree_control"), format!("+{}", controller.name())).is_ok()
@@ -145,7 +146,7 @@ impl Group {
     /// [`Error::Cgroup`].
     pub fn membership(&self, ground: &Ground) -> Result<Membership, Error> {
         let (parent, name) = self.dir.parent().zip(self.dir.file_name()).unwrap_or((&self.dir, "".as_ref()));
-        let home = ground.home.as_ref().and_then(|home| {
+        let home = ground.home().and_then(|home| {
             // Without it the last directories stay until somebody finds them.
             root::open_absolute(&home.join("cgroup.procs"), Open::Write).ok()
         });

@@ -10,12 +10,13 @@ mod error;
 mod ground;
 mod group;
 mod proc;
+pub mod systemd;
 mod usage;
 mod write;
 
 pub use disk::disks;
 pub use error::Error;
-pub use ground::{Controller, Ground, Rung};
+pub use ground::{Controller, Ground, NoGround, OUTSIDE, Rung};
 pub use group::{Group, Membership, Wanted, remove};
 pub use proc::Members;
 pub use usage::{Events, Pressure, Usage};

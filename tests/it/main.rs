@@ -9,6 +9,7 @@ mod support;
 
 mod boxes;
 mod build;
+mod cgroup;
 mod completions;
 mod config;
 mod crash;
