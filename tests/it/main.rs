@@ -48,4 +48,5 @@ mod tidy;
 mod trust;
 mod unpack;
 mod usage;
+mod vm;
 mod world;
