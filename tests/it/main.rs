@@ -49,4 +49,5 @@ mod tidy;
 mod trust;
 mod unpack;
 mod usage;
+mod vm;
 mod world;

@@ -9,10 +9,12 @@
 #   build-essential: the C of compression libraries · git: what belongs to the source tree
 #   slirp4netns: private networks
 #   minisign: the signatures of Void's and Chimera's sums
+#   qemu-system-x86, mmdebstrap, e2fsprogs, binutils: a virtual machine, and its disks
 PACKAGES=(newuidmap:uidmap fuse-overlayfs:fuse-overlayfs tmux:tmux zsh:zsh fish:fish setsid:util-linux
     skopeo:skopeo umoci:umoci buildah:buildah podman:podman runc:runc setfattr:attr
     docker-registry:docker-registry openssl:openssl slirp4netns:slirp4netns
-    mkfs.xfs:xfsprogs shellcheck:shellcheck cc:build-essential git:git minisign:minisign)
+    mkfs.xfs:xfsprogs shellcheck:shellcheck cc:build-essential git:git minisign:minisign
+    qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs strip:binutils)
 
 install_packages() {
     local entry missing=()

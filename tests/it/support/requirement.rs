@@ -101,6 +101,8 @@ requirements! {
     dpkg_deb: || works("dpkg-deb", &["--version"]);
     /// openssl.
     openssl: || works("openssl", &["version"]);
+    /// A virtual machine, and what its disks are made with.
+    qemu: || works("qemu-system-x86_64", &["--version"]) && works("mmdebstrap", &["--version"]);
     /// tmux.
     tmux: || works("tmux", &["-V"]);
 }
