@@ -5,6 +5,7 @@
 //! tried and on which path. Every descriptor is an owned type and close-on-exec.
 #![allow(unsafe_code)]
 
+pub mod bound;
 pub mod confine;
 pub mod extents;
 pub mod family;

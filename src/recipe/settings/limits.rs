@@ -73,4 +73,20 @@ impl Limits {
     pub fn is_empty(&self) -> bool {
         *self == Self { view: self.view, enforce: self.enforce, ..Self::default() }
     }
+
+    /// The limits there are, each by its key and as `box.yaml` has it.
+    pub fn given(&self) -> Vec<(&'static str, String)> {
+        let io = [("read", self.io.read), ("write", self.io.write)];
+        let io: Vec<String> = io.iter().filter_map(|(way, rate)| Some(format!("{way}: {}", (*rate)?))).collect();
+        let all = [
+            ("memory", self.memory.map(|size| size.to_string())),
+            ("swap", self.swap.map(|size| size.to_string())),
+            ("cpus", self.cpus.map(|cpus| cpus.to_string())),
+            ("cpuset", self.cpuset.as_ref().map(CpuSet::to_string)),
+            ("pids", self.pids.map(|pids| pids.to_string())),
+            ("io", Some(io.join(", ")).filter(|io| !io.is_empty())),
+            ("nofile", self.nofile.map(|nofile| nofile.to_string())),
+        ];
+        all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
 }
