@@ -1,7 +1,7 @@
 //! `envbox create`
 
-use super::{project, provision, recipes, sweep, system};
-use crate::cli::{self, Create, Source, Target};
+use super::{limit, project, provision, recipes, sweep, system};
+use crate::cli::{self, Create, Limiting, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -17,6 +17,10 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
         && args.system.is_none()
         && let Some((found, environment)) = project::meant(&context, target.as_ref())?
     {
+        if args.limits != Limiting::default() {
+            return Err(Error::new("the box of a project has the limits of its recipe")
+                .hint(format!("change `limits` in {}", found.file.display())));
+        }
         let options = project::Options::new(&args.source, args.project);
         let name = project::ready(&context, &found, &environment, &options)?.name;
         ui.note(&format!("the project's box is `{name}`"));
@@ -44,9 +48,9 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
     if args.system.is_some() {
         let leased = system::image(context, &image, &args.source)?;
         let config = BoxConfig { init: Init::Auto, ..BoxConfig::new(image) };
-        make(context, &name, config, &leased, &args.source)?;
+        make(context, &name, config, &leased, (&args.source, &args.limits))?;
     } else {
-        from_image(context, &name, &image, &args.source)?;
+        from_image(context, &name, &image, &args.source, &args.limits)?;
     }
     Ok(name)
 }
@@ -58,7 +62,7 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
 pub(super) fn opened(context: &Context<'_>, target: &Target, source: &Source) -> Result<StoredBox> {
     let (name, image) = meant(context, target)?;
     if let Some(image) = image {
-        from_image(context, &name, &image, source)?;
+        from_image(context, &name, &image, source, &Limiting::default())?;
     }
     let mut stored = context.store.open_box(&name)?;
     if let Some(overlay) = source.overlay {
@@ -105,9 +109,15 @@ pub(super) fn name_for(image: &str) -> Result<BoxName> {
 ///
 /// # Errors
 /// Whatever keeps the image or the box from being made.
-pub(super) fn from_image(context: &Context<'_>, name: &BoxName, image: &str, source: &Source) -> Result<()> {
+pub(super) fn from_image(
+    context: &Context<'_>,
+    name: &BoxName,
+    image: &str,
+    source: &Source,
+    limits: &Limiting,
+) -> Result<()> {
     let leased = provision::image(context, image, source)?;
-    make(context, name, BoxConfig::new(image.to_owned()), &leased, source)
+    make(context, name, BoxConfig::new(image.to_owned()), &leased, (source, limits))
 }
 
 fn make(
@@ -115,9 +125,10 @@ fn make(
     name: &BoxName,
     mut config: BoxConfig,
     leased: &ImageLease,
-    source: &Source,
+    (source, limits): (&Source, &Limiting),
 ) -> Result<()> {
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
+    config.limits = limit::over(&config.limits, limits);
     // Room that rubbish takes may be wanted.
     sweep::if_needed(context)?;
     match context.store.create_box(name, &config, leased) {

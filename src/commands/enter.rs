@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{create, group, live, project, session};
+use super::{create, group, identity, limit, live, project, session};
 use crate::cli::{Enter, Target};
 use crate::context::Context;
 use crate::error::Result;
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
     };
     let options = project::Options::new(&args.source, args.project);
     let meant = project::meant(&context, args.target.as_ref())?;
-    let stored = match &meant {
+    let mut stored = match &meant {
         Some((found, environment)) if args.dry_run => {
             let project::Preview { text, stored } = project::preview(&context, found, environment, &options)?;
             ui.line(text.trim_end())?;
@@ -41,6 +41,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
             create::opened(&context, &target, &args.source)?
         }
     };
+    limit::for_this_start(&context, &mut stored, &args.limits)?;
     session::run(&context, &stored, &wish)
 }
 
@@ -55,13 +56,15 @@ fn plain(context: &Context<'_>, target: &Target, args: &Enter, wish: &session::W
     if let Some(overlay) = args.source.overlay {
         stored.config.overlay = overlay.into();
     }
+    stored.config.limits = limit::over(&stored.config.limits, &args.limits);
     print(context, &stored, wish)
 }
 
 /// Prints the plans of a boot and a session.
 fn print(context: &Context<'_>, stored: &StoredBox, wish: &session::Wish<'_>) -> Result {
     let fuse = stored.config.overlay == recipe::Overlay::Fuse;
-    let boot = live::plan(context, stored, live::agent_path(context)?, fuse, group::wanted(&stored.config))?;
+    let (map, group) = (identity::known(context), group::wanted(&stored.config));
+    let boot = live::plan(context, stored, live::agent_path(context)?, map.as_ref(), fuse, group)?;
     let mut text = boot.to_string();
     let _ = writeln!(text, "{}", session::plan(context, stored, wish)?);
     context.ui.line(text.trim_end())?;

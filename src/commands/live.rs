@@ -9,11 +9,11 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
 use crate::plan::{BootPlan, BootRequest};
-use crate::recipe::Overlay;
 use crate::recipe::settings::Network;
-use crate::store::StoredBox;
+use crate::recipe::{BoxConfig, Overlay};
+use crate::store::{Settings, StoredBox};
 use crate::sys::process::SingleThread;
-use crate::userns::Identity;
+use crate::userns::{IdMap, Identity};
 use crate::{net, sys, userns};
 
 /// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
@@ -31,17 +31,20 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         return Ok(live);
     }
     // While this process waited, the box may have been removed, and another one made of its name.
-    let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
+    let there = context.store.open_box(&stored.name)?;
+    let config = BoxConfig { limits: there.config.limits.clone(), ..stored.config.clone() };
+    let settings = Settings { config, limits: stored.config.limits.clone() };
+    let stored = &StoredBox { config: stored.config.clone(), ..there };
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
-    runtime.record_settings(&stored.config)?;
+    runtime.record_settings(&settings)?;
     // Held until the box has it: an agent of a build that is not this one's is garbage otherwise.
     let (agent, _lease) = agent(context, &identity)?;
     let _made = world::make(context, stored)?;
     let proof = proof()?;
     let group = group::of(context, stored)?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
-        let plan = plan(context, stored, agent.clone(), fuse.is_some(), group.is_some())?;
+        let plan = plan(context, stored, agent.clone(), Some(&identity.map), fuse.is_some(), group.is_some())?;
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
         let programs = Programs { fuse, network: network_program(context, stored)?, group: group.clone() };
@@ -95,7 +98,7 @@ fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
     })
 }
 
-/// Plans the boot of a box.
+/// Plans the boot of a box. `map` is the id map, where there is one.
 ///
 /// # Errors
 /// What the box's configuration names and cannot be in a box.
@@ -103,11 +106,12 @@ pub(super) fn plan(
     context: &Context<'_>,
     stored: &StoredBox,
     agent: PathBuf,
+    map: Option<&IdMap>,
     fuse: bool,
     group: bool,
 ) -> Result<BootPlan> {
     let paths = &stored.paths;
-    let world = world::of(context, stored)?;
+    let world = world::of(context, stored, map)?;
     // What its first start writes into every box. After that, its files are the user's.
     let started = paths.upper.join("etc").exists();
     let changes = if started { Vec::new() } else { provision::mirrored(context, &stored.image)? };
@@ -115,6 +119,7 @@ pub(super) fn plan(
         name: &stored.name,
         config: &stored.config,
         user: &context.host.user,
+        machines_root: context.host.is_machines_root(),
         layers: paths.layers.clone(),
         upper: paths.upper.clone(),
         work: paths.work.clone(),
@@ -122,6 +127,7 @@ pub(super) fn plan(
         fuse,
         home: paths.home.clone(),
         hidden: world.hidden,
+        nested: world.nested,
         project: world.project,
         mounts: world.mounts,
         shares: &world.shares,

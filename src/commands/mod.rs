@@ -18,6 +18,7 @@ mod image;
 mod init;
 mod janitor;
 mod layer;
+mod limit;
 mod list;
 mod live;
 mod lock;
@@ -37,10 +38,12 @@ mod services;
 mod session;
 mod settings;
 mod start;
+mod stats;
 mod stop;
 mod sweep;
 mod system;
 mod task;
+mod top;
 mod trust;
 mod world;
 
@@ -67,6 +70,9 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Autostart(args) => autostart::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Limit(args) => limit::run(&args, host, ui),
+        Command::Stats(args) => stats::run(&args, host, ui),
+        Command::Top(args) => top::run(&args, host, ui),
         Command::Lock(args) => lock::run(&args, host, ui),
         Command::Task(args) => task::run(&args, host, ui),
         Command::Up(args) => services::up(&args, host, ui),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::limit::{Force, Watch};
 use super::{live, system, world};
 use crate::context::Context;
 use crate::error::Result;
@@ -56,7 +57,8 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
 /// # Errors
 /// As of [`plan`].
 pub(super) fn roots(context: &Context<'_>, stored: &StoredBox, words: &[OsString]) -> Result<SessionPlan> {
-    let wish = Wish { what: What::Command(words), user: None, workdir: Some(&"/".into()), at_home: false, login: false };
+    let wish =
+        Wish { what: What::Command(words), user: None, workdir: Some(&"/".into()), at_home: false, login: false };
     let mut plan = plan(context, stored, &wish)?;
     plan.who = Who::BoxRoot;
     plan.terminal = false;
@@ -86,9 +88,14 @@ pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) ->
 /// Whatever keeps it from running.
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
     plan.notes.iter().for_each(|note| context.ui.note(note));
-    let live = live::up(context, stored)?;
+    let mut live = live::up(context, stored)?;
     system::wait_if_booting(context, stored, &live)?;
+    let force = Force::of(context, &stored.name);
+    force.group.iter().for_each(|group| live.enter(group));
+    let bounded = SessionPlan { bounds: force.bounds(), ..plan.clone() };
+    let watch = Watch::begin(context, &stored.name, force, &live);
     let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
-    let ended = launch::run(&live::proof()?, live, plan, terminfo, &mut |note| context.ui.note(note))?;
+    let ended = launch::run(&live::proof()?, live, &bounded, terminfo, &mut |note| context.ui.note(note))?;
+    watch.end(context);
     Ok(ended.status())
 }

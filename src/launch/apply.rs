@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::overlay::{self, Fuse};
 use super::seal::seal;
-use super::{Error, account, home, init};
+use super::{Error, account, home, init, nested};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, SUPERVISOR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
@@ -49,7 +49,7 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
             Step::Seal => seal(means.proof, means.inner, means.payload)
                 .and_then(|()| root::open_absolute(Path::new("/"), Open::Directory))
                 .map(|behind| root = behind),
-            step => take(step, &root, &mut early),
+            step => take(step, &root, &mut early, means.inner),
         };
         taken.map_err(|source| step_failed(step, source))?;
     }
@@ -64,10 +64,12 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
 pub(super) fn apply_fresh(steps: &[Step], console: OwnedFd) -> Result<(), Error> {
     let failed = |step: &Step, source| Error::Step { step: step.to_string(), source };
     let place = steps.iter().find_map(|step| if let Step::Console { at } = step { Some(at) } else { None });
+    // None of these steps is about ids.
+    let none = IdMap { uid: Vec::new(), gid: Vec::new() };
     let mut copies: Copies<'_> = place.map(|at| (at, console)).into_iter().collect();
     steps.iter().try_for_each(|step| {
         let root = root::open_absolute(Path::new("/"), Open::Directory).map_err(|source| failed(step, source))?;
-        take(step, &root, &mut copies).map_err(|source| failed(step, source))
+        take(step, &root, &mut copies, &none).map_err(|source| failed(step, source))
     })
 }
 
@@ -105,7 +107,7 @@ fn open_root(step: &Step, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     }
 }
 
-fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
+fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>, map: &IdMap) -> io::Result<()> {
     match step {
         Step::Overlay(_) | Step::Directory { .. } | Step::Seal => Err(io::ErrorKind::InvalidInput.into()),
         Step::MakeDir { at, mode, owner: (uid, gid) } => {
@@ -154,6 +156,10 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
         }
         Step::ReadOnly { at } => read_only(root, at),
         Step::Hide { at } => hide(root, at),
+        Step::Nested { from, at, owner } => nested::store(root, from, at, *owner),
+        Step::SubIds { users, ids } => nested::sub_ids(root, users, ids, map),
+        Step::Programs { offered } => nested::programs(root, *offered),
+        Step::NoNesting => nested::forbid(),
         Step::Symlink { at, target } => {
             let (parent, name) = split(at)?;
             root::replace_with_symlink(root::make_dirs(root, parent, 0o755)?, name, target)

@@ -80,9 +80,7 @@ pub(super) fn login(proof: &SingleThread, uid: u32, terminal: bool) -> io::Resul
     let (length, fds) = heard?;
     let text = String::from_utf8_lossy(&text[..length]).into_owned();
     match (text.split_once('\0'), fds.into_iter().next()) {
-        (Some((id, runtime)), Some(held)) => {
-            Ok(Some(Login { id: id.to_owned(), runtime: runtime.to_owned(), held }))
-        }
+        (Some((id, runtime)), Some(held)) => Ok(Some(Login { id: id.to_owned(), runtime: runtime.to_owned(), held })),
         _ if text.is_empty() => Ok(None),
         _ => Err(io::Error::other(text)),
     }
@@ -109,8 +107,7 @@ fn ask(uid: u32, leader: u32, terminal: bool) -> Result<Option<Answer>, String> 
 }
 
 /// What a bus says of a name that nobody has and nobody could be started for.
-const NOBODY: [&str; 2] =
-    ["org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner"];
+const NOBODY: [&str; 2] = ["org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner"];
 
 async fn create(uid: u32, leader: u32, terminal: bool) -> zbus::Result<Answer> {
     let stream = UnixStream::connect(BUS)?;

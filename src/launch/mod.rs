@@ -6,6 +6,7 @@
 mod account;
 mod apply;
 mod boot;
+pub mod bounds;
 mod console;
 mod detach;
 mod error;
@@ -16,6 +17,7 @@ mod init;
 mod keeper;
 mod locale;
 mod login;
+mod nested;
 mod network;
 mod offline;
 mod overlay;
@@ -27,8 +29,9 @@ mod seal;
 mod session;
 mod shells;
 mod system;
+mod view;
 
-pub use boot::{Live, Programs, boot, connect, is_up, kill};
+pub use boot::{Live, Programs, boot, connect, is_up, keeper_of, kill};
 pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;

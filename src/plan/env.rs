@@ -155,7 +155,14 @@ mod tests {
         let image: Vec<String> = image.iter().map(|entry| (*entry).to_owned()).collect();
         session(
             &caller,
-            &Sources { box_name: "deb", image: &image, shared: Vec::new(), configured: &configured, other_user, system: false },
+            &Sources {
+                box_name: "deb",
+                image: &image,
+                shared: Vec::new(),
+                configured: &configured,
+                other_user,
+                system: false,
+            },
         )
     }
 

@@ -14,10 +14,10 @@ mod user;
 mod wishes;
 mod xauth;
 
-pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Provided, Source, Workshop, bootstrap, changes};
+pub use boot::{BootPlan, BootRequest, Cause, Nested, NoBoot, Provided, Source, Workshop, bootstrap, changes};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
-pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};
+pub use session::{Bounds, Command, SessionPlan, SessionRequest, What, WorkDir};
 pub use share::{Shared, Socket, Wanted, display, wanted};
 pub use step::{Account, Kind, Overlay, Step};
 pub use user::{NOT_ROOT, Person, Who};
@@ -29,6 +29,9 @@ pub const RUN_DIR: &str = "/run/envbox";
 
 /// Where a system box has what is shared of the user's session, closed to all others.
 pub const SHARES: &str = "/run/envbox/shared";
+
+/// The agent, owned by box-root and setuid, in every box.
+pub const AGENT: &str = "/run/envbox/agent";
 
 /// The agent as it looks after services, in every box.
 pub const SUPERVISOR: &str = "/run/envbox/supervisor";

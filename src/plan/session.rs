@@ -82,8 +82,23 @@ pub struct SessionPlan {
     pub detached: bool,
     /// Whether the box's logind is to know of it, if there is one.
     pub login: bool,
+    /// What each of its processes may use, where no cgroup says it for all of the box.
+    pub bounds: Bounds,
     /// What the user should know.
     pub notes: Vec<String>,
+}
+
+/// What each process by itself may use of the machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Processors by number; all, where there are none.
+    pub processors: Vec<u32>,
+    /// Bytes of memory that are its own (getrlimit(2), `RLIMIT_DATA`).
+    pub memory: Option<u64>,
+    /// Processes and threads of its user's in the box (`RLIMIT_NPROC`).
+    pub pids: Option<u64>,
+    /// Open files (`RLIMIT_NOFILE`).
+    pub nofile: Option<u64>,
 }
 
 /// What to run.
@@ -135,6 +150,7 @@ impl SessionPlan {
             notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
             detached: false,
             login: request.login && config.init != Init::None,
+            bounds: Bounds::default(),
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {

@@ -46,7 +46,7 @@ pub struct BoxConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Port>,
     /// How much of the machine the box may use.
-    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// What is process 1 of the box.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -54,6 +54,9 @@ pub struct BoxConfig {
     /// The signal that ends the init of a system box, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
+    /// Whether programs in the box may make boxes, containers and sandboxes of their own: user namespaces.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub nesting: bool,
     /// Where sessions begin that are started where the box sees nothing: an absolute path in the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<PathBuf>,
@@ -85,6 +88,15 @@ pub struct Origin {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn default_linger() -> u32 {
@@ -126,6 +138,7 @@ impl BoxConfig {
             limits: Limits::default(),
             init: Init::default(),
             stop_signal: None,
+            nesting: true,
             workdir: None,
             user: None,
             project: None,

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::boot::own_namespaces;
 use super::protocol::{HELLO, Report, extra};
+use super::view::View;
 use crate::limits::Membership;
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
@@ -72,6 +73,8 @@ struct Keeper<'a> {
     /// Sent to every session: the first packet, and its descriptors.
     hello: Vec<u8>,
     handout: Vec<OwnedFd>,
+    /// What shows the box its limits, where it has some.
+    view: Option<View>,
     /// `/proc` as it was before any program of the box ran.
     proc: OwnedFd,
     sessions: Vec<Session>,
@@ -97,6 +100,7 @@ impl<'a> Keeper<'a> {
         outer: Vec<OwnedFd>,
         plan: &BootPlan,
         member: Option<&Membership>,
+        view: Option<View>,
     ) -> io::Result<Self> {
         // Each session costs one, and the limit is that of whoever happened to come first.
         process::raise_descriptor_limit()?;
@@ -113,6 +117,10 @@ impl<'a> Keeper<'a> {
             hello.push(extra::PAYLOAD);
             handout.push(member.payload.try_clone()?);
         }
+        if let Some(view) = &view {
+            hello.push(if view.answers() { extra::SYSINFO } else { extra::VIEW });
+            handout.push(view.handout().try_clone()?);
+        }
         let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
         socket::set_nonblocking(&listener)?;
         socket::start_listening(&listener)?;
@@ -123,6 +131,7 @@ impl<'a> Keeper<'a> {
             linger: Duration::from_secs(u64::from(plan.linger)).max(SHORTEST_LINGER),
             hello,
             handout,
+            view,
             proc,
             sessions: Vec::new(),
             system: None,
@@ -139,6 +148,9 @@ impl<'a> Keeper<'a> {
         loop {
             self.wait()?;
             self.reap()?;
+            if let Some(view) = &mut self.view {
+                view.turn(self.stopping.is_some());
+            }
             self.take_connections()?;
             self.hear_sessions();
             self.attend_system();
@@ -155,11 +167,13 @@ impl<'a> Keeper<'a> {
         let knocking = Ready { read: !self.full, write: false };
         let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), knocking)];
         fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
+        fds.extend(self.view.iter().flat_map(View::fds).map(|fd| (fd, read)));
         fds.extend(self.system.iter().flat_map(System::wants));
         let terms = self.condemned.iter().map(|(_, at)| *at);
         // The end of a session's program is reported to its parent, outside, and to nobody here.
         let terms = terms.chain(self.stopping.map(|_| Instant::now() + LAST_LOOKS));
         let terms = terms.chain(self.idle_since.map(|since| since + self.linger));
+        let terms = terms.chain(self.view.as_ref().and_then(View::term).filter(|_| self.stopping.is_none()));
         let timeout = terms.min().map(|at| at.saturating_duration_since(Instant::now()));
         poll::wait(&fds, timeout)?;
         Ok(())
@@ -172,17 +186,27 @@ impl<'a> Keeper<'a> {
             }
         }
         while let Some(change) = process::reap(false)? {
-            match (change, &self.system) {
-                (Change::Ended(pid, ended), Some(system)) if system.is_init(pid) => self.init_ended(ended)?,
-                _ => {}
+            let Change::Ended(pid, ended) = change else { continue };
+            self.view.iter_mut().for_each(|view| view.child_ended(pid));
+            if self.system.as_ref().is_some_and(|system| system.is_init(pid)) {
+                self.init_ended(ended)?;
             }
         }
         Ok(())
     }
 
+    /// What answers sysinfo(2), where that is to be answered.
+    fn answers(&self) -> io::Result<Option<OwnedFd>> {
+        let view = self.view.as_ref().filter(|view| view.answers());
+        view.map(|view| view.handout().try_clone()).transpose()
+    }
+
     /// Gives the box an init to live for. Whoever joins the box from now on joins that.
     fn live_for(&mut self, system: System<'a>) -> io::Result<()> {
         let [pids, mounts] = system.namespaces()?;
+        if let Some(view) = &mut self.view {
+            view.show_in(mounts.try_clone()?);
+        }
         self.handout[PIDS] = pids;
         self.handout[MOUNTS] = mounts;
         // As it ends, systemd removes every cgroup that is empty.

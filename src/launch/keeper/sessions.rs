@@ -144,11 +144,12 @@ impl Keeper<'_> {
         })
     }
 
-    /// The processes of the box, this one left out.
+    /// The processes of the box, this one left out, and the one that shows it its limits.
     pub(super) fn processes(&self) -> impl Iterator<Item = Pid> {
         let entries = fs::list(&self.proc).unwrap_or_default();
         let pids = entries.into_iter().filter_map(|(name, _)| name.to_str()?.parse().ok());
-        pids.filter(|&pid| pid != 1).map(Pid::from_raw)
+        let ours = |pid| pid == 1 || self.view.as_ref().is_some_and(|view| view.is_server(pid));
+        pids.filter(move |&pid| !ours(pid)).map(Pid::from_raw)
     }
 
     /// Whether nothing lives in the box but this process. What is dead and waits to be collected does not count: a session's
