@@ -15,6 +15,7 @@ mod group;
 mod home;
 mod init;
 mod keeper;
+mod live;
 mod locale;
 mod login;
 mod nested;
@@ -31,10 +32,11 @@ mod shells;
 mod system;
 mod view;
 
-pub use boot::{Live, Programs, boot, connect, is_up, keeper_of, kill};
+pub use boot::{Programs, boot};
 pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;
+pub use live::{Live, connect, is_up, keeper_of, kill};
 pub use offline::{Program, carry_out, run_in};
 
 pub use session::{Terminfo, run};

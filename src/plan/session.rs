@@ -164,7 +164,7 @@ impl SessionPlan {
             &env::Sources {
                 box_name: request.name.as_str(),
                 image: wishes::variables(image)?,
-                shared: request.shares.iter().flat_map(|share| share.variables()).collect(),
+                shared: request.shares.iter().flat_map(Shared::variables).collect(),
                 configured: &config.env,
                 other_user: plan.who != Who::Caller,
                 system: config.init != Init::None,

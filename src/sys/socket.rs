@@ -153,8 +153,8 @@ pub fn receive_from(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, 
     let (mut fds, mut sender) = (Vec::new(), None);
     for control in message.cmsgs()? {
         match control {
-            // SAFETY: the kernel has just installed these descriptors for this message.
             ControlMessageOwned::ScmRights(raw) => {
+                // SAFETY: the kernel has just installed these descriptors for this message.
                 fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
             }
             ControlMessageOwned::ScmCredentials(credentials) => sender = Some(Pid::from_raw(credentials.pid())),
