@@ -1,7 +1,6 @@
 //! A system box from outside: its console, and the end of its boot.
 
 use std::io;
-use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
