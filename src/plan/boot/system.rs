@@ -109,12 +109,14 @@ fn kept(made: &[Step], dir: &Path) -> Vec<BoxPath> {
     kept
 }
 
-/// Where a step has put something of the host's or the user's.
+/// Where a step has put something of the host's or the user's, or has kept it away.
 fn place(step: &Step) -> Option<&BoxPath> {
     match step {
-        Step::Bind { at, .. } | Step::Scratch { at, .. } | Step::Home { at, .. } | Step::HomeOverlay { at, .. } => {
-            Some(at)
-        }
+        Step::Bind { at, .. }
+        | Step::Scratch { at, .. }
+        | Step::Home { at, .. }
+        | Step::HomeOverlay { at, .. }
+        | Step::Hide { at } => Some(at),
         _ => None,
     }
 }
