@@ -258,6 +258,14 @@ impl From<launch::Error> for Error {
         match error {
             launch::Error::UserNs(error) => error.into(),
             launch::Error::Store(error) => error.into(),
+            // The kernel's words in fs/namespace.c, mount_too_revealing().
+            launch::Error::Boot(texts) if texts.iter().any(|text| text.contains("too revealing")) => Self::from_texts(
+                &texts,
+            )
+            .hint("where parts of /proc are covered, the kernel has no other /proc to give: there can be no box here")
+            .hint(
+                "so it is in boxes of the machine's root, and in other containers; in an ordinary user's box there can",
+            ),
             launch::Error::Boot(texts) => Self::from_texts(&texts),
             launch::Error::Exec { ref source, .. } if source.kind() == ErrorKind::NotFound => {
                 Self::new(error).kind(Kind::NotFound)
@@ -267,7 +275,8 @@ impl From<launch::Error> for Error {
             launch::Error::NoUser(_) | launch::Error::NoGroup(_) => {
                 Self::new(error).hint("a number needs no entry in the box's /etc/passwd and /etc/group")
             }
-            launch::Error::Become { .. } => Self::new(error).hint("a box has the ids from 0 to 65535, and your own"),
+            launch::Error::Become { .. } => Self::new(error)
+                .hint("the ids that a box has are listed in its /proc/self/uid_map and /proc/self/gid_map"),
             launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")

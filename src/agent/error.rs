@@ -18,8 +18,11 @@ pub enum Error {
     #[error("a command, -s or -i is expected")]
     NoCommand,
     /// The setuid bit has no effect here.
-    #[error("this sudo is not setuid root: something in this box forbids new privileges")]
-    NotRoot,
+    #[error("this {0} is not setuid root: something in this box forbids new privileges")]
+    NotRoot(&'static str),
+    /// A map is refused.
+    #[error(transparent)]
+    Map(#[from] super::MapError),
     /// There is no such user.
     #[error("there is no user `{0}` in this box")]
     NoUser(String),

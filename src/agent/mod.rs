@@ -1,8 +1,9 @@
-//! envbox's face inside a box: the same static program, owned by box-root, and called by another name. As `sudo` it is
-//! setuid; as the supervisor of a project's services it is not.
+//! envbox's face inside a box: the same static program, owned by box-root, and called by another name. As `sudo`,
+//! `newuidmap` and `newgidmap` it is setuid; as the supervisor of a project's services it is not.
 
 mod accounts;
 mod error;
+mod idmap;
 mod program;
 mod sudo;
 pub mod supervise;
@@ -11,6 +12,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 pub use error::Error;
+pub use idmap::MapError;
 
 /// What an agent does. It returns only if it does not become another program.
 pub type Entry = fn() -> Result<u8, Error>;
@@ -22,6 +24,8 @@ pub const SUPERVISOR: &str = "supervisor";
 pub fn entry(name: &OsStr) -> Option<Entry> {
     match Path::new(name).file_name()?.to_str()? {
         "sudo" => Some(sudo::run),
+        "newuidmap" => Some(idmap::users),
+        "newgidmap" => Some(idmap::groups),
         SUPERVISOR => Some(supervise::run),
         _ => None,
     }

@@ -113,7 +113,7 @@ pub(super) fn run() -> Result<u8, Error> {
         return if idle { Ok(0) } else { Err(Error::NoCommand) };
     }
     if id::effective_uid() != 0 {
-        return Err(Error::NotRoot);
+        return Err(Error::NotRoot("sudo"));
     }
     let user = accounts::user(&args.user).ok_or_else(|| Error::NoUser(args.user.clone()))?;
     let group = match &args.group {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{create, group, live, project, session};
+use super::{create, group, identity, live, project, session};
 use crate::cli::{Enter, Target};
 use crate::context::Context;
 use crate::error::Result;
@@ -60,7 +60,8 @@ fn plain(context: &Context<'_>, target: &Target, args: &Enter, wish: &session::W
 /// Prints the plans of a boot and a session.
 fn print(context: &Context<'_>, stored: &StoredBox, wish: &session::Wish<'_>) -> Result {
     let fuse = stored.config.overlay == recipe::Overlay::Fuse;
-    let boot = live::plan(context, stored, live::agent_path(context)?, fuse, group::wanted(&stored.config))?;
+    let (map, group) = (identity::known(context), group::wanted(&stored.config));
+    let boot = live::plan(context, stored, live::agent_path(context)?, map.as_ref(), fuse, group)?;
     let mut text = boot.to_string();
     let _ = writeln!(text, "{}", session::plan(context, stored, wish)?);
     context.ui.line(text.trim_end())?;

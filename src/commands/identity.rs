@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::userns::Identity;
-use crate::userns::{IdHelpers, IdMap, IdentityError};
+use crate::userns::{Extent, IdHelpers, IdMap, Identity, IdentityError};
 
 /// `idmap.json`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,22 +27,30 @@ struct Stamp(u64, u64, i64, i64);
 /// # Errors
 /// What is missing for that, with the remedy.
 pub(super) fn of(context: &Context<'_>) -> Result<Identity> {
-    let path = context.store.map_file();
     let stamps = ["/etc/subuid", "/etc/subgid"].map(|file| stamp(Path::new(file)));
-    let known: Option<Record> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let known = recorded(context);
     let helpers = context.host.id_helpers().map_err(IdentityError::NoHelper)?;
     // Root needs nobody's leave for the range it has once taken.
     if let Some(record) = known.as_ref().filter(|known| known.stamps == stamps || helpers == IdHelpers::Direct) {
         return Ok(Identity { map: record.map.clone(), helpers });
     }
     let identity = Identity::of(context.host)?;
-    let same = known.as_ref().is_some_and(|old| old.map == identity.map);
+    let same = known.as_ref().is_some_and(|old| identity.map.extends(&old.map));
     if let Some(old) = known.filter(|_| !same) {
         check_unused(context, &old.map)?;
     }
     let kept = context.store.keep_map(&Record { map: identity.map.clone(), stamps });
     // Where only the stamps are new, a full disk is no reason to fail: removing boxes may be what is asked for.
     if same { Ok(identity) } else { Ok(kept.map(|()| identity)?) }
+}
+
+/// The id map as it is recorded, or would be; nothing is written.
+pub(super) fn known(context: &Context<'_>) -> Option<IdMap> {
+    recorded(context).map(|record| record.map).or_else(|| Identity::of(context.host).ok().map(|identity| identity.map))
+}
+
+fn recorded(context: &Context<'_>) -> Option<Record> {
+    fs::read(context.store.map_file()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
@@ -56,10 +63,16 @@ fn check_unused(context: &Context<'_>, old: &IdMap) -> Result<()> {
     if context.store.is_empty() {
         return Ok(());
     }
-    let start = |extents: &[crate::userns::Extent]| extents.first().map_or(0, |extent| extent.outside);
-    let user = &context.host.user.name;
+    let user = &context.host.user;
+    let line = |extents: &[Extent], own| {
+        let subordinate = || extents.iter().filter(move |extent| extent.outside != own);
+        let start = subordinate().map(|extent| extent.outside).min().unwrap_or_default();
+        let end = subordinate().map(|extent| extent.outside + extent.count).max().unwrap_or_default();
+        // The user's own id has the place of one of them.
+        format!("{}:{start}:{}", user.name, (end - start).next_multiple_of(2))
+    };
     Err(Error::new("the subordinate ids of this user have changed, and all boxes belong to the old ones")
-        .hint(format!("as root, put the old range back: {user}:{}:65536 in /etc/subuid", start(&old.uid)))
-        .hint(format!("and {user}:{}:65536 in /etc/subgid", start(&old.gid)))
+        .hint(format!("as root, put the old range back: {} in /etc/subuid", line(&old.uid, user.uid)))
+        .hint(format!("and {} in /etc/subgid", line(&old.gid, user.gid)))
         .hint(format!("or begin anew: as root, move {} away", context.store.data().display())))
 }

@@ -13,7 +13,7 @@ use crate::recipe::Overlay;
 use crate::recipe::settings::Network;
 use crate::store::StoredBox;
 use crate::sys::process::SingleThread;
-use crate::userns::Identity;
+use crate::userns::{IdMap, Identity};
 use crate::{net, sys, userns};
 
 /// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
@@ -41,7 +41,7 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let proof = proof()?;
     let group = group::of(context, stored)?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
-        let plan = plan(context, stored, agent.clone(), fuse.is_some(), group.is_some())?;
+        let plan = plan(context, stored, agent.clone(), Some(&identity.map), fuse.is_some(), group.is_some())?;
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
         let programs = Programs { fuse, network: network_program(context, stored)?, group: group.clone() };
@@ -95,7 +95,7 @@ fn fuse_overlayfs(context: &Context<'_>) -> Result<PathBuf> {
     })
 }
 
-/// Plans the boot of a box.
+/// Plans the boot of a box. `map` is the id map, where there is one.
 ///
 /// # Errors
 /// What the box's configuration names and cannot be in a box.
@@ -103,11 +103,12 @@ pub(super) fn plan(
     context: &Context<'_>,
     stored: &StoredBox,
     agent: PathBuf,
+    map: Option<&IdMap>,
     fuse: bool,
     group: bool,
 ) -> Result<BootPlan> {
     let paths = &stored.paths;
-    let world = world::of(context, stored)?;
+    let world = world::of(context, stored, map)?;
     // What its first start writes into every box. After that, its files are the user's.
     let started = paths.upper.join("etc").exists();
     let changes = if started { Vec::new() } else { provision::mirrored(context, &stored.image)? };
@@ -115,6 +116,7 @@ pub(super) fn plan(
         name: &stored.name,
         config: &stored.config,
         user: &context.host.user,
+        machines_root: context.host.is_machines_root(),
         layers: paths.layers.clone(),
         upper: paths.upper.clone(),
         work: paths.work.clone(),
@@ -122,6 +124,7 @@ pub(super) fn plan(
         fuse,
         home: paths.home.clone(),
         hidden: world.hidden,
+        nested: world.nested,
         project: world.project,
         mounts: world.mounts,
         shares: &world.shares,

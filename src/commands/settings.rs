@@ -28,6 +28,7 @@ fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
         ("ports", before.ports != now.ports),
         ("limits", before.limits != now.limits),
         ("init", before.init != now.init),
+        ("nesting", before.nesting != now.nesting),
         ("project", before.project != now.project),
         ("linger", before.linger != now.linger),
     ];

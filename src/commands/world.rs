@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host;
-use crate::plan::{self, Cause, Kind, NoBoot, Shared, Source, display};
+use crate::plan::{self, Cause, Kind, Nested, NoBoot, Shared, Source, display};
 use crate::recipe::settings::{Home, Mount, Share};
 use crate::recipe::{BoxConfig, Origin};
 use crate::store::{StoredBox, VolumeOwner};
+use crate::userns::IdMap;
 
 /// The facts. A box that has nothing but the home costs no look at anything.
 #[derive(Debug)]
 pub(super) struct World {
     /// See [`plan::BootRequest::hidden`].
     pub(super) hidden: Vec<PathBuf>,
+    /// See [`plan::BootRequest::nested`].
+    pub(super) nested: Option<Nested>,
     /// See [`plan::BootRequest::project`].
     pub(super) project: Option<Source>,
     /// See [`plan::BootRequest::mounts`].
@@ -24,11 +27,11 @@ pub(super) struct World {
     pub(super) shares: Vec<Shared>,
 }
 
-/// Looks at whatever a box's configuration names.
+/// Looks at whatever a box's configuration names. `map` is the id map, where there is one.
 ///
 /// # Errors
 /// What the host does not have.
-pub(super) fn of(context: &Context<'_>, stored: &StoredBox) -> Result<World> {
+pub(super) fn of(context: &Context<'_>, stored: &StoredBox, map: Option<&IdMap>) -> Result<World> {
     let config = &stored.config;
     let mut hidden = context.hidden();
     if config.project.is_some() || !config.mounts.is_empty() {
@@ -42,7 +45,16 @@ pub(super) fn of(context: &Context<'_>, stored: &StoredBox) -> Result<World> {
         source(context, stored, mount).map_err(|cause| NoBoot::mount(config, index, cause).into())
     });
     let mounts = mounts.collect::<Result<_>>()?;
-    Ok(World { hidden, project, mounts, shares: shares(context, config) })
+    let nested = nested(context, stored, map);
+    Ok(World { hidden, nested, project, mounts, shares: shares(context, config) })
+}
+
+/// What is there for boxes in the box, if it may have any and has ids for them.
+fn nested(context: &Context<'_>, stored: &StoredBox, map: Option<&IdMap>) -> Option<Nested> {
+    let (user, dirs) = (&context.host.user, &context.host.dirs);
+    let ids = map.filter(|_| stored.config.nesting)?.given(user.uid, user.gid)?;
+    let [data, cache, roots] = stored.paths.nested.clone();
+    Some(Nested { ids, places: [dirs.data.clone(), dirs.cache.clone()], dirs: [data, cache], roots })
 }
 
 /// Makes what a box needs in the store and does not bring along: volumes, and the upper directory of its home. What is
@@ -54,6 +66,9 @@ pub(super) fn make(context: &Context<'_>, stored: &StoredBox) -> Result<Option<f
     let config = &stored.config;
     if config.home == Home::Overlay {
         context.store.make_home(&stored.paths)?;
+    }
+    if config.nesting {
+        context.store.make_nested(&stored.paths)?;
     }
     let names: Vec<&str> = config.mounts.iter().filter_map(cache).collect();
     if names.is_empty() {

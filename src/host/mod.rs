@@ -25,7 +25,7 @@ pub use dirs::Dirs;
 pub use mounts::places;
 pub use passwd::User;
 pub use socket::{cookie, socket};
-pub use subid::{NoSubIds, Range, SubIds};
+pub use subid::{NoSubIds, Range, SubIds, granted, mapped};
 pub use tools::IdHelpers;
 
 use crate::sys::id;
@@ -83,6 +83,12 @@ impl Host {
         let cwd = working_directory(var("PWD"))?;
         let dirs = Dirs::new(&user, &var);
         Ok(Self { user, groups, env, cwd, dirs })
+    }
+
+    /// Whether this user is the machine's own root, whom the kernel obeys, and not the root of a container: whoever owns the
+    /// kernel's controls is (sysctl files belong to the root of the first user namespace, proc(5)).
+    pub fn is_machines_root(&self) -> bool {
+        self.user.uid == 0 && Path::new("/proc/sys/kernel").metadata().map_or(true, |found| found.uid() == 0)
     }
 
     /// The value of an environment variable.

@@ -1,12 +1,14 @@
 //! Subordinate ids: the ranges that the administrator gave this user (subuid(5)).
 
+use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::User;
 
-/// How many ids a box needs.
-const NEEDED: u32 = 65536;
+/// How many ids a box had best have: all of 16 bits.
+const USUAL: u32 = 65536;
 
 /// Above the ranges of useradd(8), which come from below, and of systemd-nspawn(1), which end at 1878982656; below what
 /// some file systems take for a negative number.
@@ -19,6 +21,28 @@ pub struct Range {
     pub start: u32,
     /// How many.
     pub count: u32,
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.start, self.count)
+    }
+}
+
+impl Range {
+    /// How many ids a box needs at the least: a distribution's own accounts have numbers below 1000, and some are at the end
+    /// of 16 bits.
+    pub const LEAST: u32 = 2048;
+
+    /// Whether all ids of a range are among these ranges, which are in ascending order.
+    pub fn cover(ranges: &[Self], wanted: Self) -> bool {
+        let end = u64::from(wanted.start) + u64::from(wanted.count);
+        let reached = ranges.iter().fold(u64::from(wanted.start), |reached, range| {
+            let range = u64::from(range.start)..u64::from(range.start) + u64::from(range.count);
+            if range.contains(&reached) { range.end } else { reached }
+        });
+        reached >= end
+    }
 }
 
 /// The ranges to build a map from.
@@ -42,7 +66,7 @@ pub(super) enum SubIdError {
         file: &'static str,
     },
     /// No range is large enough.
-    #[error("{user}'s largest range in {file} has {count} ids, and a box needs {NEEDED}")]
+    #[error("{user}'s largest range in {file} has {count} ids, and a box needs {}", Range::LEAST)]
     TooSmall {
         /// The user.
         user: String,
@@ -89,9 +113,9 @@ impl SubIdError {
         };
         let start = free_start(&fs::read_to_string(file).unwrap_or_default());
         match self {
-            Self::OwnIdInside { .. } => format!("replace that line of {file} by `{user}:{start}:{NEEDED}`"),
+            Self::OwnIdInside { .. } => format!("replace that line of {file} by `{user}:{start}:{USUAL}`"),
             Self::None { .. } | Self::TooSmall { .. } => {
-                format!("add this line to {file}, as root: {user}:{start}:{NEEDED}")
+                format!("add this line to {file}, as root: {user}:{start}:{USUAL}")
             }
         }
     }
@@ -118,11 +142,35 @@ impl SubIds {
         let range = |file, getsubids: &[&str]| {
             choose(&ranges(user, file, getsubids), user, 0, file).unwrap_or_else(|_| Range {
                 start: free_start(&fs::read_to_string(file).unwrap_or_default()).max(HIGH),
-                count: NEEDED,
+                count: USUAL,
             })
         };
         Self { uid: range("/etc/subuid", &[]), gid: range("/etc/subgid", &["-g"]) }
     }
+}
+
+/// The ranges that a file (`/etc/subuid`, `/etc/subgid`) gives a user, by name or by number, in ascending order. No name
+/// service is asked: a setuid program runs no other.
+pub fn granted(file: &str, name: &str, uid: u32) -> Vec<Range> {
+    let mut ranges = parse_file(&fs::read_to_string(file).unwrap_or_default(), name, uid);
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges
+}
+
+/// The ids that there are in this process's user namespace, in ascending order: `file` is `uid_map` or `gid_map`
+/// (user_namespaces(7)).
+pub fn mapped(file: &str) -> Vec<Range> {
+    parse_map(&fs::read_to_string(Path::new("/proc/self").join(file)).unwrap_or_default())
+}
+
+fn parse_map(map: &str) -> Vec<Range> {
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some(Range { start: words.next()?.parse().ok()?, count: words.nth(1)?.parse().ok()? })
+    };
+    let mut ids: Vec<Range> = map.lines().filter_map(line).collect();
+    ids.sort_unstable_by_key(|range| range.start);
+    ids
 }
 
 fn ranges(user: &User, file: &str, getsubids: &[&str]) -> Vec<Range> {
@@ -132,7 +180,7 @@ fn ranges(user: &User, file: &str, getsubids: &[&str]) -> Vec<Range> {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         return text.lines().filter_map(parse_getsubids).collect();
     }
-    parse_file(&fs::read_to_string(file).unwrap_or_default(), user)
+    parse_file(&fs::read_to_string(file).unwrap_or_default(), &user.name, user.uid)
 }
 
 fn parse_getsubids(line: &str) -> Option<Range> {
@@ -142,15 +190,15 @@ fn parse_getsubids(line: &str) -> Option<Range> {
     Some(Range { start, count })
 }
 
-fn parse_file(content: &str, user: &User) -> Vec<Range> {
-    let uid = user.uid.to_string();
+fn parse_file(content: &str, name: &str, uid: u32) -> Vec<Range> {
+    let uid = uid.to_string();
     content
         .lines()
         .filter_map(|line| {
             let mut fields = line.trim().split(':');
             let owner = fields.next()?;
             let range = Range { start: fields.next()?.parse().ok()?, count: fields.next()?.parse().ok()? };
-            (owner == user.name || owner == uid).then_some(range)
+            (owner == name || owner == uid).then_some(range)
         })
         .collect()
 }
@@ -158,7 +206,10 @@ fn parse_file(content: &str, user: &User) -> Vec<Range> {
 fn choose(ranges: &[Range], user: &User, own: u32, file: &'static str) -> Result<Range, SubIdError> {
     let name = || user.name.clone();
     let inside = |range: &Range| own >= range.start && own - range.start < range.count;
-    if let Some(&range) = ranges.iter().find(|range| range.count >= NEEDED && !inside(range)) {
+    let usable = || ranges.iter().filter(|range| !inside(range));
+    let usual = usable().find(|range| range.count >= USUAL);
+    let most = usable().max_by_key(|range| range.count).filter(|range| range.count >= Range::LEAST);
+    if let Some(&range) = usual.or(most) {
         return Ok(range);
     }
     if let Some(Range { start, count }) = ranges.iter().copied().find(inside) {
@@ -185,7 +236,8 @@ mod tests {
     use super::*;
 
     fn of(content: &str) -> Result<Range, SubIdError> {
-        choose(&parse_file(content, &User::example()), &User::example(), 1000, "/etc/subuid")
+        let user = User::example();
+        choose(&parse_file(content, &user.name, user.uid), &user, 1000, "/etc/subuid")
     }
 
     #[test]
@@ -194,15 +246,37 @@ mod tests {
         assert_eq!(of("bo:100000:65536\nal:200000:65536\n"), Ok(range));
         assert_eq!(of("1000:200000:65536"), Ok(range));
         assert_eq!(of("alan:1:65536\n10001:1:65536\n# al:1:1\n\nal:200000:65536\n"), Ok(range));
-        assert_eq!(of("al:100000:10\nal:200000:65536\n"), Ok(range), "the first that is large enough");
+        assert_eq!(of("al:100000:9999\nal:200000:65536\nal:300000:65537\n"), Ok(range), "the first that is usual");
+        assert_eq!(
+            of("al:100000:2048\nal:200000:4096\n"),
+            Ok(Range { start: 200_000, count: 4096 }),
+            "else the largest"
+        );
     }
 
     #[test]
     fn refusals() {
         assert!(matches!(of(""), Err(SubIdError::None { .. })));
-        assert!(matches!(of("al:100000:65535"), Err(SubIdError::TooSmall { count: 65535, .. })));
+        assert!(matches!(of("al:100000:2047"), Err(SubIdError::TooSmall { count: 2047, .. })));
         assert!(matches!(of("al:500:65536"), Err(SubIdError::OwnIdInside { id: 1000, .. })));
         assert!(matches!(of("al:x:65536\nal:1\nal"), Err(SubIdError::None { .. })));
+    }
+
+    #[test]
+    fn ranges_cover_what_they_have_without_a_gap() {
+        let ranges =
+            [Range { start: 0, count: 10 }, Range { start: 10, count: 5 }, Range { start: 20, count: u32::MAX }];
+        for (start, count, covered) in
+            [(0, 15, true), (9, 2, true), (14, 2, false), (15, 1, false), (30, u32::MAX - 10, true)]
+        {
+            assert_eq!(Range::cover(&ranges, Range { start, count }), covered, "{start} {count}");
+        }
+    }
+
+    #[test]
+    fn a_map_is_read() {
+        let map = "         0    1410720       1029\n      1029       1029          1\n";
+        assert_eq!(parse_map(map), [Range { start: 0, count: 1029 }, Range { start: 1029, count: 1 }]);
     }
 
     #[test]

@@ -32,7 +32,12 @@ pub(super) fn ensure(root: &OwnedFd, account: &Account) -> io::Result<()> {
 }
 
 /// Replaces a file by what `change` makes of it, if that is anything new.
-fn update(etc: &OwnedFd, name: &str, mode: u32, change: impl FnOnce(&str) -> Option<String>) -> io::Result<()> {
+pub(super) fn update(
+    etc: &OwnedFd,
+    name: &str,
+    mode: u32,
+    change: impl FnOnce(&str) -> Option<String>,
+) -> io::Result<()> {
     let (old, kept) = match root::read_with_owner(etc, Path::new(name)) {
         Ok((bytes, owner)) => (String::from_utf8_lossy(&bytes).into_owned(), Some(owner)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (String::new(), None),
@@ -46,7 +51,7 @@ fn update(etc: &OwnedFd, name: &str, mode: u32, change: impl FnOnce(&str) -> Opt
     root::replace_file_owned(etc, OsStr::new(name), new.as_bytes(), owner)
 }
 
-fn field(line: &str, n: usize) -> &str {
+pub(super) fn field(line: &str, n: usize) -> &str {
     line.split(':').nth(n).unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::overlay::{self, Fuse};
 use super::seal::seal;
-use super::{Error, account, home};
+use super::{Error, account, home, nested};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, SUPERVISOR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
@@ -49,7 +49,7 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
             Step::Seal => seal(means.proof, means.inner, means.payload)
                 .and_then(|()| root::open_absolute(Path::new("/"), Open::Directory))
                 .map(|behind| root = behind),
-            step => take(step, &root, &mut early),
+            step => take(step, &root, &mut early, means.inner),
         };
         taken.map_err(|source| step_failed(step, source))?;
     }
@@ -90,7 +90,7 @@ fn open_root(step: &Step, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     }
 }
 
-fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
+fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>, map: &IdMap) -> io::Result<()> {
     match step {
         Step::Overlay(_) | Step::Directory { .. } | Step::Seal => Err(io::ErrorKind::InvalidInput.into()),
         Step::MakeDir { at, mode, owner: (uid, gid) } => {
@@ -133,6 +133,10 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>) -> io::Result<()> {
         }
         Step::ReadOnly { at } => read_only(root, at),
         Step::Hide { at } => hide(root, at),
+        Step::Nested { from, at, owner } => nested::store(root, from, at, *owner),
+        Step::SubIds { users, ids } => nested::sub_ids(root, users, ids, map),
+        Step::Programs { offered } => nested::programs(root, *offered),
+        Step::NoNesting => nested::forbid(),
         Step::Symlink { at, target } => {
             let (parent, name) = split(at)?;
             root::replace_with_symlink(root::make_dirs(root, parent, 0o755)?, name, target)

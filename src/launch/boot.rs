@@ -70,6 +70,9 @@ pub struct Live {
     pub(super) run_dir: OwnedFd,
     network: Option<OwnedFd>,
     pub(super) payload: Option<OwnedFd>,
+    pub(super) view: Option<OwnedFd>,
+    /// Whether its sysinfo(2) is answered there.
+    pub(super) sysinfo: bool,
 }
 
 /// Connects to a box's keeper; `None` if the box is not up.
@@ -103,11 +106,23 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
     let inner: Vec<OwnedFd> = fds.by_ref().take(keeper::INNER.len()).collect();
     match fds.next() {
         Some(run_dir) if hello[..length].starts_with(HELLO) => {
-            let mut live = Live { pid, connection, outer, inner, run_dir, network: None, payload: None };
+            let mut live = Live {
+                pid,
+                connection,
+                outer,
+                inner,
+                run_dir,
+                network: None,
+                payload: None,
+                view: None,
+                sysinfo: false,
+            };
             for (letter, fd) in hello[HELLO.len()..length].iter().zip(fds) {
                 match *letter {
                     extra::NETWORK => live.network = Some(fd),
                     extra::PAYLOAD => live.payload = Some(fd),
+                    extra::VIEW => live.view = Some(fd),
+                    extra::SYSINFO => (live.view, live.sysinfo) = (Some(fd), true),
                     _ => return Err(Error::OtherVersion { pid: pid.as_raw() }),
                 }
             }

@@ -12,6 +12,7 @@ mod group;
 mod home;
 mod keeper;
 mod locale;
+mod nested;
 mod network;
 mod offline;
 mod overlay;
@@ -22,6 +23,7 @@ mod pump;
 mod seal;
 mod session;
 mod shells;
+mod view;
 
 pub use boot::{Live, Programs, boot, connect, is_up, kill};
 pub use error::Error;

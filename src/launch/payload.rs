@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::person::{self, Unknown};
 use super::protocol::Request;
-use super::{Error, Live, Terminfo, locale, shells};
+use super::{Error, Live, Terminfo, locale, shells, view};
 use crate::plan::{
     Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, Socket, Who, WorkDir, set_missing_variable, set_variable,
 };
@@ -151,6 +151,9 @@ fn enter(
     let mut env = plan.env.clone();
     if let Some((term, description)) = terminfo {
         locale::provide_terminfo(&live.run_dir, RUN_DIR, &term, &description, &mut env);
+    }
+    if let Some(socket) = live.view.as_ref().filter(|_| live.sysinfo) {
+        view::divert_sysinfo(socket).map_err(Failure::new(b'J', ""))?;
     }
     let (connection, _) = live.into_ends();
     let person = become_somebody(plan, word)?;

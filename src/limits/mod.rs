@@ -7,10 +7,13 @@
 mod error;
 mod ground;
 mod group;
+mod processors;
 pub mod systemd;
+pub mod view;
 mod write;
 
 pub use error::Error;
 pub use ground::{Controller, Ground, NoGround, OUTSIDE, Rung};
 pub use group::{Group, Membership, Wanted, remove};
+pub use processors::Processors;
 pub use write::write;

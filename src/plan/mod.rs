@@ -13,7 +13,7 @@ mod user;
 mod wishes;
 mod xauth;
 
-pub use boot::{BootPlan, BootRequest, Cause, NoBoot, Provided, Source, Workshop, bootstrap, changes};
+pub use boot::{BootPlan, BootRequest, Cause, Nested, NoBoot, Provided, Source, Workshop, bootstrap, changes};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
 pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};
@@ -25,6 +25,9 @@ pub use xauth::cookies;
 
 /// Where envbox keeps its own things in a box: a directory on the box's `/run`, gone when the box stops.
 pub const RUN_DIR: &str = "/run/envbox";
+
+/// The agent, owned by box-root and setuid, in every box.
+pub const AGENT: &str = "/run/envbox/agent";
 
 /// The agent as it looks after services, in every box.
 pub const SUPERVISOR: &str = "/run/envbox/supervisor";

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{BoxPath, HostPath, SUPERVISOR};
+use crate::host::SubIds;
 use crate::recipe::settings::Size;
 
 /// One step. They are carried out in order, and all before the first program of the box runs.
@@ -123,6 +124,31 @@ pub enum Step {
         /// Which.
         at: BoxPath,
     },
+    /// Puts a directory of the box's own where an envbox in it keeps its things. It is on the host's file system, and not in
+    /// the box's root, since the kernel has no overlay whose upper directory is on an overlay.
+    Nested {
+        /// What.
+        from: HostPath,
+        /// On which directory, which [`Step::MountPoint`] has made.
+        at: BoxPath,
+        /// Whose it is: user and group.
+        owner: (u32, u32),
+    },
+    /// Gives users the ids of the box that are for boxes inside it (subuid(5), subgid(5)), unless they have others of its.
+    SubIds {
+        /// The users.
+        users: Vec<(String, u32)>,
+        /// The ids.
+        ids: SubIds,
+    },
+    /// Offers what the agent can be in a box that makes boxes: links in `/usr/local/bin`, where the image has no such
+    /// programs. Where it is not to, takes them away.
+    Programs {
+        /// Whether it is to.
+        offered: bool,
+    },
+    /// Lets nobody behind the seal make a user namespace.
+    NoNesting,
     /// Makes a symbolic link, in the place of any file or link of that name.
     Symlink {
         /// The link.
@@ -259,6 +285,14 @@ impl fmt::Display for Step {
             }
             Self::ReadOnly { at } => write!(f, "read-only {at}"),
             Self::Hide { at } => write!(f, "hide      {at}"),
+            Self::Nested { from, at, owner: (uid, gid) } => write!(f, "nested    {at}  (from {from}, {uid}:{gid})"),
+            Self::SubIds { users, ids: SubIds { uid, gid } } => {
+                let names: Vec<&str> = users.iter().map(|(name, _)| name.as_str()).collect();
+                write!(f, "subids    {}  (users {uid}, groups {gid})", names.join(", "))
+            }
+            Self::Programs { offered: true } => write!(f, "programs  envbox, newuidmap, newgidmap"),
+            Self::Programs { offered: false } => write!(f, "programs  none"),
+            Self::NoNesting => write!(f, "nesting   none  (no user namespace behind the seal)"),
             Self::Symlink { at, target } => write!(f, "symlink   {at} -> {}", target.display()),
             Self::File { at, mode, content } => write!(f, "file      {at}  (mode {mode:04o}, {} bytes)", content.len()),
             Self::ReplaceLine { at, line, with } => write!(f, "line      {at}  ({line:?} becomes {with:?})"),

@@ -51,6 +51,9 @@ pub struct BoxConfig {
     /// What is process 1 of the box.
     #[serde(default, skip_serializing_if = "is_default")]
     pub init: Init,
+    /// Whether programs in the box may make boxes, containers and sandboxes of their own: user namespaces.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub nesting: bool,
     /// Where sessions begin that are started where the box sees nothing: an absolute path in the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<PathBuf>,
@@ -82,6 +85,15 @@ pub struct Origin {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn default_linger() -> u32 {
@@ -122,6 +134,7 @@ impl BoxConfig {
             ports: Vec::new(),
             limits: Limits::default(),
             init: Init::default(),
+            nesting: true,
             workdir: None,
             user: None,
             project: None,

@@ -26,6 +26,9 @@ pub struct BoxPaths {
     /// The upper and the work directory of a home that is an overlay. They are made when they are needed:
     /// [`Store::make_home`].
     pub home: [PathBuf; 2],
+    /// What envboxes in the box keep: the user's store, the user's cache, the store of box-root. They are made when they are
+    /// needed: [`Store::make_nested`].
+    pub nested: [PathBuf; 3],
     /// The layers, the lowest first.
     pub layers: Vec<PathBuf>,
 }
@@ -159,6 +162,11 @@ impl Store {
         self.box_dir(name).join("upper")
     }
 
+    /// What envboxes in a box keep.
+    pub fn box_nested(&self, name: &BoxName) -> PathBuf {
+        self.box_dir(name).join("nested")
+    }
+
     /// Reads a box.
     ///
     /// # Errors
@@ -175,6 +183,7 @@ impl Store {
             work: dir.join("work"),
             root: dir.join("root"),
             home: ["home", "home-work"].map(|name| dir.join(name)),
+            nested: ["data", "cache", "root"].map(|kept| self.box_nested(name).join(kept)),
             layers: image.layers.iter().map(|layer| self.layer_fs(layer)).collect(),
         };
         Ok(StoredBox { name: name.clone(), config, digest, image, paths })
@@ -186,6 +195,15 @@ impl Store {
     /// [`Error::Make`].
     pub fn make_home(&self, paths: &BoxPaths) -> Result<(), Error> {
         paths.home.iter().try_for_each(|dir| private_dir(dir))
+    }
+
+    /// Makes the directories for what envboxes in the box keep.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn make_nested(&self, paths: &BoxPaths) -> Result<(), Error> {
+        let missing = |dir: &&PathBuf| !dir.is_dir();
+        paths.nested.iter().filter(missing).try_for_each(|dir| private_dir(dir))
     }
 
     /// Ephemeral boxes whose owner is gone. Their names begin with `run-`, so no others are looked at.

@@ -19,6 +19,7 @@ pub mod poll;
 pub mod probe;
 pub mod process;
 pub mod root;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod stream;

@@ -19,6 +19,11 @@ pub fn hostname() -> OsString {
     OsStr::from_bytes(rustix::system::uname().nodename().to_bytes()).to_owned()
 }
 
+/// Bytes of a page of memory.
+pub fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
 /// Whether setuid bits have no effect on what an open file is mounted on (statvfs(3), `ST_NOSUID`).
 ///
 /// # Errors

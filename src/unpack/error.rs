@@ -66,7 +66,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A member belongs to an id that the user namespace has no place for.
-    #[error("`{name}` belongs to {uid}:{gid}, and the box's id map does not reach that far")]
+    #[error("`{name}` belongs to {uid}:{gid}, which the boxes of this user have no ids for")]
     Owner {
         /// The member.
         name: Shown,

@@ -1,8 +1,8 @@
 //! Who crosses into the namespace, and how.
 
-use super::IdMap;
-pub use crate::host::IdHelpers;
-use crate::host::{Host, NoSubIds, SubIds};
+use super::{IdMap, split};
+use crate::host::{self, Host, NoSubIds, User};
+pub use crate::host::{IdHelpers, Range, SubIds};
 
 /// An id map, and who can write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +32,20 @@ impl Identity {
     pub fn of(host: &Host) -> Result<Self, IdentityError> {
         let helpers = host.id_helpers().map_err(IdentityError::NoHelper)?;
         let ids = match helpers {
-            IdHelpers::Direct => SubIds::of_root(&host.user),
+            IdHelpers::Direct => of_root(&host.user),
             IdHelpers::Programs { .. } => SubIds::of(&host.user)?,
         };
-        let map = IdMap::keep_id(host.user.uid, host.user.gid, ids.uid.start, ids.gid.start);
-        Ok(Self { map, helpers })
+        Ok(Self { map: IdMap::keep_id(host.user.uid, host.user.gid, &ids), helpers })
     }
+}
+
+/// Root's ranges, if they are there: in a container, which has some ids and not all, they may not be, and a part of what is
+/// there has to do.
+fn of_root(user: &User) -> SubIds {
+    let wanted = SubIds::of_root(user);
+    let there = |file, wanted: Range, own| {
+        let ids = host::mapped(file);
+        if Range::cover(&ids, wanted) { wanted } else { split::given(&ids, own).unwrap_or(wanted) }
+    };
+    SubIds { uid: there("uid_map", wanted.uid, user.uid), gid: there("gid_map", wanted.gid, user.gid) }
 }

@@ -8,11 +8,12 @@ mod identity;
 mod idmap;
 pub mod probe;
 mod spawn;
+mod split;
 mod work;
 
 pub use crate::sys::namespace::Namespaces;
 pub use error::{Error, chain};
-pub use identity::{IdHelpers, Identity, IdentityError};
-pub use idmap::{Extent, IdMap, RANGE};
+pub use identity::{IdHelpers, Identity, IdentityError, Range, SubIds};
+pub use idmap::{Extent, IdMap};
 pub use spawn::spawn;
 pub use work::{Work, run, start};

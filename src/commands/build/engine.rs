@@ -247,7 +247,7 @@ impl<'a> Engine<'a> {
             provided: room.provided,
             user: person.is_some().then_some(user),
             binds: room.binds,
-            machines_root: user.uid == 0,
+            machines_root: self.context.host.is_machines_root(),
         };
         let plan = plan::bootstrap(room.root, Some(&workshop)).map_err(Error::new)?;
         let mut all: Vec<(OsString, OsString)> = env.iter().map(|(k, v)| (k.into(), v.into())).collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::check::{Check, reason};
 use super::packages;
-use crate::host::{Host, Range, SubIds};
+use crate::host::{Host, SubIds};
 use crate::sys::probe;
 use crate::sys::process::SingleThread;
 use crate::userns::{self, IdHelpers, Identity, IdentityError};
@@ -41,9 +41,8 @@ fn missing(error: &IdentityError) -> Check {
 }
 
 fn ranges(host: &Host) -> String {
-    let text = |Range { start, count }: Range| format!("{start}:{count}");
     SubIds::of(&host.user)
-        .map_or_else(|error| error.to_string(), |ids| format!("users {}, groups {}", text(ids.uid), text(ids.gid)))
+        .map_or_else(|error| error.to_string(), |ids| format!("users {}, groups {}", ids.uid, ids.gid))
 }
 
 /// The whole of it, by the way a box takes.

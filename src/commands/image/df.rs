@@ -28,6 +28,8 @@ struct Usage {
     layers: Amount,
     /// What is written in boxes.
     boxes: Amount,
+    /// What envboxes in boxes keep.
+    nested: Amount,
     /// What builds keep for package managers.
     packages: Amount,
     /// The download cache.
@@ -78,6 +80,7 @@ pub(super) fn run(args: &ImageDf, context: &Context<'_>) -> Result {
     let rows = [
         ("layers", usage.layers),
         ("boxes", usage.boxes),
+        ("boxes in boxes", usage.nested),
         ("packages", usage.packages),
         ("downloads", usage.downloads),
         ("garbage", usage.garbage),
@@ -95,14 +98,17 @@ fn measure(context: &Context<'_>, catalogue: &Catalogue) -> Result<Usage> {
     let store = &context.store;
     let layers = store.layers()?;
     let boxes = crate::store::box_names(store.data());
+    let nested: Vec<PathBuf> = boxes.iter().map(|name| store.box_nested(name)).filter(|dir| dir.is_dir()).collect();
     let paths: Vec<PathBuf> = layers
         .iter()
         .map(|layer| store.layer_fs(layer))
         .chain(boxes.iter().map(|name| store.box_upper(name)))
+        .chain(nested.iter().cloned())
         .chain(store.package_caches()?)
         .collect();
     let mut trees = trees(context, &paths)?;
-    let packages = trees.split_off(layers.len() + boxes.len());
+    let packages = trees.split_off(layers.len() + boxes.len() + nested.len());
+    let nested = trees.split_off(layers.len() + boxes.len());
     let written = trees.split_off(layers.len());
     let trees: BTreeMap<Digest, Tree> = layers.into_iter().zip(trees).collect();
     let garbage = store.collect(&Policy { dry_run: true, ..Policy::default() })?.layers;
@@ -125,6 +131,7 @@ fn measure(context: &Context<'_>, catalogue: &Catalogue) -> Result<Usage> {
         images: images.collect(),
         layers: amount(trees.len(), all.size(trees.keys())),
         boxes: amount(written.len(), written.iter().map(Tree::size).sum()),
+        nested: amount(nested.len(), nested.iter().map(Tree::size).sum()),
         packages: amount(packages.len(), packages.iter().map(Tree::size).sum()),
         downloads: Blobs::new(&context.host.dirs.cache).usage().map_err(Error::new)?,
         garbage: amount(garbage.len(), all.without(&garbage)),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::plan::{BoxPath, HostPath, Kind, Step};
+use crate::recipe::BoxConfig;
 use crate::recipe::settings::Network;
 
 /// The host's devices that every box has.
@@ -44,7 +45,7 @@ pub(super) fn devices() -> Vec<Step> {
 /// The kernel's own file systems, as an application box sees them. Nothing is mounted over parts of `/proc`: that would
 /// keep every user namespace inside from mounting its own (mount_too_revealing in the kernel's fs/namespace.c), and the
 /// dangerous files in it belong to a root that is not mapped here.
-pub(super) fn kernel_views(network: Network) -> Vec<Step> {
+pub(super) fn kernel_views(config: &BoxConfig) -> Vec<Step> {
     let sys = |path: &str, optional| Step::Bind {
         from: HostPath(path.into()),
         at: BoxPath::known(path),
@@ -55,14 +56,16 @@ pub(super) fn kernel_views(network: Network) -> Vec<Step> {
     };
     let mut steps = vec![Step::Proc { at: BoxPath::known("/proc") }];
     // A sysfs of one's own needs a network namespace of one's own; the host's, read-only, is the other way.
-    match network {
+    match config.network {
         Network::Host => steps.push(sys("/sys", false)),
         Network::Private | Network::None => {
             steps.push(Step::Sysfs { at: BoxPath::known("/sys") });
             steps.push(sys("/sys/fs/cgroup", true));
         }
     }
-    steps.extend(OPTIONAL_DEVICES.map(|name| {
+    // Without user namespaces there is nobody in the box who may mount a file system of FUSE's.
+    let devices = OPTIONAL_DEVICES.into_iter().filter(|name| config.nesting || *name != "fuse");
+    steps.extend(devices.map(|name| {
         let at = Path::new("/dev").join(name);
         let kind = if matches!(name, "net" | "dri" | "snd") { Kind::Directory } else { Kind::File };
         Step::Bind {

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use super::step::{Account, Overlay, Step};
 use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR, Shared};
 use crate::host::User;
-use crate::recipe::settings::{Network, Port};
+use crate::recipe::settings::{Limits, Network, Port, View};
 use crate::recipe::{BoxConfig, BoxName, Change};
 
 mod devices;
 mod error;
 mod home;
 mod mounts;
+mod nested;
 mod workshop;
 
 use devices::{CONTROLS, devices, kernel_views};
 pub use error::{Cause, NoBoot};
 pub use mounts::Source;
+pub use nested::Nested;
 pub use workshop::{Provided, Workshop, bootstrap};
 
 /// What a boot plan is made from.
@@ -29,6 +31,8 @@ pub struct BootRequest<'a> {
     pub config: &'a BoxConfig,
     /// The user.
     pub user: &'a User,
+    /// Whether that is the machine's own root, whom the kernel would obey.
+    pub machines_root: bool,
     /// Layers, the lowest first.
     pub layers: Vec<PathBuf>,
     /// The overlay's upper, work and mount directories.
@@ -43,6 +47,8 @@ pub struct BootRequest<'a> {
     pub home: [PathBuf; 2],
     /// Directories of the host's that no box may see: the store, the cache.
     pub hidden: Vec<PathBuf>,
+    /// What the box has for boxes inside it; `None` where it has no ids for them.
+    pub nested: Option<Nested>,
     /// What the project's directory is, for a box that has one.
     pub project: Option<Source>,
     /// What each of the configuration's mounts is of, in their order; none for one in memory.
@@ -68,6 +74,8 @@ pub struct BootPlan {
     pub network: Network,
     /// Ports of the host that lead into it, where it has one of its own.
     pub ports: Vec<Port>,
+    /// What it may use of the machine, of which its programs see as much as [`Limits::seen`] says.
+    pub limits: Limits,
     /// Seconds that the keeper stays when nothing is left to keep.
     pub linger: u32,
 }
@@ -80,14 +88,26 @@ impl fmt::Display for BootPlan {
             Network::None => writeln!(f, "network   none")?,
             Network::Private => writeln!(f, "network   private")?,
         }
-        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))
+        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))?;
+        match self.limits.seen() {
+            View::Full => writeln!(f, "view      its limits, in /proc and /sys and by sysinfo(2)"),
+            View::Files => writeln!(f, "view      its limits, in /proc and /sys"),
+            View::None => Ok(()),
+        }
     }
 }
 
 impl BootPlan {
     /// These steps and nothing else: no network but the host's, and nothing that stays.
     pub fn of(name: &str, steps: Vec<Step>) -> Self {
-        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 }
+        Self {
+            name: name.to_owned(),
+            steps,
+            network: Network::Host,
+            ports: Vec::new(),
+            limits: Limits::default(),
+            linger: 0,
+        }
     }
 
     /// Plans the boot of a box.
@@ -107,8 +127,8 @@ impl BootPlan {
             volatile: false,
         })];
         steps.extend(devices());
-        steps.extend(kernel_views(request.config.network));
-        if user.uid == 0 {
+        steps.extend(kernel_views(request.config));
+        if request.machines_root {
             steps.extend(CONTROLS.map(|at| Step::ReadOnly { at: BoxPath::known(at) }));
         }
         steps.extend(runtime_dirs(user));
@@ -121,10 +141,14 @@ impl BootPlan {
             steps.push(account(user, home.clone(), shells(request.config, user)));
         }
         steps.extend(request.changes.iter().map(change).collect::<Result<Vec<_>, _>>()?);
+        steps.extend(nested::steps(request));
         steps.push(Step::Supervisor { agent: host(&request.agent) });
         steps.push(Step::Sudo { user: user.name.clone(), agent: host(&request.agent) });
         // Last of all, so that no link in a hostile image leads an earlier step into what is the user's own.
         steps.extend(mounts::world(request, &home)?);
+        if !request.config.nesting {
+            steps.push(Step::NoNesting);
+        }
         steps.push(Step::PivotRoot);
         steps.push(Step::Seal);
         // These are of namespaces that the seal has made.
@@ -139,6 +163,7 @@ impl BootPlan {
             steps,
             network: request.config.network,
             ports: request.config.ports.clone(),
+            limits: request.config.limits.clone(),
             linger: request.config.linger,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BootRequest, Cause, NoBoot, home};
+use super::{BootRequest, Cause, NoBoot, home, nested};
 use crate::plan::{BoxPath, HostPath, Kind, RUN_DIR, Step};
 use crate::recipe::settings::Mount;
 use crate::recipe::{BoxConfig, Origin};
@@ -38,9 +38,9 @@ fn within(path: &Path, dirs: &[&str]) -> bool {
 }
 
 /// Something that is put into the box's tree.
-struct Entry {
-    at: BoxPath,
-    steps: Vec<Step>,
+pub(super) struct Entry {
+    pub(super) at: BoxPath,
+    pub(super) steps: Vec<Step>,
 }
 
 /// The steps to all that is the user's own, each after what it lies in. What is outside of the home comes first, so that
@@ -57,6 +57,11 @@ pub(super) fn world(request: &BootRequest<'_>, home: &BoxPath) -> Result<Vec<Ste
         });
         entries.push(entry.map_err(|cause| NoBoot::mount(request.config, index, cause))?);
     }
+    let mut stores = nested::entries(request);
+    // What the user has put there is theirs to have.
+    stores.retain(|store| !entries.iter().any(|other| other.at == store.at));
+    let covered: Vec<BoxPath> = stores.iter().map(|store| store.at.clone()).collect();
+    entries.extend(stores);
     entries.sort_by(|a, b| order(a, home).cmp(&order(b, home)));
     let (places, user) = (entries.iter().map(|entry| entry.at.clone()).collect::<Vec<_>>(), request.user);
     for entry in &mut entries {
@@ -67,7 +72,8 @@ pub(super) fn world(request: &BootRequest<'_>, home: &BoxPath) -> Result<Vec<Ste
         }
     }
     let shares = request.shares.iter().flat_map(|share| share.steps(user));
-    Ok(entries.into_iter().flat_map(|entry| entry.steps).chain(shares).collect())
+    let steps = entries.into_iter().flat_map(|entry| entry.steps).chain(shares);
+    Ok(steps.filter(|step| !matches!(step, Step::Hide { at } if covered.contains(at))).collect())
 }
 
 fn order<'a>(entry: &'a Entry, home: &BoxPath) -> (bool, &'a Path) {
@@ -180,6 +186,7 @@ mod tests {
             name: &name,
             config: &config,
             user: &user,
+            machines_root: false,
             layers: vec!["/l".into()],
             upper: "/u".into(),
             work: "/w".into(),
@@ -187,6 +194,7 @@ mod tests {
             fuse: false,
             home: ["/hu".into(), "/hw".into()],
             hidden: vec!["/home/al/.data".into()],
+            nested: None,
             project: config.project.as_ref().map(|origin| Source { path: origin.root.clone(), kind: Kind::Directory }),
             mounts: mounts.collect(),
             shares: &[],

@@ -27,6 +27,7 @@ impl Project {
             ports: after(under.ports, self.ports),
             limits: limits(&self.limits, &under.limits),
             init: self.init.or(under.init),
+            nesting: self.nesting.or(under.nesting),
             shell: self.shell.or(under.shell),
             workdir: self.workdir.or(under.workdir),
             user: self.user.or(under.user),
@@ -102,6 +103,7 @@ impl Project {
         config.ports = self.ports;
         config.limits = self.limits;
         config.init = self.init.unwrap_or_default();
+        config.nesting = self.nesting.unwrap_or(true);
         config.shell = text(self.shell).map(Into::into);
         config.workdir = text(self.workdir).map(Into::into);
         config.user = text(self.user);

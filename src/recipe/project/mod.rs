@@ -69,6 +69,8 @@ pub struct Project {
     pub limits: Limits,
     /// What is process 1 of the box.
     pub init: Option<Init>,
+    /// Whether programs in the box may make boxes, containers and sandboxes of their own: user namespaces.
+    pub nesting: Option<bool>,
     /// The shell for `enter`; an absolute path.
     #[schemars(extend("pattern" = schema::ABSOLUTE))]
     pub shell: Option<Text>,

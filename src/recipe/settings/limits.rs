@@ -63,6 +63,12 @@ pub enum Enforce {
 }
 
 impl Limits {
+    /// How much of them programs in the box see. Where nothing is limited that they could see, that is nothing.
+    pub fn seen(&self) -> View {
+        let visible = self.memory.is_some() || self.swap.is_some() || self.cpus.is_some() || self.cpuset.is_some();
+        if visible { self.view.unwrap_or_default() } else { View::None }
+    }
+
     /// Whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         *self == Self { view: self.view, enforce: self.enforce, ..Self::default() }

@@ -65,6 +65,8 @@ requirements! {
     unmanaged: || !Path::new("/run/systemd/system").exists() && works("findmnt", &["-t", "cgroup2"]);
     /// FUSE and fuse-overlayfs.
     fuse: || works("fuse-overlayfs", &["--version"]) && opens("/dev/fuse");
+    /// FUSE.
+    fuse_device: || opens("/dev/fuse");
     /// mksquashfs.
     mksquashfs: || works("mksquashfs", &["-version"]);
     /// A way to the archive.
@@ -87,6 +89,8 @@ requirements! {
     buildah: || works("buildah", &["--version"]);
     /// runc.
     runc: || works("runc", &["--version"]);
+    /// bubblewrap.
+    bwrap: || works("bwrap", &["--version"]);
     /// podman.
     podman: || works("podman", &["--version"]);
     /// setfattr.
