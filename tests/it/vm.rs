@@ -28,3 +28,12 @@ fn the_overlays_of_this_kernel() {
     requires!(qemu, fixtures);
     BOOKWORM.suite("tester", &["overlay::"]);
 }
+
+#[test]
+fn limits_hold() {
+    requires!(qemu, fixtures);
+    let script = "cd /var/tmp && export ENVBOX_TEST_REQUIRE=1 \
+        && exec systemd-run --user --scope --quiet -p Delegate=yes /mnt/it limits::enforced::";
+    let answer = BOOKWORM.answer("tester", 600, script);
+    assert_eq!(answer.status, 0, "{answer:#?}");
+}
