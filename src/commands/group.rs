@@ -4,7 +4,7 @@ use super::limit;
 use crate::context::Context;
 use crate::error::Result;
 use crate::limits::enforce::{self, Machine};
-use crate::limits::{Controller, Ground, Rung, Wanted};
+use crate::limits::{Controller, Ground, Wanted};
 use crate::recipe::BoxConfig;
 use crate::recipe::settings::{Init, Limits};
 use crate::store::StoredBox;
@@ -35,10 +35,7 @@ pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<
     if !wanted(&stored.config) {
         return Ok(None);
     }
-    // One of systemd's has to be asked for, for a process that is there already.
-    let Some(ground) = Ground::find(context.host).ok().filter(|ground| ground.rung != Rung::UserManager) else {
-        return Ok(None);
-    };
+    let Ok(ground) = Ground::find(context.host) else { return Ok(None) };
     let limits = &stored.config.limits;
     let disks = limit::disks(context, &stored.name, limits);
     let machine = Machine::here(ground.controllers.clone(), !disks.is_empty());

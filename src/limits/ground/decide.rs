@@ -13,6 +13,7 @@ pub(super) fn decide(facts: &Cgroups) -> Result<Ground, NoGround> {
         base: group.path.clone(),
         controllers: Controller::parse(&group.controllers),
         elsewhere: elsewhere.clone(),
+        manager: None,
     };
     if let Some(group) = ours(&facts.own) {
         let prepared = facts.prepared.as_ref().is_some_and(|prepared| prepared.path == group.path);
@@ -24,7 +25,7 @@ pub(super) fn decide(facts: &Cgroups) -> Result<Ground, NoGround> {
         return Ok(ground(rung, group));
     }
     match &facts.manager {
-        Some(manager) => Ok(ground(Rung::UserManager, &manager.group)),
+        Some(manager) => Ok(Ground { manager: Some(manager.clone()), ..ground(Rung::UserManager, &manager.group) }),
         None => Err(reason(facts, !elsewhere.is_empty())),
     }
 }
