@@ -1,7 +1,9 @@
 //! envbox's face inside a box: the same static program, owned by box-root, and called by another name. As `sudo`,
-//! `newuidmap` and `newgidmap` it is setuid; as the supervisor of a project's services it is not.
+//! `newuidmap` and `newgidmap` it is setuid; as the supervisor of a project's services, and as what waits for a system box's
+//! boot, it is not.
 
 mod accounts;
+mod boot;
 mod error;
 mod idmap;
 mod program;

@@ -11,4 +11,4 @@ mod system;
 pub use env::EPOCH;
 pub use key::keys;
 pub use step::{By, DEBS, Error, Inputs, Step, steps};
-pub use system::Manager;
+pub use system::{Manager, recipe_of};

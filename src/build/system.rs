@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::recipe::{Catalogue, Packages};
+use crate::recipe::{Catalogue, Packages, Recipe};
 
 /// A package manager, and the system that it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +17,22 @@ impl Manager {
     /// The package manager of a root with this os-release: that of the recipe of its name, else of those that it says it
     /// is like.
     pub fn of(os_release: &str, recipes: &Catalogue) -> Option<Self> {
+        let recipe = recipe_of(os_release, recipes)?;
         let fields = fields(os_release);
         let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
-        let words = std::iter::once(field("ID")).chain(field("ID_LIKE").split_whitespace());
-        let recipe = words.filter(|word| !word.is_empty()).find_map(|word| recipes.find(word).ok())?.recipe;
         let version = ["VERSION_ID", "VERSION_CODENAME"].map(field).into_iter().find(|version| !version.is_empty());
         let name = format!("{}-{}-{}", field("ID"), version.unwrap_or("rolling"), std::env::consts::ARCH);
         let words = recipe.packages.clone();
         (!words.install.is_empty()).then(|| Self { words, name: file_name(&name) })
     }
+}
+
+/// The recipe of the system that a root with this os-release is of: that of its name, else of those that it says it is like.
+pub fn recipe_of<'c>(os_release: &str, recipes: &'c Catalogue) -> Option<&'c Recipe> {
+    let fields = fields(os_release);
+    let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+    let words = std::iter::once(field("ID")).chain(field("ID_LIKE").split_whitespace());
+    words.filter(|word| !word.is_empty()).find_map(|word| recipes.find(word).ok()).map(|found| found.recipe)
 }
 
 /// What `NAME=value` lines say, quotes taken off. Escapes in quotes are for texts that nobody asks for here.
@@ -77,6 +84,9 @@ mod tests {
             let packages = &entry.recipe.packages;
             assert!(!packages.install.is_empty(), "{}", entry.recipe.name.as_str());
             assert!(packages.keep.iter().all(|dir| dir.starts_with('/')), "{}", entry.recipe.name.as_str());
+            if let Some(system) = &entry.recipe.system {
+                assert!(system.there.starts_with('/') && !system.packages.is_empty(), "{}", entry.recipe.name.as_str());
+            }
         }
     }
 }

@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn subcommands_but_not_the_hidden_ones() {
-        assert_eq!(words("s"), ["stop", "stats", "search", "schema"]);
+        assert_eq!(words("s"), ["start", "stop", "stats", "search", "schema"]);
         assert!(words("").contains(&"enter".to_owned()));
         assert!(!words("").iter().any(|word| word.starts_with('_') || word == "manual"));
         assert_eq!(words("--color never doc"), ["doctor"], "an option's value is not a subcommand");
@@ -282,7 +282,18 @@ mod tests {
 
     #[test]
     fn names_of_boxes_where_one_may_stand() {
-        for line in ["enter ", "stop ", "rm a b ", "rm --yes ", "ls -v ; enter ", "run "] {
+        for line in [
+            "enter ",
+            "stop ",
+            "start a ",
+            "restart ",
+            "console ",
+            "autostart ",
+            "rm a b ",
+            "rm --yes ",
+            "ls -v ; enter ",
+            "run ",
+        ] {
             let line = line.rsplit("; ").next().unwrap();
             assert!(has(line, Names::Boxes), "{line}");
         }

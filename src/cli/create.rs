@@ -17,6 +17,9 @@ pub struct Create {
     /// it, the recipe of that name
     #[arg(short, long, value_hint = ValueHint::FilePath, requires = "name")]
     pub image: Option<String>,
+    /// Make a system box of this image: with an init that starts its services, which is installed if the image has none
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, requires = "name", conflicts_with = "image")]
+    pub system: Option<String>,
     /// In a project.
     #[command(flatten)]
     pub project: InProject,

@@ -17,6 +17,7 @@ mod project;
 mod recipe;
 mod run;
 mod services;
+mod system;
 mod task;
 mod trust;
 
@@ -41,6 +42,7 @@ pub use project::InProject;
 pub use recipe::{Recipe, RecipeCheck, RecipeCommand, RecipeShow, RecipeWord, Schema, Search};
 pub use run::{Run, Target};
 pub use services::{Down, Logs, Ps, Up};
+pub use system::{Autostart, Console, DetachKeys, Restart, Start, Wait};
 pub use task::Task;
 pub use trust::{Trust, Untrust};
 
@@ -137,7 +139,9 @@ pub enum Command {
     Down(Down),
     /// Show how the project's services are
     Ps(Ps),
-    /// Show what the project's services have printed
+    /// Show what a project's services, or a system box, have printed
+    ///
+    /// Of a system box it is what its journal has, else what its console has shown.
     Logs(Logs),
     /// Create a box
     ///
@@ -160,11 +164,28 @@ pub enum Command {
     /// List the boxes
     #[command(visible_alias = "ls")]
     List(List),
+    /// Start boxes, and wait until they have booted
+    ///
+    /// The init of a system box starts its services; if it has not by then, the end of what it has said is shown, and the
+    /// exit status is 1. A box without an init is up, and leaves again if nothing comes to run in it.
+    Start(Start),
     /// Stop boxes: end everything that runs in them
     ///
-    /// The programs in the box are asked to end, and killed if they have not after the given time. What the box has on
-    /// disk stays. Without a name, in a project: all of its boxes that run.
+    /// The programs in the box are asked to end, and killed if they have not after the given time; those of a system box by
+    /// its init. What the box has on disk stays. Without a name, in a project: all of its boxes that run.
     Stop(Stop),
+    /// Stop boxes that run, and start them
+    Restart(Restart),
+    /// Attach this terminal to the console of a system box
+    ///
+    /// Several terminals may be attached at once, and each shows the same. The keys that leave it are named at the beginning:
+    /// three times Ctrl-], unless you say otherwise.
+    Console(Console),
+    /// Start a box whenever you log in
+    ///
+    /// By a unit of your own systemd; where there is none, it is said what to do instead. Without a name, those boxes are
+    /// listed that are started so.
+    Autostart(Autostart),
     /// Remove boxes and everything in them
     ///
     /// Asks first. Your home is not part of a box, and stays. Without a name, in a project: all of its boxes.

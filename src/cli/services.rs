@@ -68,7 +68,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = LOGS_EXAMPLES)]
 pub struct Logs {
-    /// Services; all without it
+    /// Services, all without it; or a system box
     #[arg(id = "service", value_name = "NAME")]
     pub names: Vec<String>,
     /// Go on with what they print from now on
@@ -88,4 +88,5 @@ pub struct Logs {
 const LOGS_EXAMPLES: &str = "\
 Examples:
   envbox logs db
-  envbox logs -f -n 20";
+  envbox logs -f -n 20
+  envbox logs -f sys              the journal of the system box `sys`";

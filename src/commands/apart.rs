@@ -1,9 +1,11 @@
 //! Sessions in a process of their own: whoever has run one has joined the box's namespaces, and can run no other.
 
-use super::session;
+use super::{live, session};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::launch;
 use crate::plan::SessionPlan;
+use crate::recipe::BoxName;
 use crate::store::StoredBox;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Change, Ended, Fork, Pid, SingleThread};
@@ -19,6 +21,28 @@ const PASSED_ON: [Signal; 6] =
 /// # Errors
 /// That there can be no other process.
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
+    run(context, || session::carry_out(context, stored, plan))
+}
+
+/// Runs a session to its end in a box that is up, and does not start it: it may have ended since.
+///
+/// # Errors
+/// As [`carry_out`].
+pub(super) fn carry_out_in(context: &Context<'_>, name: &BoxName, plan: &SessionPlan) -> Result {
+    run(context, || {
+        let Some(live) = launch::connect(&context.store.runtime(name))? else { return Ok(GONE) };
+        let manager = || context.host.cgroups().manager;
+        match launch::run(&live::proof()?, live, plan, None, &manager, &mut |note| context.ui.note(note)) {
+            Err(launch::Error::Ending) => Ok(GONE),
+            ended => Ok(ended?.status()),
+        }
+    })
+}
+
+/// The status of a session whose box has ended, with it or before it: what a shell shows for a death by `SIGKILL`.
+pub(super) const GONE: u8 = 128 + 9;
+
+fn run(context: &Context<'_>, work: impl FnOnce() -> Result) -> Result {
     let proof = SingleThread::prove().map_err(Error::new)?;
     let watched: Vec<Signal> = PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect();
     let signals = Signals::watch(&watched).map_err(Error::new)?;
@@ -29,7 +53,7 @@ pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &Sessio
                 context.ui.error(&Error::new(error));
                 return process::EXIT_PANIC;
             }
-            session::carry_out(context, stored, plan).unwrap_or_else(|error| {
+            work().unwrap_or_else(|error| {
                 context.ui.error(&error);
                 error.exit_status()
             })

@@ -1,18 +1,20 @@
 //! `envbox create`
 
-use super::{limit, project, provision, recipes, sweep};
+use super::{limit, project, provision, recipes, sweep, system};
 use crate::cli::{self, Create, Limiting, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::recipe::settings::Init;
 use crate::recipe::{BoxConfig, BoxName, Overlay};
-use crate::store::{self, StoredBox};
+use crate::store::{self, ImageLease, StoredBox};
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
     let target = args.name.as_ref().map(|name| Target(name.to_string()));
     if args.image.is_none()
+        && args.system.is_none()
         && let Some((found, environment)) = project::meant(&context, target.as_ref())?
     {
         if args.limits != Limiting::default() {
@@ -38,11 +40,18 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
     if context.store.has_box(wanted) {
         return Err(store::Error::BoxExists(wanted.clone()).into());
     }
-    let image = recipes::meant(context, args.image.as_deref().unwrap_or(wanted.as_str()))?;
+    let named = args.image.as_deref().or(args.system.as_deref());
+    let image = recipes::meant(context, named.unwrap_or(wanted.as_str()))?;
     // Who has chosen another recipe than that of the name has chosen the box's name with it.
-    let own = args.image.is_some() || image == wanted.as_str();
+    let own = named.is_some() || image == wanted.as_str();
     let name = if own { wanted.clone() } else { name_for(&image)? };
-    from_image(context, &name, &image, &args.source, &args.limits)?;
+    if args.system.is_some() {
+        let leased = system::image(context, &image, &args.source)?;
+        let config = BoxConfig { init: Init::Auto, ..BoxConfig::new(image) };
+        make(context, &name, config, &leased, (&args.source, &args.limits))?;
+    } else {
+        from_image(context, &name, &image, &args.source, &args.limits)?;
+    }
     Ok(name)
 }
 
@@ -108,12 +117,21 @@ pub(super) fn from_image(
     limits: &Limiting,
 ) -> Result<()> {
     let leased = provision::image(context, image, source)?;
-    let mut config = BoxConfig::new(image.to_owned());
+    make(context, name, BoxConfig::new(image.to_owned()), &leased, (source, limits))
+}
+
+fn make(
+    context: &Context<'_>,
+    name: &BoxName,
+    mut config: BoxConfig,
+    leased: &ImageLease,
+    (source, limits): (&Source, &Limiting),
+) -> Result<()> {
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
     config.limits = limit::over(&config.limits, limits);
     // Room that rubbish takes may be wanted.
     sweep::if_needed(context)?;
-    match context.store.create_box(name, &config, &leased) {
+    match context.store.create_box(name, &config, leased) {
         // Two at once: the other one has made it, which is as good for who wants to enter it.
         Err(store::Error::BoxExists(_))
             if context.store.open_box(name).is_ok_and(|there| there.digest == leased.digest()) =>

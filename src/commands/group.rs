@@ -1,8 +1,8 @@
 //! The cgroup that a box is to have.
 
-use super::limit;
+use super::{limit, system};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::enforce::{self, Machine};
 use crate::limits::{Controller, Ground, Wanted};
 use crate::recipe::BoxConfig;
@@ -35,7 +35,19 @@ pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<
     if !wanted(&stored.config) {
         return Ok(None);
     }
-    let Ok(ground) = Ground::find(context.host) else { return Ok(None) };
+    let ground = match Ground::find(context.host) {
+        Ok(ground) => ground,
+        Err(reason) => {
+            return system::init(context, stored)?.filter(|init| init.needs_cgroup).map_or(Ok(None), |init| {
+                let name = &stored.name;
+                Err(Error::new(format!(
+                    "`{name}` has {} as its init, which needs a cgroup that is yours: {reason}",
+                    init.kind
+                ))
+                .hint("envbox doctor --cgroup shows how to have one"))
+            });
+        }
+    };
     let limits = &stored.config.limits;
     let disks = limit::disks(context, &stored.name, limits);
     let machine = Machine::here(ground.controllers.clone(), !disks.is_empty());

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::system;
 use crate::cli::List;
 use crate::context::Context;
 use crate::error::Result;
@@ -16,6 +17,7 @@ use crate::ui::{Cell, Style, Table, Ui};
 struct Row {
     name: BoxName,
     state: State,
+    kind: Option<Kind>,
     from: String,
     image: Option<String>,
     title: Option<String>,
@@ -28,6 +30,14 @@ enum State {
     Running,
     Stopped,
     Damaged,
+}
+
+/// What is process 1 of a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Application,
+    System,
 }
 
 pub(super) fn run(args: &List, host: &Host, ui: &Ui) -> Result {
@@ -48,32 +58,43 @@ fn row(context: &Context<'_>, name: BoxName) -> Row {
         Ok(stored) => Row {
             name,
             state: if running { State::Running } else { State::Stopped },
+            kind: Some(if system::is_one(&stored.config) { Kind::System } else { Kind::Application }),
             from: stored.config.from,
             image: Some(stored.digest.to_string()),
             title: Some(stored.image.provenance.title),
             project: stored.config.project,
         },
-        Err(_) => Row { name, state: State::Damaged, from: String::new(), image: None, title: None, project: None },
+        Err(_) => Row {
+            name,
+            state: State::Damaged,
+            kind: None,
+            from: String::new(),
+            image: None,
+            title: None,
+            project: None,
+        },
     }
 }
 
 fn table(rows: &[Row]) -> Table {
     // Who has no projects has no use for a column of them.
     let projects = rows.iter().any(|row| row.project.is_some());
-    let columns = ["NAME", "STATE", "FROM", "IMAGE", "PROJECT"];
-    let mut table = Table::new(&columns[..if projects { 5 } else { 4 }]);
+    let systems = rows.iter().any(|row| row.kind == Some(Kind::System));
+    let columns =
+        [("NAME", true), ("STATE", true), ("KIND", systems), ("FROM", true), ("IMAGE", true), ("PROJECT", projects)];
+    let columns: Vec<&str> = columns.into_iter().filter_map(|(name, shown)| shown.then_some(name)).collect();
+    let mut table = Table::new(&columns);
     for row in rows {
         let state = match row.state {
             State::Running => Cell::new("running", Style::Good),
             State::Stopped => "stopped".into(),
             State::Damaged => Cell::new("damaged", Style::Bad),
         };
-        let mut cells = vec![
-            row.name.to_string().into(),
-            state,
-            row.from.clone().into(),
-            row.title.clone().unwrap_or_default().into(),
-        ];
+        let mut cells = vec![row.name.to_string().into(), state];
+        if systems {
+            cells.push(if row.kind == Some(Kind::System) { "system".into() } else { "".into() });
+        }
+        cells.extend([row.from.clone().into(), row.title.clone().unwrap_or_default().into()]);
         if projects {
             cells.push(row.project.as_ref().map(project).unwrap_or_default().into());
         }

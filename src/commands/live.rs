@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{group, identity, provision, settings, sweep, world};
+use super::{group, identity, provision, settings, sweep, system, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -133,6 +133,7 @@ pub(super) fn plan(
         shares: &world.shares,
         agent,
         changes: &changes,
+        init: system::init(context, stored)?,
         group,
     })?)
 }

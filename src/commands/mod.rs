@@ -1,9 +1,11 @@
 //! One file per verb: typed arguments, through the layers, to output. The only place where layers meet.
 
 mod apart;
+mod autostart;
 mod build;
 mod complete;
 mod completions;
+mod console;
 mod create;
 mod doctor;
 mod enter;
@@ -20,6 +22,7 @@ mod limit;
 mod list;
 mod live;
 mod lock;
+mod logs;
 mod manual;
 mod project;
 mod project_recipe;
@@ -27,15 +30,18 @@ mod provision;
 mod recipe;
 mod recipes;
 mod remove;
+mod restart;
 mod run;
 mod schema;
 mod search;
 mod services;
 mod session;
 mod settings;
+mod start;
 mod stats;
 mod stop;
 mod sweep;
+mod system;
 mod task;
 mod top;
 mod trust;
@@ -58,6 +64,10 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::Init(args) => init::run(&args, host, ui),
         Command::Build(args) => build::run(&args, host, ui),
         Command::List(args) => list::run(&args, host, ui),
+        Command::Start(args) => start::run(&args, host, ui),
+        Command::Restart(args) => restart::run(&args, host, ui),
+        Command::Console(args) => console::run(&args, host, ui),
+        Command::Autostart(args) => autostart::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
         Command::Limit(args) => limit::run(&args, host, ui),

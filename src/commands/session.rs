@@ -1,14 +1,15 @@
 //! A session in a box: what `enter` and `run` have in common.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::limit::{Force, Watch};
-use super::{live, world};
+use super::{live, system, world};
 use crate::context::Context;
 use crate::error::Result;
 use crate::image::accounts::UserSpec;
 use crate::launch;
-use crate::plan::{SessionPlan, SessionRequest, What};
+use crate::plan::{SUPERVISOR, SessionPlan, SessionRequest, What, Who};
 use crate::store::StoredBox;
 use crate::sys::{stream, tty};
 
@@ -23,6 +24,8 @@ pub(super) struct Wish<'a> {
     pub(super) workdir: Option<&'a PathBuf>,
     /// Whether to begin at home.
     pub(super) at_home: bool,
+    /// Whether it is a login, in a system box.
+    pub(super) login: bool,
 }
 
 /// Plans a session.
@@ -45,7 +48,30 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
         hidden: &context.hidden(),
         real_cwd: real_cwd.as_deref(),
         shares: &world::shares(context, &stored.config),
+        login: wish.login,
     })?)
+}
+
+/// A session of box-root's that has no terminal, and nothing of the caller's place.
+///
+/// # Errors
+/// As of [`plan`].
+pub(super) fn roots(context: &Context<'_>, stored: &StoredBox, words: &[OsString]) -> Result<SessionPlan> {
+    let wish =
+        Wish { what: What::Command(words), user: None, workdir: Some(&"/".into()), at_home: false, login: false };
+    let mut plan = plan(context, stored, &wish)?;
+    plan.who = Who::BoxRoot;
+    plan.terminal = false;
+    Ok(plan)
+}
+
+/// A session of the agent's, as [`roots`].
+///
+/// # Errors
+/// As of [`plan`].
+pub(super) fn agents(context: &Context<'_>, stored: &StoredBox, words: &[&str]) -> Result<SessionPlan> {
+    let words: Vec<OsString> = [SUPERVISOR].iter().chain(words).map(OsString::from).collect();
+    roots(context, stored, &words)
 }
 
 /// Runs a session to its end. The result is the program's status.
@@ -63,6 +89,7 @@ pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) ->
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
     plan.notes.iter().for_each(|note| context.ui.note(note));
     let mut live = live::up(context, stored)?;
+    system::wait_if_booting(context, stored, &live)?;
     let force = Force::of(context, &stored.name);
     force.group.iter().for_each(|group| live.enter(group));
     let bounded = SessionPlan { bounds: force.bounds(), ..plan.clone() };

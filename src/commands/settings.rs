@@ -34,6 +34,7 @@ fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
         ("ports", before.ports != now.ports),
         ("init", before.init != now.init),
         ("nesting", before.nesting != now.nesting),
+        ("stop_signal", before.stop_signal != now.stop_signal),
         ("project", before.project != now.project),
         ("linger", before.linger != now.linger),
     ];

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::plan::{self, Cause, Kind, Nested, NoBoot, Shared, Source, display};
-use crate::recipe::settings::{Home, Mount, Share};
+use crate::recipe::settings::{Home, Init, Mount, Share};
 use crate::recipe::{BoxConfig, Origin};
 use crate::store::{StoredBox, VolumeOwner};
 use crate::userns::IdMap;
@@ -133,7 +133,7 @@ pub(super) fn shares(context: &Context<'_>, config: &BoxConfig) -> Vec<Shared> {
         return Vec::new();
     }
     let number = context.host.var("DISPLAY").and_then(display);
-    let wanted = plan::wanted(&config.share, context.host).into_iter().map(|wanted| {
+    let wanted = plan::wanted(&config.share, context.host, config.init != Init::None).into_iter().map(|wanted| {
         let socket = host::socket(&wanted.candidates);
         let cookie = wanted.cookie.as_deref().and_then(host::cookie);
         let cookie = match (wanted.share, number) {

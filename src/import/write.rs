@@ -81,6 +81,7 @@ fn sections(recipe: &Project) -> Vec<Field> {
     push("ports", list(recipe.ports.iter().map(|port| scalar(&port.to_string())).collect()));
     push("limits", (!recipe.limits.is_empty()).then(|| Body::Line(limits(recipe))));
     push("init", word(recipe.init.clone().map(String::from)));
+    push("stop_signal", text(&recipe.stop_signal));
     push("shell", text(&recipe.shell));
     push("workdir", text(&recipe.workdir));
     push("user", text(&recipe.user));

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::overlay::{self, Fuse};
 use super::seal::seal;
-use super::{Error, account, home, nested};
+use super::{Error, account, home, init, nested};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, SUPERVISOR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
@@ -54,6 +54,23 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
         taken.map_err(|source| step_failed(step, source))?;
     }
     Ok(())
+}
+
+/// Carries out the steps to the root of a system box's init, in a mount namespace of its own and with the box's root around
+/// this process. `console` is a copy of its terminal.
+///
+/// # Errors
+/// [`Error::Step`].
+pub(super) fn apply_fresh(steps: &[Step], console: OwnedFd) -> Result<(), Error> {
+    let failed = |step: &Step, source| Error::Step { step: step.to_string(), source };
+    let place = steps.iter().find_map(|step| if let Step::Console { at } = step { Some(at) } else { None });
+    let mut copies: Copies<'_> = place.map(|at| (at, console)).into_iter().collect();
+    // Whose ids are whose has been written down before.
+    let none = IdMap { uid: Vec::new(), gid: Vec::new() };
+    steps.iter().try_for_each(|step| {
+        let root = root::open_absolute(Path::new("/"), Open::Directory).map_err(|source| failed(step, source))?;
+        take(step, &root, &mut copies, &none).map_err(|source| failed(step, source))
+    })
 }
 
 /// Trees of the host's that have been copied already, by where they are to be.
@@ -103,6 +120,12 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>, map: &IdMap) -> io:
             tmpfs.set("mode", format!("{mode:o}"))?;
             attach(&tmpfs.mount(Attributes::MOUNT_ATTR_NODEV)?, root, at)
         }
+        Step::Renew { at, mode, kept } => init::renew(root, at, *mode, kept),
+        Step::Console { at } => {
+            let terminal = early.remove(at).ok_or(io::ErrorKind::InvalidInput)?;
+            mount::attach(terminal, bind_place(root, at, Kind::File)?)
+        }
+        Step::MachineId(id) => init::machine_id(root, id),
         Step::Proc { at } => {
             let harmless = Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOEXEC;
             attach(&Context::open("proc")?.mount(harmless)?, root, at)
@@ -220,7 +243,7 @@ fn bind(root: &OwnedFd, tree: &OwnedFd, at: &BoxPath, kind: Kind, read_only: boo
     mount::attach(tree, bind_place(root, at, kind)?)
 }
 
-fn bind_place(root: &OwnedFd, at: &BoxPath, kind: Kind) -> io::Result<OwnedFd> {
+pub(super) fn bind_place(root: &OwnedFd, at: &BoxPath, kind: Kind) -> io::Result<OwnedFd> {
     match kind {
         Kind::Directory => root::make_dirs(root, at.as_path(), 0o755),
         Kind::File => {

@@ -13,6 +13,7 @@ use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request, extra};
 use super::{Error, keeper, network, overlay};
 use crate::limits::{Group, Membership, Wanted};
+use crate::plan::init::BOOTED;
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
@@ -153,6 +154,12 @@ impl Live {
         join(proof, &keeper::INNER, &self.inner)
     }
 
+    /// Whether the init of a system box is known to have booted ([`BOOTED`]).
+    pub fn has_booted(&self) -> bool {
+        let mark = Path::new(BOOTED).file_name().map(Path::new);
+        mark.is_some_and(|mark| root::open_beneath(&self.run_dir, mark).is_ok())
+    }
+
     /// Lets go of the namespaces, which would keep the box's mounts alive when the box is gone. What is left are the
     /// connection and the run directory.
     pub(super) fn into_ends(self) -> (OwnedFd, OwnedFd) {
@@ -228,6 +235,8 @@ pub fn boot(
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
+    let console =
+        plan.init.as_ref().map(|_| console_log(runtime)).transpose().map_err(fail("make the console's log"))?;
     let (reports, report) = socket::pair().map_err(fail("make a socket pair"))?;
 
     // Not the mount namespace: a fuse-overlayfs stays in the host's, or its own mount would keep it alive for ever. The
@@ -245,6 +254,7 @@ pub fn boot(
     let tracing = trace.is_some();
     let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+        keep.extend(console.iter().map(OwnedFd::as_fd));
         let network = client.iter().flat_map(Client::fds);
         let member = match member
             .map(|member| member.await_admission(&keep.iter().copied().chain(network).collect::<Vec<_>>()))
@@ -269,7 +279,8 @@ pub fn boot(
                 let means =
                     Means { proof, fuse, inner: &inner, payload: member.as_ref().map(|member| &member.payload) };
                 process::finish(|| {
-                    let ends = keeper::Ends { listener, lock: lock.into(), report, network, member: member.as_ref() };
+                    let lock = lock.into();
+                    let ends = keeper::Ends { listener, lock, report, network, member: member.as_ref(), console };
                     keeper::start(plan, means, ends, tracing)
                 })
             }
@@ -297,6 +308,13 @@ pub fn boot(
     let pid_namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok()).unwrap_or_default();
     runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir, pid_namespace })?;
     Ok(live)
+}
+
+/// What a system box's console shows goes on where it stopped the last time.
+fn console_log(runtime: &Runtime) -> io::Result<OwnedFd> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let options = fs::File::options().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
+    Ok(options.open(runtime.console_log())?.into())
 }
 
 /// A refused overlay, with what fuse-overlayfs has said about it.

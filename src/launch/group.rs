@@ -144,9 +144,10 @@ impl Member {
 /// [`limits::Error`]; that of a user namespace that cannot be had.
 pub fn remove_group(proof: &SingleThread, identity: &Identity, dir: &Path) -> Result<(), Error> {
     match limits::remove(dir) {
-        // An init's cgroups belong to the box's ids.
+        // An init's cgroups belong to the box's ids, and the one that all are in to this user.
         Err(limits::Error::Cgroup { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
-            Ok(userns::run(proof, identity, |_| limits::remove(dir))?)
+            userns::run(proof, identity, |_| limits::clear(dir))?;
+            Ok(limits::remove(dir)?)
         }
         removed => Ok(removed?),
     }

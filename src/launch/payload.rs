@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::person::{self, Unknown};
 use super::protocol::Request;
-use super::{Error, Live, Terminfo, bounds, locale, shells, view};
+use super::{Error, Live, Terminfo, bounds, locale, login, shells, view};
 use crate::plan::{
     Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, Socket, Who, WorkDir, set_missing_variable, set_variable,
 };
@@ -25,6 +25,8 @@ pub(super) enum Word {
     Note(String),
     /// The master of the session's pseudo-terminal.
     Terminal(OwnedFd),
+    /// What holds the session for the box's logind.
+    Login(OwnedFd),
     /// It cannot be.
     Failed(Failure),
     /// The program runs; also what the end of the stream means.
@@ -83,6 +85,7 @@ impl Word {
         match self {
             Self::Note(text) => socket::send(socket, &[b"N", head(text.as_bytes())].concat(), nothing),
             Self::Terminal(master) => socket::send(socket, b"T", &[master]),
+            Self::Login(held) => socket::send(socket, b"L", &[held]),
             Self::Failed(Failure { kind, errno, text }) => {
                 let bytes = [b"F", &[*kind][..], &errno.to_ne_bytes(), head(text.as_bytes())].concat();
                 socket::send(socket, &bytes, nothing)
@@ -99,6 +102,7 @@ impl Word {
             ([] | [b'R'], _) => Ok(Self::Running),
             ([b'S'], _) => Ok(Self::Stopped),
             ([b'T'], Some(master)) => Ok(Self::Terminal(master)),
+            ([b'L'], Some(held)) => Ok(Self::Login(held)),
             ([b'N', text @ ..], _) => Ok(Self::Note(String::from_utf8_lossy(text).into_owned())),
             ([b'F', kind, a, b, c, d, text @ ..], _) => Ok(Self::Failed(Failure {
                 kind: *kind,
@@ -147,7 +151,7 @@ fn enter(
         return Ok(0);
     }
     tty::new_session().map_err(Failure::new(b'J', ""))?;
-    Request::Session(process::own_pid()).send(&live.connection).map_err(Failure::new(b'J', ""))?;
+    Request::Session.send(&live.connection).map_err(Failure::new(b'J', ""))?;
 
     let mut env = plan.env.clone();
     if let Some((term, description)) = terminfo {
@@ -157,7 +161,11 @@ fn enter(
         view::divert_sysinfo(socket).map_err(Failure::new(b'J', ""))?;
     }
     let (connection, _) = live.into_ends();
-    let person = become_somebody(plan, word)?;
+    let person = somebody(plan, word)?;
+    if plan.login {
+        log_in(proof, plan, &person, word, &mut env);
+    }
+    person::become_person(&person).map_err(Failure::new(b'B', person.name.clone()))?;
     plan.sockets.iter().filter(|_| plan.who == Who::Caller).for_each(|socket| look_at(socket, word));
     for (name, value) in person.variables() {
         set_missing_variable(&mut env, name, value);
@@ -174,7 +182,7 @@ fn enter(
     let become_it = move || {
         if let Some(signal) = plan.stop_signal {
             // A keeper that does not hear it ends the program as it ends all others.
-            let _ = Request::Main(process::own_pid(), signal).send(&connection);
+            let _ = Request::Main(signal).send(&connection);
         }
         if plan.detached {
             // It ends with the program, which tells the keeper of that. Where it cannot be kept the keeper ends the program.
@@ -220,14 +228,38 @@ fn leave_it_to_the_keeper(proof: &SingleThread) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Becomes whoever the session is.
-fn become_somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
+/// Whoever the session is.
+fn somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
     let (person, was_root) = person::find(plan)?;
     if was_root {
         say(NOT_ROOT.to_owned(), word);
     }
-    person::become_person(&person).map_err(Failure::new(b'B', person.name.clone()))?;
     Ok(person)
+}
+
+/// Makes the session one of the box's logind, where there is one. One that it does not know is a session all the same.
+fn log_in(
+    proof: &SingleThread,
+    plan: &SessionPlan,
+    person: &Person,
+    word: &OwnedFd,
+    env: &mut Vec<(OsString, OsString)>,
+) {
+    match login::login(proof, person.uid, plan.terminal) {
+        Ok(None) => {}
+        Ok(Some(login)) => {
+            for (name, value) in login.variables(plan.terminal) {
+                // What is shared of the caller's own session has been said already.
+                set_missing_variable(env, name, value.into());
+            }
+            // By the side that waits for the program's end, which is the session's.
+            let _ = Word::Login(login.held).send(word);
+        }
+        Err(error) => {
+            // A note that cannot be delivered has nobody to read it.
+            let _ = Word::Note(format!("the box's logind does not know of this session: {error}")).send(word);
+        }
+    }
 }
 
 /// A pseudo-terminal of the box's, with the size and the settings of the caller's; the master goes to the other side.

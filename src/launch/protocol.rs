@@ -25,6 +25,11 @@ pub(super) enum Report {
 
 impl Report {
     pub(super) fn send(&self, socket: impl AsFd) -> io::Result<()> {
+        self.send_with(socket, &[] as &[OwnedFd])
+    }
+
+    /// Sends it with descriptors.
+    pub(super) fn send_with(&self, socket: impl AsFd, fds: &[impl AsFd]) -> io::Result<()> {
         let causes = |letter: u8, causes: &[String]| {
             let mut bytes = vec![letter];
             bytes.extend_from_slice(causes.join("\0").as_bytes());
@@ -37,16 +42,25 @@ impl Report {
             Self::OverlayRefused(reasons) => causes(b'O', reasons),
             Self::Failed(reasons) => causes(b'F', reasons),
         };
-        socket::send(socket, &bytes, &[] as &[OwnedFd])
+        socket::send(socket, &bytes, fds)
     }
 
     /// The next report; `None` when the other end is gone.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
+        Ok(Self::receive_with(socket)?.0)
+    }
+
+    /// The next report, and the descriptors that come with it.
+    pub(super) fn receive_with(socket: impl AsFd) -> io::Result<(Option<Self>, Vec<OwnedFd>)> {
         let mut buffer = vec![0; LONGEST];
-        let (length, _) = socket::receive(socket, &mut buffer)?;
+        let (length, fds) = socket::receive(socket, &mut buffer)?;
+        Ok((Self::parse(&buffer[..length])?, fds))
+    }
+
+    fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let causes = |bytes: &[u8]| text(bytes).split('\0').map(str::to_owned).collect();
-        match &buffer[..length] {
+        match bytes {
             [] => Ok(None),
             [b'S', step @ ..] => Ok(Some(Self::Step(text(step)))),
             [b'R'] => Ok(Some(Self::Ready)),
@@ -76,43 +90,72 @@ pub(super) mod extra {
 /// From a session, or from `envbox stop`, to the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
-    /// The session of this connection is led by this process (its id in the box). If the connection ends without a
+    /// The session of this connection is led by the process that says so. If the connection ends without a
     /// [`Request::Bye`], what is left of the session is ended.
-    Session(Pid),
-    /// This process of the session (its id in the box) is the image's own command, which a stop asks to end by the signal of
-    /// this number, and by no other.
-    Main(Pid, i32),
+    Session,
+    /// The process of the session that says so is the image's own command, which a stop asks to end by the signal of this
+    /// number, and by no other.
+    Main(i32),
     /// The session ended as sessions do; what it left in the background may stay.
     Bye,
     /// End the box: every process gets `SIGTERM`, and after this many seconds `SIGKILL`.
     Stop(u32),
+    /// Connect the stream that comes with this to the console of a system box.
+    Console,
+    /// The console has this many columns and rows now.
+    Resize(u16, u16),
+    /// Say [`Report::Ready`] when the init of a system box has booted, [`Report::Failed`] if it ends before.
+    AwaitBoot,
+}
+
+/// A request, with what the kernel says of it.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) request: Request,
+    /// Descriptors that came with it.
+    pub(super) fds: Vec<OwnedFd>,
+    /// Who sent it, by the number that it has for this process: that by which it knows itself may be of another pid namespace.
+    pub(super) sender: Option<Pid>,
 }
 
 impl Request {
     pub(super) fn send(self, socket: impl AsFd) -> io::Result<()> {
-        let (letter, number, signal) = match self {
-            Self::Session(pid) => (b'S', pid.as_raw().to_ne_bytes(), 0),
-            Self::Main(pid, signal) => (b'M', pid.as_raw().to_ne_bytes(), signal),
-            Self::Bye => (b'B', [0; 4], 0),
-            Self::Stop(seconds) => (b'T', seconds.to_ne_bytes(), 0),
+        self.send_with(socket, &[] as &[OwnedFd])
+    }
+
+    /// Sends it with descriptors.
+    pub(super) fn send_with(self, socket: impl AsFd, fds: &[impl AsFd]) -> io::Result<()> {
+        let both = |columns: u16, rows: u16| u32::from(columns) << 16 | u32::from(rows);
+        let (letter, number) = match self {
+            Self::Session => (b'S', 0),
+            Self::Main(signal) => (b'M', signal.cast_unsigned()),
+            Self::Bye => (b'B', 0),
+            Self::Stop(seconds) => (b'T', seconds),
+            Self::Console => (b'C', 0),
+            Self::Resize(columns, rows) => (b'Z', both(columns, rows)),
+            Self::AwaitBoot => (b'W', 0),
         };
-        socket::send(socket, &[&[letter][..], &number, &signal.to_ne_bytes()].concat(), &[] as &[OwnedFd])
+        socket::send(socket, &[&[letter][..], &number.to_ne_bytes()].concat(), fds)
     }
 
     /// The next request; `None` when the other end is gone.
-    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
-        let mut buffer = [0; 9];
-        let (length, _) = socket::receive(socket, &mut buffer)?;
-        let [letter, a, b, c, d, signal @ ..] = buffer;
-        let number = [a, b, c, d];
-        match (length, letter) {
-            (0, _) => Ok(None),
-            (9, b'S') => Ok(Some(Self::Session(Pid::from_raw(i32::from_ne_bytes(number))))),
-            (9, b'M') => Ok(Some(Self::Main(Pid::from_raw(i32::from_ne_bytes(number)), i32::from_ne_bytes(signal)))),
-            (9, b'B') => Ok(Some(Self::Bye)),
-            (9, b'T') => Ok(Some(Self::Stop(u32::from_ne_bytes(number)))),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Heard>> {
+        let mut buffer = [0; 5];
+        let (length, fds, sender) = socket::receive_from(socket, &mut buffer)?;
+        let [letter, number @ ..] = buffer;
+        let number = u32::from_ne_bytes(number);
+        let request = match (length, letter) {
+            (0, _) => return Ok(None),
+            (5, b'S') => Self::Session,
+            (5, b'M') => Self::Main(number.cast_signed()),
+            (5, b'B') => Self::Bye,
+            (5, b'T') => Self::Stop(number),
+            (5, b'C') => Self::Console,
+            (5, b'Z') => Self::Resize((number >> 16) as u16, (number & 0xffff) as u16),
+            (5, b'W') => Self::AwaitBoot,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        Ok(Some(Heard { request, fds, sender }))
     }
 }
 
@@ -133,13 +176,21 @@ mod tests {
             report.send(&a).unwrap();
             assert_eq!(Report::receive(&b).unwrap(), Some(report));
         }
-        for request in
-            [Request::Session(Pid::from_raw(77)), Request::Main(Pid::from_raw(78), 37), Request::Bye, Request::Stop(10)]
-        {
+        socket::name_senders(&b).unwrap();
+        for request in [
+            Request::Session,
+            Request::Main(37),
+            Request::Bye,
+            Request::Stop(10),
+            Request::Console,
+            Request::Resize(132, 43),
+            Request::AwaitBoot,
+        ] {
             request.send(&a).unwrap();
-            assert_eq!(Request::receive(&b).unwrap(), Some(request));
+            let heard = Request::receive(&b).unwrap().unwrap();
+            assert_eq!((heard.request, heard.sender), (request, Some(crate::sys::process::own_pid())));
         }
         drop(a);
-        assert_eq!(Request::receive(&b).unwrap(), None);
+        assert!(Request::receive(&b).unwrap().is_none());
     }
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use super::detach::Detach;
+use super::protocol::Request;
 use crate::sys::poll::Ready;
 use crate::sys::{socket, stream, tty};
 
@@ -17,6 +19,10 @@ const LOOK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Pump {
     master: OwnedFd,
+    /// The keeper, who is told the window's size where the master is its own: a console is reached by a stream.
+    keeper: Option<OwnedFd>,
+    /// The keys that end it, where there are any.
+    detach: Option<Detach>,
     before: tty::Settings,
     /// Whether the terminal is ours to set and to read: a job in the background only shows what its program prints.
     foreground: bool,
@@ -26,6 +32,17 @@ pub(super) struct Pump {
     shown: Buffer,
     /// Nobody in the box has the terminal open any more.
     master_closed: bool,
+}
+
+/// What a turn has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It goes on.
+    GoesOn,
+    /// The caller's terminal is gone.
+    HungUp,
+    /// The caller has typed the keys that leave a console.
+    Detached,
 }
 
 #[derive(Debug, Default)]
@@ -53,10 +70,19 @@ impl Buffer {
 impl Pump {
     /// Takes the caller's terminal into raw mode.
     pub(super) fn new(master: OwnedFd) -> io::Result<Self> {
+        Self::between(master, None, None)
+    }
+
+    /// The same for a console, which is a stream of the keeper's, and is left by keys.
+    pub(super) fn of_console(stream: OwnedFd, keeper: OwnedFd, detach: Detach) -> io::Result<Self> {
+        Self::between(stream, Some(keeper), Some(detach))
+    }
+
+    fn between(master: OwnedFd, keeper: Option<OwnedFd>, detach: Option<Detach>) -> io::Result<Self> {
         socket::set_nonblocking(&master)?;
         let before = tty::settings(io::stdin())?;
         let (typed, shown) = (Buffer::default(), Buffer::default());
-        let mut pump = Self { master, before, foreground: false, typed, shown, master_closed: false };
+        let mut pump = Self { master, keeper, detach, before, foreground: false, typed, shown, master_closed: false };
         pump.resume()?;
         Ok(pump)
     }
@@ -87,7 +113,11 @@ impl Pump {
 
     /// Gives the box's terminal the size of the caller's.
     pub(super) fn resize(&self) -> io::Result<()> {
-        tty::set_window_size(&self.master, tty::window_size(io::stdin())?)
+        let size = tty::window_size(io::stdin())?;
+        match &self.keeper {
+            Some(keeper) => Request::Resize(size.ws_col, size.ws_row).send(keeper),
+            None => tty::set_window_size(&self.master, size),
+        }
     }
 
     /// What to wait for: keyboard, screen, box. Nothing is read that cannot be passed on.
@@ -98,16 +128,24 @@ impl Pump {
         [(STDIN, keyboard), (STDOUT, screen), (self.master.as_fd(), inside)]
     }
 
-    /// Moves what can be moved. `false`: the caller's terminal is gone.
-    pub(super) fn turn(&mut self, ready: &[Ready]) -> io::Result<bool> {
+    /// Moves what can be moved.
+    pub(super) fn turn(&mut self, ready: &[Ready]) -> io::Result<Turn> {
         let [keyboard, screen, inside] = ready else { return Err(io::ErrorKind::InvalidInput.into()) };
         let mut chunk = [0; CHUNK];
         if keyboard.read {
             match stream::read(STDIN, &mut chunk) {
-                Ok(Some(length @ 1..)) => self.typed.fill(&chunk[..length]),
+                Ok(Some(length @ 1..)) => {
+                    let typed = &chunk[..length];
+                    if let Some(before) = self.detach.as_mut().and_then(|detach| detach.after(typed)) {
+                        // What was typed before is the box's all the same, if it takes it now.
+                        let _ = stream::write(&self.master, &typed[..before]);
+                        return Ok(Turn::Detached);
+                    }
+                    self.typed.fill(typed);
+                }
                 Ok(None) => {}
                 // End of file, or an error: a terminal that was hung up.
-                Ok(Some(_)) | Err(_) => return Ok(false),
+                Ok(Some(_)) | Err(_) => return Ok(Turn::HungUp),
             }
         }
         if inside.read {
@@ -123,10 +161,15 @@ impl Pump {
         if screen.write || (!self.shown.is_empty() && inside.read) {
             match stream::write(STDOUT, self.shown.rest()) {
                 Ok(written) => self.shown.done += written.unwrap_or(0),
-                Err(_) => return Ok(false),
+                Err(_) => return Ok(Turn::HungUp),
             }
         }
-        Ok(true)
+        Ok(Turn::GoesOn)
+    }
+
+    /// Whether nobody in the box has its end open any more, and all is shown.
+    pub(super) fn is_over(&self) -> bool {
+        self.master_closed && self.shown.is_empty()
     }
 
     /// Shows what the box had still written when its program ended. What runs on in the background is not waited for.

@@ -178,6 +178,9 @@ fn open(path: &Path) -> Result<OwnedFd, Error> {
     })
 }
 
+/// The cgroup of sessions in a system box, below the payload.
+const SESSIONS: &str = ".envbox";
+
 /// A box's cgroup, as its keeper has it: open, since the paths are none of the box's.
 #[derive(Debug)]
 pub struct Membership {
@@ -236,6 +239,29 @@ impl Membership {
         Ok(())
     }
 
+    /// Makes the cgroup of sessions in a system box, beside what its init has made: once an init gives controllers to its own, there
+    /// may be no process in the payload itself (cgroups(7), "no internal processes").
+    ///
+    /// # Errors
+    /// mkdirat(2)'s.
+    pub fn sessions(&self) -> io::Result<OwnedFd> {
+        match sys_fs::make_dir(&self.payload, SESSIONS.as_ref(), 0o755) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => sys_fs::open_child(&self.payload, SESSIONS.as_ref()),
+        }
+    }
+
+    /// Removes what an init that has ended has left in the payload.
+    pub fn clear(&self) {
+        let entries = sys_fs::list(&self.payload).unwrap_or_default();
+        for (name, _) in entries.into_iter().filter(|(name, is_dir)| *is_dir && name != SESSIONS) {
+            // What is left is found by its successor, which may well have use for it.
+            let _ = sys_fs::open_child(&self.payload, &name)
+                .and_then(|dir| remove_below(&dir))
+                .and_then(|()| sys_fs::remove_dir(&self.payload, &name));
+        }
+    }
+
     /// Removes all of it, with this process still in it, as far as that goes: the last three directories are left to whoever
     /// finds them empty, if this process cannot be moved away.
     pub fn leave(&self) {
@@ -283,6 +309,15 @@ pub fn remove(dir: &Path) -> Result<(), Error> {
         return Err(Error::Busy { path: dir.to_owned() });
     }
     remove_below(&opened).and_then(|()| fs::remove_dir(dir)).map_err(fail("remove the cgroup"))
+}
+
+/// Removes the cgroups below one that is empty, as far as that goes.
+///
+/// # Errors
+/// [`Error::Cgroup`].
+pub fn clear(dir: &Path) -> Result<(), Error> {
+    let fail = |source| Error::Cgroup { what: "remove what is below", path: dir.to_owned(), source };
+    root::open_absolute(dir, Open::Directory).and_then(|dir| remove_below(&dir)).map_err(fail)
 }
 
 /// Waits until no process is left in a cgroup and below it, and says whether that came about in time.

@@ -5,6 +5,7 @@
 
 mod boot;
 mod env;
+pub mod init;
 mod path;
 mod session;
 mod share;
@@ -28,6 +29,9 @@ pub const RUN_DIR: &str = "/run/envbox";
 
 /// The agent, owned by box-root and setuid, in every box.
 pub const AGENT: &str = "/run/envbox/agent";
+
+/// Where a system box has what is shared of the user's session, closed to all others.
+pub const SHARES: &str = "/run/envbox/shared";
 
 /// The agent as it looks after services, in every box.
 pub const SUPERVISOR: &str = "/run/envbox/supervisor";

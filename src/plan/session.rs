@@ -9,7 +9,7 @@ use super::{BoxPath, NoSession, Person, Shared, Socket, Who, env, wishes};
 use crate::host::Host;
 use crate::image::accounts::UserSpec;
 use crate::image::oci::RunConfig;
-use crate::recipe::settings::{Home, Network};
+use crate::recipe::settings::{Home, Init, Network};
 use crate::recipe::{BoxConfig, BoxName};
 
 /// What a session plan is made from.
@@ -39,6 +39,8 @@ pub struct SessionRequest<'a> {
     pub real_cwd: Option<&'a Path>,
     /// Sockets of the user's session that are shared.
     pub shares: &'a [Shared],
+    /// Whether it is a login, in a box that has a system to log in to.
+    pub login: bool,
 }
 
 /// What is asked to be run.
@@ -80,6 +82,8 @@ pub struct SessionPlan {
     pub detached: bool,
     /// What each of its processes may use, where no cgroup says it for all of the box.
     pub bounds: Bounds,
+    /// Whether the box's logind is to know of it, if there is one.
+    pub login: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -146,6 +150,7 @@ impl SessionPlan {
             notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
             detached: false,
             bounds: Bounds::default(),
+            login: request.login && config.init != Init::None,
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {
@@ -159,9 +164,10 @@ impl SessionPlan {
             &env::Sources {
                 box_name: request.name.as_str(),
                 image: wishes::variables(image)?,
-                shared: request.shares.iter().flat_map(|share| share.variables(user.uid)).collect(),
+                shared: request.shares.iter().flat_map(Shared::variables).collect(),
                 configured: &config.env,
                 other_user: plan.who != Who::Caller,
+                system: config.init != Init::None,
             },
         );
         Ok(plan)
@@ -282,6 +288,7 @@ mod tests {
             hidden: &hidden,
             real_cwd: None,
             shares: &[],
+            login: false,
         })
     }
 
@@ -323,6 +330,7 @@ mod tests {
                 hidden: &[],
                 real_cwd: None,
                 shares: &[],
+                login: false,
             })
         };
         for what in [What::Shell, What::ImagesOwn] {

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{BoxPath, HostPath, Kind, Step};
+use super::{BoxPath, HostPath, Kind, SHARES, Step};
 use crate::host::{Host, User};
 use crate::recipe::settings::Share;
 
@@ -18,6 +18,8 @@ pub struct Wanted {
     pub candidates: Vec<PathBuf>,
     /// A file beside it that proves to the server who one is, where the host may have that.
     pub cookie: Option<PathBuf>,
+    /// The directory for what is the user's alone, in the box.
+    runtime: PathBuf,
     /// Where the box has it.
     at: PathBuf,
     /// What programs are told.
@@ -131,13 +133,15 @@ const ROWS: [Row; 7] = [
 /// Where X servers have their sockets: `X` and the display's number.
 const X11: &str = "/tmp/.X11-unix";
 
-/// What a box is to have of the session of its caller.
-pub fn wanted(shares: &[Share], host: &Host) -> Vec<Wanted> {
+/// What a box is to have of the session of its caller. A system box has it in a place of its own: its logind makes the user's
+/// runtime directory anew.
+pub fn wanted(shares: &[Share], host: &Host, system: bool) -> Vec<Wanted> {
     let rows = ROWS.iter().filter(|row| shares.contains(&row.share));
+    let own = PathBuf::from(format!("/run/user/{}", host.user.uid));
+    let runtime = if system { Path::new(SHARES).to_owned() } else { own };
     rows.map(|row| {
-        let runtime = PathBuf::from(format!("/run/user/{}", host.user.uid));
         let mut wanted = match row.share {
-            Share::X11 => x11(host),
+            Share::X11 => x11(host, &runtime),
             _ => row.wanted(host, &runtime),
         };
         if let Some((in_home, variable)) = row.cookie.filter(|_| !wanted.candidates.is_empty()) {
@@ -169,20 +173,20 @@ impl Row {
         let name = candidates.first().and_then(|path| path.file_name()).unwrap_or(OsStr::new(self.name));
         let at = runtime.join(if self.at.is_empty() { name } else { OsStr::new(self.at) });
         let value = match self.share {
-            Share::Wayland => name.to_owned(),
+            Share::Wayland if runtime != Path::new(SHARES) => name.to_owned(),
             _ => OsString::from_vec([self.scheme.as_bytes(), at.as_os_str().as_bytes()].concat()),
         };
         let variables = if self.variable.is_empty() { Vec::new() } else { vec![(self.variable, value)] };
-        Wanted { share: self.share, candidates, cookie: None, at, variables }
+        Wanted { share: self.share, candidates, cookie: None, runtime: runtime.to_owned(), at, variables }
     }
 }
 
-fn x11(host: &Host) -> Wanted {
+fn x11(host: &Host, runtime: &Path) -> Wanted {
     let number = display(host.var("DISPLAY").unwrap_or_default()).map(|number| format!("X{number}"));
     let at = Path::new(X11).join(number.as_deref().unwrap_or_default());
     let candidates = number.iter().map(|_| at.clone()).collect();
     let variables = vec![("DISPLAY", host.var("DISPLAY").unwrap_or_default().to_owned())];
-    Wanted { share: Share::X11, candidates, cookie: None, at, variables }
+    Wanted { share: Share::X11, candidates, cookie: None, runtime: runtime.to_owned(), at, variables }
 }
 
 /// The number of a display of this machine: `:N` or `:N.SCREEN` (X(7)).
@@ -198,9 +202,9 @@ impl Wanted {
     }
 
     /// Where the box has the cookie, and the variable that says so.
-    fn cookie_place(&self, uid: u32) -> Option<(&'static str, PathBuf)> {
+    fn cookie_place(&self) -> Option<(&'static str, PathBuf)> {
         let (_, variable) = ROWS.iter().find(|row| row.share == self.share)?.cookie?;
-        Some((variable, PathBuf::from(format!("/run/user/{uid}/.{}-cookie", self.name()))))
+        Some((variable, self.runtime.join(format!(".{}-cookie", self.name()))))
     }
 }
 
@@ -218,7 +222,7 @@ impl Shared {
         let from = HostPath(socket.clone());
         // A socket can be connected to by way of a read-only mount; nothing else is to be done with it.
         steps.push(Step::Bind { from, at, kind: Kind::File, read_only: true, optional: true, no_links: false });
-        let cookie = self.cookie.as_ref().zip(self.wanted.cookie_place(user.uid));
+        let cookie = self.cookie.as_ref().zip(self.wanted.cookie_place());
         if let Some((content, (_, at))) = cookie {
             // Only its user reaches it, by way of a directory that is closed to all others.
             steps.push(Step::File { at: BoxPath::known(at), mode: 0o444, content: content.clone() });
@@ -227,12 +231,12 @@ impl Shared {
     }
 
     /// What programs are told of it.
-    pub(super) fn variables(&self, uid: u32) -> Vec<(&'static str, OsString)> {
+    pub(super) fn variables(&self) -> Vec<(&'static str, OsString)> {
         if self.socket.is_none() {
             return Vec::new();
         }
         let mut variables = self.wanted.variables.clone();
-        let cookie = self.cookie.as_ref().and_then(|_| self.wanted.cookie_place(uid));
+        let cookie = self.cookie.as_ref().and_then(|_| self.wanted.cookie_place());
         variables.extend(cookie.map(|(name, at)| (name, at.into_os_string())));
         variables
     }
@@ -256,7 +260,7 @@ mod tests {
     }
 
     fn of(share: Share, env: &[(&str, &str)]) -> Wanted {
-        wanted(&[share], &host(env)).remove(0)
+        wanted(&[share], &host(env), false).remove(0)
     }
 
     #[test]
@@ -289,7 +293,7 @@ mod tests {
             assert_eq!(of(share, &[]).candidates, [] as [PathBuf; 0], "{share:?}");
         }
         assert_eq!(of(Share::GpgAgent, &[]).candidates, [PathBuf::from("/home/al/.gnupg/S.gpg-agent")]);
-        assert!(wanted(&[], &host(&[("DISPLAY", ":0")])).is_empty());
+        assert!(wanted(&[], &host(&[("DISPLAY", ":0")]), false).is_empty());
     }
 
     #[test]

@@ -33,6 +33,22 @@ pub enum Step {
         /// Permission bits of its root.
         mode: u32,
     },
+    /// Mounts an empty file system in memory over a directory and all that it has, and takes some of that along.
+    Renew {
+        /// Over which directory.
+        at: BoxPath,
+        /// Permission bits of its root.
+        mode: u32,
+        /// Places below it that are as before, with all that is mounted there; those that are there.
+        kept: Vec<BoxPath>,
+    },
+    /// Puts the pseudo-terminal that is the console of a system box on a device.
+    Console {
+        /// On which.
+        at: BoxPath,
+    },
+    /// Gives the box an id (machine-id(5)), unless it has one.
+    MachineId(String),
     /// Mounts a proc of the box's own pid namespace.
     Proc {
         /// On which directory.
@@ -257,6 +273,15 @@ impl fmt::Display for Step {
                 write!(f, "mkdir     {at}  (mode {mode:04o}, {uid}:{gid})")
             }
             Self::Tmpfs { at, mode } => write!(f, "tmpfs     {at}  (mode {mode:04o})"),
+            Self::Renew { at, mode, kept } => {
+                write!(f, "tmpfs     {at}  (mode {mode:04o}, over what is there")?;
+                kept.iter()
+                    .enumerate()
+                    .try_for_each(|(index, place)| write!(f, "{}{place}", if index == 0 { ", but " } else { ", " }))?;
+                write!(f, ")")
+            }
+            Self::Console { at } => write!(f, "console   {at}"),
+            Self::MachineId(id) => write!(f, "id        {id}  (unless it has one)"),
             Self::Proc { at } => write!(f, "proc      {at}"),
             Self::Sysfs { at } => write!(f, "sysfs     {at}  (ro)"),
             Self::Cgroups { at } => write!(f, "cgroup2   {at}"),

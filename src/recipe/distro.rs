@@ -44,6 +44,9 @@ pub struct Recipe {
     /// The program that is process 1 of a system box; an absolute path.
     #[serde(default)]
     pub init: Option<Text>,
+    /// What makes a system box of it.
+    #[serde(default)]
+    pub system: Option<System>,
     /// What to change in files of the tree, as soon as it is there: unpacked, or built of packages.
     #[serde(default)]
     pub files: Vec<Change<Text>>,
@@ -139,6 +142,19 @@ pub enum Change<S = String> {
         /// What it becomes.
         with: S,
     },
+}
+
+/// What a system box has, and the distribution's images may not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// A file that is there where all of it is; an absolute path.
+    pub there: String,
+    /// Packages, which bring the init and what a login needs.
+    pub packages: Vec<String>,
+    /// Command lines for the box's `/bin/sh`, as root of the box and without a network, after that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setup: Vec<String>,
 }
 
 /// A step of making a system usable.

@@ -25,7 +25,7 @@ mod yaml;
 
 pub use box_config::{BoxConfig, Origin, Overlay, ParseConfigError};
 pub use catalogue::{Catalogue, Entry, Match, NoMatch};
-pub use distro::{Architecture, Change, Packages, Recipe, Setup, Version};
+pub use distro::{Architecture, Change, Packages, Recipe, Setup, System, Version};
 pub use fault::Fault;
 pub use machine::{MACHINES, Machine};
 pub use name::{BoxName, ParseNameError};

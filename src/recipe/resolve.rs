@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::fill::Filler;
 use super::form::{FILE, Form};
 use super::variables::Variables;
-use super::{Change, Fault, Machine, Packages, Recipe, Setup, Source, Version};
+use super::{Change, Fault, Machine, Packages, Recipe, Setup, Source, System, Version};
 
 /// A recipe for one version and one machine, with nothing left to fill in but `${file}` ([`with_file`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +30,9 @@ pub struct Resolved {
     /// The program that is process 1 of a system box.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
+    /// What makes a system box of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
     /// What to change in files of the tree, as soon as it is there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Change>,
@@ -115,6 +118,7 @@ impl Recipe {
             packages: self.packages.clone(),
             shells: filler.texts(&self.shells, Form::Path),
             init: self.init.as_ref().map(|init| filler.text(init, Form::Path)),
+            system: self.system.clone(),
             files: self.files.iter().map(|change| filler.change(change)).collect(),
             setup: self.setup.iter().map(|setup| filler.setup(setup)).collect(),
         };

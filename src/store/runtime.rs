@@ -84,6 +84,11 @@ impl Runtime {
         self.dir.join("fuse-overlayfs.log")
     }
 
+    /// Where the keeper of a system box writes what its console shows.
+    pub fn console_log(&self) -> PathBuf {
+        self.dir.join("console.log")
+    }
+
     /// Where the program that serves the box's network has its socket and its log.
     ///
     /// # Errors

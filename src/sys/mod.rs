@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod bound;
+pub mod capabilities;
 pub mod confine;
 pub mod extents;
 pub mod family;

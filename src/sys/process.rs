@@ -61,16 +61,30 @@ pub fn fork(_: &SingleThread) -> io::Result<Fork> {
 /// clone3(2)'s: `EACCES` where the caller may not move processes from its own cgroup to that one, `EBUSY` where that one
 /// has controllers for its children and so may have no process, `EOPNOTSUPP` where it is being removed, `ENOSYS` and `E2BIG`
 /// before Linux 5.7.
-pub fn fork_into(_: &SingleThread, cgroup: impl AsFd) -> io::Result<Fork> {
+pub fn fork_into(proof: &SingleThread, cgroup: impl AsFd) -> io::Result<Fork> {
+    clone(proof, 0, Some(cgroup.as_fd()))
+}
+
+/// Forks the first process of a new pid namespace (pid_namespaces(7)), which belongs to the caller's user namespace; in
+/// another cgroup, where one is given.
+///
+/// # Errors
+/// Those of [`fork_into`].
+pub fn fork_init(proof: &SingleThread, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    clone(proof, u64::try_from(libc::CLONE_NEWPID).unwrap_or_default(), cgroup)
+}
+
+fn clone(_: &SingleThread, flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
     // linux/sched.h; libc has it in a type that is too short for it.
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-    let signal = u64::try_from(libc::SIGCHLD).unwrap_or_default();
-    let cgroup = u64::try_from(cgroup.as_fd().as_raw_fd()).unwrap_or_default();
     // SAFETY: all of its fields are numbers, and zero means "not asked for" in each (clone3(2)).
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = CLONE_INTO_CGROUP;
-    args.exit_signal = signal;
-    args.cgroup = cgroup;
+    args.flags = flags;
+    args.exit_signal = u64::try_from(libc::SIGCHLD).unwrap_or_default();
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::try_from(cgroup.as_raw_fd()).unwrap_or_default();
+    }
     // SAFETY: `args` outlives the call. As after fork(2) the child has a copy of everything; `SingleThread` proves that no
     // other thread exists which might have held a lock, and what the C library would have done besides is to renew the
     // thread's number in its own records, which nothing here asks for.
@@ -305,6 +319,18 @@ pub fn affinity() -> io::Result<Vec<u32>> {
     let set = rustix::thread::sched_getaffinity(None)?;
     let numbers = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&number| set.is_set(number));
     Ok(numbers.filter_map(|number| u32::try_from(number).ok()).collect())
+}
+
+/// Sets the limit of open descriptors to what programs expect that know of no other (setrlimit(2), `RLIMIT_NOFILE`): those
+/// that use select(2) fail with more.
+///
+/// # Errors
+/// setrlimit(2)'s.
+pub fn ordinary_descriptor_limit() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(maximum.unwrap_or(u64::MAX).min(1024));
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
 }
 
 /// The session a process belongs to (getsid(2)).

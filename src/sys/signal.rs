@@ -84,6 +84,19 @@ pub fn set_default(signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives every signal its default action and lets all of them in, as a first program expects it.
+///
+/// # Errors
+/// sigprocmask(2)'s.
+pub fn reset_all() -> io::Result<()> {
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default action runs no code of this process. The two that cannot be changed, and those that the C
+        // library keeps for itself, are refused.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
+}
+
 /// Sends a signal to this process itself, and returns when it has been acted upon: after a stop, when it is continued.
 ///
 /// # Errors

@@ -5,11 +5,41 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind,
-    connect, getsockopt, listen, recvmsg, sendmsg, socket, socketpair, sockopt,
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    UnixCredentials, accept4, bind, connect, getsockopt, listen, recvmsg, sendmsg, setsockopt, socket, socketpair,
+    sockopt,
 };
 
 use super::process::Pid;
+
+/// A socket for messages without a connection, bound to a path that must not exist yet. Each message comes with its sender.
+///
+/// # Errors
+/// bind(2)'s.
+pub fn mailbox(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    name_senders(&socket)?;
+    let (_dir, address) = address(path)?;
+    bind(socket.as_raw_fd(), &address)?;
+    Ok(socket)
+}
+
+/// A connected pair of streams.
+///
+/// # Errors
+/// socketpair(2)'s.
+pub fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Has the kernel say with each message that arrives who sent it (unix(7), `SO_PASSCRED`).
+///
+/// # Errors
+/// setsockopt(2)'s.
+pub fn name_senders(socket: impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(&socket.as_fd(), sockopt::PassCred, &true)?)
+}
 
 fn seqpacket() -> io::Result<OwnedFd> {
     Ok(socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?)
@@ -102,7 +132,16 @@ const MAX_FDS: usize = 16;
 /// # Errors
 /// recvmsg(2)'s; a message that does not fit `buffer` is `InvalidData`.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut control = nix::cmsg_space!([i32; MAX_FDS]);
+    receive_from(socket, buffer).map(|(length, fds, _)| (length, fds))
+}
+
+/// [`receive`], and the process that sent it, where the kernel is to say that ([`name_senders`]): by the number that it has in
+/// the receiver's pid namespace, 0 if it has none.
+///
+/// # Errors
+/// Those of [`receive`].
+pub fn receive_from(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>, Option<Pid>)> {
+    let mut control = nix::cmsg_space!([i32; MAX_FDS], UnixCredentials);
     let mut slices = [IoSliceMut::new(buffer)];
     let message = loop {
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
@@ -111,17 +150,21 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<O
             result => break result?,
         }
     };
-    let mut fds = Vec::new();
+    let (mut fds, mut sender) = (Vec::new(), None);
     for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(raw) = control {
-            // SAFETY: the kernel has just installed these descriptors for this message.
-            fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        match control {
+            ControlMessageOwned::ScmRights(raw) => {
+                // SAFETY: the kernel has just installed these descriptors for this message.
+                fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            }
+            ControlMessageOwned::ScmCredentials(credentials) => sender = Some(Pid::from_raw(credentials.pid())),
+            _ => {}
         }
     }
     if message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC) {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    Ok((message.bytes, fds))
+    Ok((message.bytes, fds, sender))
 }
 
 /// Makes a descriptor's reads and writes return instead of wait.

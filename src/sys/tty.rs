@@ -70,9 +70,17 @@ pub fn open_pty(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
     let master = rustix::fs::open(path, flags, rustix::fs::Mode::empty())?;
     rustix::pty::unlockpt(&master)?;
-    let slave =
-        rustix::pty::ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    let slave = open_slave(&master)?;
     Ok((master, slave))
+}
+
+/// Opens a pseudo-terminal's slave by its master once more (`TIOCGPTPEER`).
+///
+/// # Errors
+/// ioctl(2)'s.
+pub fn open_slave(master: impl AsFd) -> io::Result<OwnedFd> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    Ok(rustix::pty::ioctl_tiocgptpeer(master, flags)?)
 }
 
 /// Starts a new session without a controlling terminal (setsid(2)).

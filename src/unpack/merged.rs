@@ -13,6 +13,7 @@ use crate::sys::fs::{self, Kind, Status};
 use crate::sys::xattr;
 
 /// Layers, the topmost first.
+#[derive(Debug)]
 pub(super) struct Merged {
     roots: Vec<Rc<OwnedFd>>,
 }

@@ -22,6 +22,7 @@ use std::io;
 
 use clap::{Parser, Subcommand};
 
+use super::boot::{self, Booted};
 use crate::ui::{Colour, Ui, Verbosity};
 pub use spec::{Ask, Caller, Probe, Ready, Spec, is_name};
 
@@ -83,6 +84,8 @@ enum Verb {
         #[arg(long)]
         times: bool,
     },
+    /// Wait until the box's init has booted
+    Booted(Booted),
 }
 
 /// What a shell shows for a death by `SIGPIPE`.
@@ -97,6 +100,9 @@ pub(super) fn run() -> Result<u8, super::Error> {
     let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let ui = Ui::new(verbosity, if args.colour { Colour::Always } else { Colour::Never });
     let status = match args.verb {
+        Verb::Booted(wanted) => {
+            boot::wait(&wanted).map_err(|source| Error::Failed { what: "wait for the box's init", source })
+        }
         Verb::Serve => server::serve().map(|()| 0).map_err(|source| Error::Failed { what: "supervise", source }),
         Verb::Up => client::up(&ui),
         Verb::Down => client::down(&ui),

@@ -38,6 +38,26 @@ pub(super) struct Chain<'a> {
     title: String,
 }
 
+/// What the image is called, and where what it copies is.
+#[derive(Debug, Clone)]
+pub(super) struct Whose<'p> {
+    /// The directory of what it copies.
+    pub(super) dir: &'p Path,
+    /// The image's name in the store.
+    pub(super) name: String,
+    /// What it is, for people, before that which it is made on.
+    pub(super) title: String,
+}
+
+impl<'p> Whose<'p> {
+    /// A project's, or a variant's of it.
+    pub(super) fn project(file: &'p Path, variant: Option<&str>) -> Self {
+        let dir = file.parent().unwrap_or(Path::new("/"));
+        let title = dir.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned());
+        Self { dir, name: name(file, variant), title }
+    }
+}
+
 /// A step, and what its layer is called.
 #[derive(Debug)]
 pub(super) struct Planned {
@@ -61,13 +81,13 @@ impl<'a> Chain<'a> {
     /// What is wrong with the recipe, or with the files that it copies.
     pub(super) fn new(
         context: &Context<'_>,
-        file: &Path,
+        whose: Whose<'_>,
         (recipe, locked): (&'a Environment, Option<&'a Locked>),
         base: ImageLease,
         anew: Option<&str>,
         remote: &mut dyn FnMut(&Copied) -> Result<Option<Digest>>,
     ) -> Result<Option<Self>> {
-        let dir = file.parent().unwrap_or(Path::new("/"));
+        let Whose { dir, name, title } = whose;
         let root =
             sys::fs::open_dir(dir).map_err(|error| Error::new(format!("cannot open {}: {error}", dir.display())))?;
         let Some(contents) = contents(context, dir, &root, &recipe.copy, remote)? else { return Ok(None) };
@@ -88,8 +108,6 @@ impl<'a> Chain<'a> {
             Planned { step, place, key, copied }
         });
         let steps = planned.collect();
-        let title = dir.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned());
-        let name = name(file, recipe.variant.as_deref());
         Ok(Some(Self { recipe, root, base, manager, locked, steps, name, title }))
     }
 

@@ -9,6 +9,7 @@ mod normalised;
 mod packages;
 mod remote;
 mod show;
+mod system;
 mod written;
 
 use std::path::{Path, PathBuf};
@@ -16,8 +17,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use chain::Chain;
+use chain::{Chain, Whose};
 use engine::Engine;
+pub(super) use system::on;
 
 use super::project::{self, From, from};
 use super::{lock, provision, trust};
@@ -102,7 +104,7 @@ pub(super) fn image(
         let name = chain::name(&root.join(FILE), recipe.variant.as_deref());
         // It may have been another branch's in the meantime.
         if context.store.resolve(&name)?.is_none_or(|named| named.digest() != digest) {
-            context.store.tag(&lock(&project, &name)?, &image)?;
+            context.store.tag(&lock(context, &name)?, &image)?;
         }
         context.ui.note(&format!("{name}: all in the store"));
         return Ok(image);
@@ -160,7 +162,8 @@ fn known_at(
     let anew = context.store.anew(&chain::name(file, recipe.variant.as_deref()));
     let mut remote = |copied: &_| Ok(remote::known(context, copied));
     let pinned = locked.map_or_else(|| recipe.clone(), |locked| locked.pin(recipe));
-    let chain = Chain::new(context, file, (&pinned, locked), base, anew.as_deref(), &mut remote)?;
+    let whose = Whose::project(file, recipe.variant.as_deref());
+    let chain = Chain::new(context, whose, (&pinned, locked), base, anew.as_deref(), &mut remote)?;
     let Some(chain) = chain else { return Ok(None) };
     let digest = chain.image().digest();
     Ok(context.store.has_image(&digest)?.then_some(digest))
@@ -181,17 +184,28 @@ fn image_at(
     };
     let mut remote = |copied: &_| remote::digest(context, copied, source, options.anew).map(Some);
     let pinned = locked.map_or_else(|| recipe.clone(), |locked| locked.pin(recipe));
-    let chain = Chain::new(context, file, (&pinned, locked), base, anew.as_deref(), &mut remote)?;
+    let whose = Whose::project(file, recipe.variant.as_deref());
+    let chain = Chain::new(context, whose, (&pinned, locked), base, anew.as_deref(), &mut remote)?;
     let chain = chain.ok_or_else(|| Error::new("it is not known what a step copies"))?;
-    let made = Engine::new(context, source, options).layers(&chain)?;
+    carried_out(context, &chain, (source, options), anew.as_deref())
+}
+
+/// The image of a chain, whose layers are made where they are missing.
+fn carried_out(
+    context: &Context<'_>,
+    chain: &Chain<'_>,
+    (source, options): (&cli::Source, &Options),
+    anew: Option<&str>,
+) -> Result<ImageLease> {
+    let made = Engine::new(context, source, options).layers(chain)?;
     let mut leases = made.leases;
     for layer in &chain.base.image().layers {
         leases.extend(context.store.lease(layer)?);
     }
-    let lock = lock(project, &chain.name)?;
+    let lock = lock(context, &chain.name)?;
     let image = context.store.commit_image(&lock, &chain.image(), &leases)?;
     if let Some(anew) = anew.filter(|_| options.anew) {
-        context.store.keep_anew(&lock, &anew)?;
+        context.store.keep_anew(&lock, anew)?;
     }
     let layers = match chain.steps.len() {
         1 => "1 layer".to_owned(),
@@ -224,8 +238,7 @@ fn base_at(
     }
 }
 
-fn lock(project: &Project<'_>, name: &str) -> Result<NameLock> {
-    let Project { context, .. } = project;
+fn lock(context: &Context<'_>, name: &str) -> Result<NameLock> {
     Ok(context.store.lock_name(name, || context.ui.note("waiting for another envbox that is building this"))?)
 }
 
@@ -249,6 +262,7 @@ pub(super) fn resolved(
     let (project, options) = (Project { context, root }, Options::default());
     let base = base_at(&project, file, (recipe, Some(locked)), (source, &options), &mut Vec::new())?;
     let recipe = Environment { copy: Vec::new(), setup: Vec::new(), ..recipe.clone() };
-    let chain = Chain::new(context, file, (&recipe, None), base, None, &mut |_| Ok(None))?;
+    let whose = Whose::project(file, recipe.variant.as_deref());
+    let chain = Chain::new(context, whose, (&recipe, None), base, None, &mut |_| Ok(None))?;
     chain.map_or(Ok(None), |chain| Engine::new(context, source, &options).resolved(&chain))
 }

@@ -5,14 +5,15 @@ mod ask;
 
 use std::ffi::OsString;
 
-use super::{apart, live, project, session};
+use super::session::agents;
+use super::{apart, live, project};
 use crate::agent::supervise::Ask;
 use crate::cli::{Down, Logs, Ps, Up};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::launch;
-use crate::plan::{SUPERVISOR, SessionPlan, What, Who};
+use crate::plan::SessionPlan;
 use crate::recipe::project::Environment;
 use crate::store::StoredBox;
 use crate::sys::{file, tty};
@@ -116,6 +117,9 @@ pub(super) fn ps(args: &Ps, host: &Host, ui: &Ui) -> Result {
 }
 
 pub(super) fn logs(args: &Logs, host: &Host, ui: &Ui) -> Result {
+    if let Some(status) = super::logs::of_a_system(args, host, ui)? {
+        return Ok(status);
+    }
     let lines = args.lines.map(|lines| format!("--lines={lines}"));
     let mut verb = vec!["logs"];
     verb.extend(args.follow.then_some("--follow"));
@@ -140,7 +144,14 @@ fn look(names: &[String], variant: Option<&str>, host: &Host, ui: &Ui, verb: &[&
 }
 
 /// The box of a project and a variant that was used last.
-fn latest(context: &Context<'_>, found: &project::Found, environment: &Environment) -> Result<Option<StoredBox>> {
+///
+/// # Errors
+/// The store's.
+pub(super) fn latest(
+    context: &Context<'_>,
+    found: &project::Found,
+    environment: &Environment,
+) -> Result<Option<StoredBox>> {
     let own = context.store.project_boxes().into_iter();
     let own = own.filter(|(_, origin)| origin.root == found.root && origin.variant == environment.variant);
     let latest = own.map(|(name, _)| name).min_by_key(|name| context.store.box_idle(name));
@@ -156,16 +167,6 @@ fn supervisor(context: &Context<'_>, stored: &StoredBox) -> Result<SessionPlan> 
     let mut plan = agents(&bare, stored, &["serve"])?;
     plan.detached = true;
     plan.stop_signal = Some(SIGTERM);
-    Ok(plan)
-}
-
-/// A session of the agent's.
-fn agents(context: &Context<'_>, stored: &StoredBox, words: &[&str]) -> Result<SessionPlan> {
-    let words: Vec<OsString> = [SUPERVISOR].iter().chain(words).map(OsString::from).collect();
-    let wish = session::Wish { what: What::Command(&words), user: None, workdir: Some(&"/".into()), at_home: false };
-    let mut plan = session::plan(context, stored, &wish)?;
-    plan.who = Who::BoxRoot;
-    plan.terminal = false;
     Ok(plan)
 }
 

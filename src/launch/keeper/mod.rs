@@ -1,4 +1,4 @@
-//! The keeper: PID 1 of an application box. It builds the root, hands out the namespaces to whoever may have them, reaps
+//! The keeper: process 1 of a box. It builds the root, hands out the namespaces to whoever may have them, reaps
 //! what is orphaned, ends what a dead session left, and leaves when there is nothing left to keep.
 //!
 //! It is a fork of the program that started it and executes nothing, so a process in the box can neither trace it nor
@@ -6,7 +6,11 @@
 //! it is not dumpable. That is also why sessions get the namespaces from its socket and not by its pid: setns(2) with a
 //! pidfd needs the very access that is denied to all.
 
+mod console;
 mod raise;
+mod sessions;
+mod stop;
+mod system;
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -14,19 +18,20 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::boot::own_namespaces;
-use super::protocol::{HELLO, Request, extra};
+use super::protocol::{HELLO, Report, extra};
 use super::view::View;
 use crate::limits::Membership;
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
-use crate::sys::family::Family;
 use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
-use crate::sys::process::{self, Change, Pid};
+use crate::sys::process::{self, Change, Ended, Pid};
 use crate::sys::root::{self, Open};
-use crate::sys::signal::{self, Signal, Signals};
-use crate::sys::{fs, lock, socket};
+use crate::sys::signal::{Signal, Signals};
+use crate::sys::{lock, socket};
 pub(super) use raise::{Ends, start};
+use sessions::Session;
+use system::{End, System};
 
 /// The outer namespaces of a box: the user namespace that built it, and the pid namespace that belongs to that one. Names
 /// are those under `/proc/PID/ns`; the order is that in which a session joins them.
@@ -41,6 +46,10 @@ pub(super) const INNER: [(Kind, &str); 5] = [
     (Kind::ControlGroup, "cgroup"),
 ];
 
+/// Where the pid namespace is among what is handed out, and where the mount namespace.
+const PIDS: usize = 1;
+const MOUNTS: usize = OUTER.len() + 1;
+
 /// What asks a process to end: a shell that waits for its user ignores `SIGTERM`, and leaves at `SIGHUP`.
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCONT];
 
@@ -53,13 +62,10 @@ const LAST_LOOKS: Duration = Duration::from_millis(5);
 /// A keeper looks this often at the most whether it may leave.
 const SHORTEST_LINGER: Duration = Duration::from_millis(100);
 
-/// Words of one session that are heard before anything is done about them. An honest one has no more than three.
-const MOST_WORDS: u32 = 8;
-
 /// "Too many open files", in the system and in the process (errno(3)).
 const NO_DESCRIPTOR: [i32; 2] = [23, 24];
 
-struct Keeper {
+struct Keeper<'a> {
     signals: Signals,
     listener: OwnedFd,
     lock: OwnedFd,
@@ -72,6 +78,10 @@ struct Keeper {
     /// `/proc` as it was before any program of the box ran.
     proc: OwnedFd,
     sessions: Vec<Session>,
+    /// What runs in a system box.
+    system: Option<System<'a>>,
+    /// Whether its init has ended for good.
+    over: bool,
     /// Sessions that died without a word, and when what is left of them is killed.
     condemned: Vec<(Pid, Instant)>,
     /// Set by [`Request::Stop`]: when all is killed.
@@ -83,15 +93,7 @@ struct Keeper {
     full: bool,
 }
 
-struct Session {
-    connection: OwnedFd,
-    leader: Option<Pid>,
-    /// The image's own command, and the signal that asks it to end.
-    main: Option<(Pid, i32)>,
-    said_bye: bool,
-}
-
-impl Keeper {
+impl<'a> Keeper<'a> {
     fn new(
         listener: OwnedFd,
         lock: OwnedFd,
@@ -132,6 +134,8 @@ impl Keeper {
             view,
             proc,
             sessions: Vec::new(),
+            system: None,
+            over: false,
             condemned: Vec::new(),
             stopping: None,
             killed: false,
@@ -149,6 +153,7 @@ impl Keeper {
             }
             self.take_connections()?;
             self.hear_sessions();
+            self.attend_system();
             self.end_condemned()?;
             if self.is_over()? {
                 return Ok(());
@@ -163,6 +168,7 @@ impl Keeper {
         let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), knocking)];
         fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
         fds.extend(self.view.iter().flat_map(View::fds).map(|fd| (fd, read)));
+        fds.extend(self.system.iter().flat_map(System::wants));
         let terms = self.condemned.iter().map(|(_, at)| *at);
         // The end of a session's program is reported to its parent, outside, and to nobody here.
         let terms = terms.chain(self.stopping.map(|_| Instant::now() + LAST_LOOKS));
@@ -180,11 +186,47 @@ impl Keeper {
             }
         }
         while let Some(change) = process::reap(false)? {
-            if let (Some(view), Change::Ended(pid, _)) = (&mut self.view, change) {
+            let Change::Ended(pid, ended) = change else { continue };
+            if let Some(view) = &mut self.view {
                 view.child_ended(pid);
+            }
+            if self.system.as_ref().is_some_and(|system| system.is_init(pid)) {
+                self.init_ended(ended)?;
             }
         }
         Ok(())
+    }
+
+    /// Gives the box an init to live for. Whoever joins the box from now on joins that.
+    fn live_for(&mut self, system: System<'a>) -> io::Result<()> {
+        let [pids, mounts] = system.namespaces()?;
+        self.handout[PIDS] = pids;
+        self.handout[MOUNTS] = mounts;
+        // As it ends, systemd removes every cgroup that is empty.
+        let extras = OUTER.len() + INNER.len() + 1;
+        let payload = self.hello.iter().skip(HELLO.len()).position(|letter| *letter == extra::PAYLOAD);
+        if let Some((payload, sessions)) = payload.zip(system.sessions()) {
+            self.handout[extras + payload] = sessions?;
+        }
+        self.system = Some(system);
+        Ok(())
+    }
+
+    fn init_ended(&mut self, ended: Ended) -> io::Result<()> {
+        let Some(mut system) = self.system.take() else { return Ok(()) };
+        match system.ended(ended, self.stopping.is_none()) {
+            End::Reboot => return self.live_for(system),
+            End::Halt => self.tell_of_boot(&Report::Failed(vec!["the init has ended the box".to_owned()])),
+            End::Failed(reason) => self.tell_of_boot(&Report::Failed(vec![reason])),
+        }
+        self.over = true;
+        Ok(())
+    }
+
+    fn attend_system(&mut self) {
+        if self.system.as_mut().is_some_and(System::turn) {
+            self.tell_of_boot(&Report::Ready);
+        }
     }
 
     fn take_connections(&mut self) -> io::Result<()> {
@@ -199,149 +241,24 @@ impl Keeper {
                 Err(error) => return Err(error),
                 Ok(connection) => {
                     // A peer that is gone already shows when it is listened to.
-                    let _ = socket::send(&connection, &self.hello, &self.handout);
-                    self.sessions.push(Session { connection, leader: None, main: None, said_bye: false });
+                    let _ = socket::name_senders(&connection)
+                        .and_then(|()| socket::send(&connection, &self.hello, &self.handout));
+                    self.sessions.push(Session::new(connection));
                     self.idle_since = None;
                 }
             }
         }
     }
 
-    /// Takes in all that sessions have said by now, and only then stops if one of them wants that: a session says who it is
-    /// before what it wants, and both may be waiting to be heard.
-    fn hear_sessions(&mut self) {
-        let mut stop = None;
-        for _ in 0..MOST_WORDS {
-            if !self.hear_each(&mut stop) {
-                break;
-            }
-        }
-        // Which signal it is for whom, the sessions know.
-        if let Some(grace) = stop {
-            self.begin_stop(grace);
-        }
-    }
-
-    /// Hears one word of each session that has one; `false` where none has.
-    fn hear_each(&mut self, stop: &mut Option<u32>) -> bool {
-        let read = Ready { read: true, write: false };
-        let fds: Vec<_> = self.sessions.iter().map(|session| (session.connection.as_fd(), read)).collect();
-        let Ok(ready) = poll::wait(&fds, Some(Duration::ZERO)) else { return false };
-        let heard = ready.iter().any(|ready| ready.read);
-        let mut ready = ready.into_iter();
-        let mut kept = Vec::new();
-        for mut session in std::mem::take(&mut self.sessions) {
-            if !ready.next().is_some_and(|ready| ready.read) {
-                kept.push(session);
-                continue;
-            }
-            match Request::receive(&session.connection) {
-                Ok(Some(request)) => {
-                    match request {
-                        Request::Session(leader) => session.leader = Some(leader),
-                        Request::Main(pid, signal) => session.main = Some((pid, signal)),
-                        Request::Bye => session.said_bye = true,
-                        Request::Stop(grace) => *stop = Some(stop.map_or(grace, |other| other.min(grace))),
-                    }
-                    kept.push(session);
-                }
-                Ok(None) | Err(_) => self.part_with(&session),
-            }
-        }
-        self.sessions = kept;
-        heard
-    }
-
-    fn part_with(&mut self, session: &Session) {
-        self.full = false;
-        if let (Some(leader), false) = (session.leader, session.said_bye) {
-            self.signal_session(leader, Signal::SIGHUP);
-            self.signal_session(leader, Signal::SIGCONT);
-            self.condemned.push((leader, Instant::now() + LAST_WORDS));
-        } else if let (Some(leader), Some(_), Some(_)) = (session.leader, session.main, self.stopping) {
-            // The image's command was left to end what it had started, and has ended itself.
-            for signal in ENDING {
-                self.signal_session(leader, signal);
-            }
-        }
-    }
-
-    fn end_condemned(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let (due, waiting) = std::mem::take(&mut self.condemned).into_iter().partition(|(_, at)| *at <= now);
-        self.condemned = waiting;
-        let due: Vec<(Pid, Instant)> = due;
-        for (leader, _) in due {
-            // A leader's parent is outside of the box, so its end is no event here: it is looked for once more.
-            if self.signal_session(leader, Signal::SIGKILL) {
-                self.condemned.push((leader, now + LAST_WORDS));
-            }
-        }
-        if !self.killed && self.stopping.is_some_and(|at| at <= now) {
-            self.killed = true;
-            return ignore_none(signal::kill_all(Some(Signal::SIGKILL)));
-        }
-        Ok(())
-    }
-
-    /// Signals every process of a session, whatever its process group, and says whether there was any.
-    fn signal_session(&self, leader: Pid, signal: Signal) -> bool {
-        let members = self.processes().filter(|&pid| process::session_of(pid).is_ok_and(|session| session == leader));
-        members.fold(false, |_, pid| {
-            // It may have ended in between.
-            let _ = signal::kill(pid, signal);
-            true
-        })
-    }
-
-    /// The processes of the box, this one left out, and the one that shows it its limits.
-    fn processes(&self) -> impl Iterator<Item = Pid> {
-        let entries = fs::list(&self.proc).unwrap_or_default();
-        let pids = entries.into_iter().filter_map(|(name, _)| name.to_str()?.parse().ok());
-        let ours = |pid| pid == 1 || self.view.as_ref().is_some_and(|view| view.is_server(pid));
-        pids.filter(move |&pid| !ours(pid)).map(Pid::from_raw)
-    }
-
-    /// Whether nothing lives in the box but this process. What is dead and waits to be collected does not count: a session's
-    /// program is its parent's to collect, which is outside, and may be gone itself.
-    fn is_alone(&self) -> bool {
-        signal::kill_all(None).is_err() || self.processes().all(|pid| is_dead(&self.proc, pid))
-    }
-
-    fn begin_stop(&mut self, grace: u32) {
-        let at = Instant::now() + Duration::from_secs(u64::from(grace));
-        self.stopping = Some(self.stopping.map_or(at, |earlier| earlier.min(at)));
-        let mains: Vec<_> = self.sessions.iter().filter_map(|session| session.leader.zip(session.main)).collect();
-        if mains.is_empty() {
-            for signal in ENDING {
-                let _ = signal::kill_all(Some(signal));
-            }
-            return;
-        }
-        let family = Family::read(&self.proc).unwrap_or_default();
-        // What a main process has started may lead a session of its own, and is its to end all the same.
-        let is_mains = |pid| {
-            let of = process::session_of(pid);
-            mains
-                .iter()
-                .any(|(leader, (main, _))| of.as_ref().is_ok_and(|of| of == leader) || family.descends(pid, *main))
-        };
-        for pid in self.processes().filter(|&pid| !is_mains(pid)) {
-            for signal in ENDING {
-                let _ = signal::kill(pid, signal);
-            }
-        }
-        // To them SIGTERM may mean "at once" and SIGHUP "read your configuration": they get the one signal that they asked
-        // for, and end their own children.
-        for (_, (main, signal)) in &mains {
-            let _ = signal::kill_by_number(*main, *signal);
-            let _ = signal::kill(*main, Signal::SIGCONT);
-        }
-    }
-
     /// Whether the box has come to its end: it was told to stop and all have gone, or nothing has been in it for as long
     /// as it was to linger and nobody is about to come.
     fn is_over(&mut self) -> io::Result<bool> {
+        if self.over {
+            return Ok(true);
+        }
+        if self.system.is_some() {
+            return Ok(self.stopping.is_some_and(|at| at + LAST_WORDS <= Instant::now()));
+        }
         let alone = self.is_alone();
         if self.stopping.is_some() {
             return Ok(alone || self.stopping.is_some_and(|at| at + LAST_WORDS <= Instant::now()));
@@ -367,16 +284,4 @@ impl Keeper {
         lock::unlock(&self.lock)?;
         Ok(false)
     }
-}
-
-/// Whether a process is a zombie, or gone (proc_pid_stat(5), field 3).
-fn is_dead(proc: &OwnedFd, pid: Pid) -> bool {
-    let stat = root::read(proc, Path::new(&format!("{pid}/stat")));
-    let state = |stat: Vec<u8>| stat.iter().rposition(|&byte| byte == b')').and_then(|end| stat.get(end + 2).copied());
-    stat.ok().and_then(state).is_none_or(|state| state == b'Z' || state == b'X')
-}
-
-fn ignore_none(result: io::Result<()>) -> io::Result<()> {
-    // ESRCH: there was nobody left.
-    result.or_else(|error| if error.raw_os_error() == Some(3) { Ok(()) } else { Err(error) })
 }

@@ -2,18 +2,20 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use super::{Keeper, OUTER};
+use super::{Keeper, OUTER, System};
 use crate::launch::Error;
 use crate::launch::apply::{Means, apply};
 use crate::launch::boot::{own_namespaces, told};
 use crate::launch::protocol::Report;
 use crate::launch::view::{self, View};
 use crate::limits::Membership;
-use crate::plan::BootPlan;
+use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process;
+use crate::sys::root::{self, Open};
 use crate::sys::signal::Signal;
 use crate::sys::{net, system, tty};
 
@@ -30,18 +32,27 @@ pub(in crate::launch) struct Ends<'a> {
     pub(in crate::launch) network: Option<OwnedFd>,
     /// The box's cgroup, where it has one.
     pub(in crate::launch) member: Option<&'a Membership>,
+    /// What a system box's console shows is written there.
+    pub(in crate::launch) console: Option<OwnedFd>,
 }
 
 /// Builds the root and keeps the box. The result is the exit status.
 pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>, tracing: bool) -> u8 {
-    let Ends { listener, lock, report, network, member } = ends;
+    let Ends { listener, lock, report, network, member, console } = ends;
+    let proof = means.proof;
     let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd()];
-    keep.extend(network.iter().map(OwnedFd::as_fd));
+    keep.extend(network.iter().chain(&console).map(OwnedFd::as_fd));
     keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
     let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|(outer, fuse)| {
         let view = fuse.map(|fuse| View::start(plan, fuse, member)).transpose();
         let view = view.map_err(|source| Error::Session { what: "show the box its limits", source })?;
-        Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)
+        let mut keeper = Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)?;
+        if let Some((init, console)) = plan.init.as_ref().zip(console) {
+            let run = root::open_absolute(Path::new(RUN_DIR), Open::Directory).map_err(up_failed)?;
+            let system = System::start(proof, plan, init, member, run, console)?;
+            keeper.live_for(system).map_err(up_failed)?;
+        }
+        Ok(keeper)
     });
     // Whether the process that started the box has lived to hear it makes no difference to the box.
     match outcome {

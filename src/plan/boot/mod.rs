@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::init::InitPlan;
 use super::step::{Account, Overlay, Step};
 use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR, Shared};
 use crate::host::User;
@@ -14,6 +15,7 @@ mod error;
 mod home;
 mod mounts;
 mod nested;
+mod system;
 mod workshop;
 
 use devices::{CONTROLS, devices, kernel_views};
@@ -59,6 +61,8 @@ pub struct BootRequest<'a> {
     pub agent: PathBuf,
     /// What is to be changed in its files.
     pub changes: &'a [Change],
+    /// The image's init, for a system box.
+    pub init: Option<InitPlan>,
     /// Whether it has a cgroup of its own.
     pub group: bool,
 }
@@ -78,6 +82,10 @@ pub struct BootPlan {
     pub limits: Limits,
     /// Seconds that the keeper stays when nothing is left to keep.
     pub linger: u32,
+    /// What is process 1 of a system box.
+    pub init: Option<InitPlan>,
+    /// The steps that it takes itself before, in a mount namespace of its own. Once more at each start.
+    pub fresh: Vec<Step>,
 }
 
 impl fmt::Display for BootPlan {
@@ -90,10 +98,12 @@ impl fmt::Display for BootPlan {
         }
         self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))?;
         match self.limits.seen() {
-            View::Full => writeln!(f, "view      its limits, in /proc and /sys and by sysinfo(2)"),
-            View::Files => writeln!(f, "view      its limits, in /proc and /sys"),
-            View::None => Ok(()),
+            View::Full => writeln!(f, "view      its limits, in /proc and /sys and by sysinfo(2)")?,
+            View::Files => writeln!(f, "view      its limits, in /proc and /sys")?,
+            View::None => {}
         }
+        self.init.iter().try_for_each(|init| writeln!(f, "init      {init}"))?;
+        self.fresh.iter().try_for_each(|step| writeln!(f, "  {step}"))
     }
 }
 
@@ -107,6 +117,8 @@ impl BootPlan {
             ports: Vec::new(),
             limits: Limits::default(),
             linger: 0,
+            init: None,
+            fresh: Vec::new(),
         }
     }
 
@@ -137,6 +149,8 @@ impl BootPlan {
             at: BoxPath::known(Path::new("/etc").join(name)),
             target: Path::new(RUN_DIR).join(name),
         }));
+        let hostname = request.config.hostname.as_ref().unwrap_or(request.name).to_string();
+        steps.extend(request.init.iter().flat_map(|init| system::prepared(request, init, &hostname)));
         if user.uid != 0 {
             steps.push(account(user, home.clone(), shells(request.config, user)));
         }
@@ -156,8 +170,8 @@ impl BootPlan {
         if request.group {
             steps.push(Step::Cgroups { at: BoxPath::known("/sys/fs/cgroup") });
         }
-        let hostname = request.config.hostname.as_ref().unwrap_or(request.name);
-        steps.push(Step::Hostname(hostname.to_string()));
+        steps.push(Step::Hostname(hostname));
+        let fresh = request.init.iter().flat_map(|init| system::fresh(user, init, &steps)).collect();
         Ok(Self {
             name: request.name.to_string(),
             steps,
@@ -165,6 +179,8 @@ impl BootPlan {
             ports: request.config.ports.clone(),
             limits: request.config.limits.clone(),
             linger: request.config.linger,
+            init: request.init.clone(),
+            fresh,
         })
     }
 }
@@ -232,7 +248,11 @@ fn runtime_dirs(user: &User) -> Vec<Step> {
         dir(&format!("/run/user/{}", user.uid), 0o700, own),
         // The image's own directory, in the box's own upper: it costs no memory, and outlives a pause.
         dir("/tmp", 0o1777, (0, 0)),
-        // What OpenRC, toolbox and many scripts look for to know that they are in a container.
-        Step::File { at: BoxPath::known("/run/.containerenv"), mode: 0o644, content: b"engine=\"envbox\"\n".to_vec() },
+        containerenv(),
     ]
+}
+
+/// What OpenRC, toolbox and many scripts look for to know that they are in a container.
+fn containerenv() -> Step {
+    Step::File { at: BoxPath::known("/run/.containerenv"), mode: 0o644, content: b"engine=\"envbox\"\n".to_vec() }
 }

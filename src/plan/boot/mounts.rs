@@ -200,6 +200,7 @@ mod tests {
             shares: &[],
             agent: "/a".into(),
             changes: &[],
+            init: None,
             group: false,
         })?
         .to_string();

@@ -6,6 +6,7 @@ use super::faults::Faults;
 use super::place::{Part, Way};
 use super::words::{self, Checked};
 use super::{Copied, Project, Run, needs, reach};
+use crate::image::signal_number;
 use crate::recipe::Fault;
 use crate::recipe::settings::Init;
 use crate::recipe::{Text, fault};
@@ -53,7 +54,8 @@ pub(super) fn whole(project: &Project, faults: &mut Faults<'_>) {
         setup(&root.key("setup").item(index), step, faults);
     }
     env(&root, &project.env, faults);
-    let texts: [(&str, &Option<Text>, Check); 3] = [
+    let texts: [(&str, &Option<Text>, Check); 4] = [
+        ("stop_signal", &project.stop_signal, signal),
         ("shell", &project.shell, words::absolute),
         ("workdir", &project.workdir, words::absolute),
         ("user", &project.user, words::user),
@@ -98,6 +100,12 @@ pub(super) fn env(way: &Way<'_>, env: &BTreeMap<String, String>, faults: &mut Fa
         faults.key(&way, words::variable(name));
         faults.value(&way, words::value(value));
     }
+}
+
+/// An init is asked to end by signals that mean nothing to others, such as systemd's `SIGRTMIN+3`.
+fn signal(name: &str) -> Checked {
+    let known = signal_number(name).map(drop);
+    known.ok_or_else(|| format!("`{}` is no signal", words::shown(name)))
 }
 
 fn init(program: &str) -> Checked {

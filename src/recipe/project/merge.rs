@@ -28,6 +28,7 @@ impl Project {
             limits: limits(&self.limits, &under.limits),
             init: self.init.or(under.init),
             nesting: self.nesting.or(under.nesting),
+            stop_signal: self.stop_signal.or(under.stop_signal),
             shell: self.shell.or(under.shell),
             workdir: self.workdir.or(under.workdir),
             user: self.user.or(under.user),
@@ -104,6 +105,7 @@ impl Project {
         config.limits = self.limits;
         config.init = self.init.unwrap_or_default();
         config.nesting = self.nesting.unwrap_or(true);
+        config.stop_signal = text(self.stop_signal);
         config.shell = text(self.shell).map(Into::into);
         config.workdir = text(self.workdir).map(Into::into);
         config.user = text(self.user);

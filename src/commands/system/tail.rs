@@ -1,0 +1,168 @@
+//! What a system box has said: its console, and its journal.
+
+use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::commands::{apart, session};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::launch;
+use crate::plan::init::{InitPlan, Kind};
+use crate::recipe::BoxName;
+use crate::store::StoredBox;
+use crate::sys::poll::{self, Ready, Watch};
+use crate::sys::{process, tty};
+
+/// Lines that are shown of a boot that failed.
+const SHOWN: usize = 30;
+
+/// How often it is looked whether a box whose console is followed is still up.
+const LOOKS: Duration = Duration::from_secs(1);
+
+/// How much is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tail {
+    /// The last so many lines; all without it.
+    pub(crate) lines: Option<usize>,
+    /// Whether to go on with what comes.
+    pub(crate) follow: bool,
+}
+
+/// Prints what a box's console has shown.
+///
+/// # Errors
+/// The log cannot be read; standard output cannot be written.
+pub(crate) fn console(context: &Context<'_>, name: &BoxName, wanted: Tail) -> Result<()> {
+    let runtime = context.store.runtime(name);
+    let path = runtime.console_log();
+    // Before anything is read, so that nothing is missed.
+    let watch = wanted.follow.then(|| watch(&path)).transpose().map_err(|error| unread(&path, &error))?;
+    let mut file = match fs::File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(|error| unread(&path, &error))?,
+    };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(|error| unread(&path, &error))?;
+    context.ui.data(last(&text, wanted.lines))?;
+    let Some(watch) = watch else { return Ok(()) };
+    let mut up = true;
+    while up {
+        poll::wait(&[(watch.as_fd(), Ready { read: true, write: false })], Some(LOOKS)).map_err(Error::new)?;
+        watch.changes().map_err(Error::new)?;
+        // Looked at first: what it says at its end is shown too.
+        up = launch::is_up(&runtime);
+        let added = added(&mut file, &path).map_err(|error| unread(&path, &error))?;
+        context.ui.data(added)?;
+    }
+    Ok(())
+}
+
+fn watch(path: &Path) -> io::Result<Watch> {
+    let watch = Watch::new()?;
+    watch.add_written(path.parent().unwrap_or(path))?;
+    Ok(watch)
+}
+
+/// What was added to a log since it was read last. One that was begun anew is read from its beginning.
+fn added(file: &mut fs::File, path: &Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let read = file.stream_position()?;
+    let other = fs::metadata(path).is_ok_and(|now| file.metadata().is_ok_and(|known| known.ino() != now.ino()));
+    if other {
+        *file = fs::File::open(path)?;
+    } else if file.metadata()?.len() < read {
+        file.seek(SeekFrom::Start(0))?;
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn unread(path: &Path, error: &io::Error) -> Error {
+    Error::new(format!("cannot read the console's log, {}: {error}", path.display()))
+}
+
+/// The last lines of a text.
+fn last(text: &[u8], lines: Option<usize>) -> &[u8] {
+    let Some(lines) = lines else { return text };
+    let ends = text.iter().enumerate().rev().filter(|(index, byte)| **byte == b'\n' && index + 1 < text.len());
+    let start = match lines.checked_sub(1) {
+        None => text.len(),
+        Some(more) => ends.map(|(index, _)| index + 1).nth(more).unwrap_or(0),
+    };
+    &text[start..]
+}
+
+/// Prints a box's journal (journalctl(1)); `false` if it has none, or is gone.
+///
+/// # Errors
+/// That the box cannot be asked.
+pub(crate) fn journal(context: &Context<'_>, stored: &StoredBox, wanted: Tail) -> Result<bool> {
+    // Looked for first: a shell says nothing about a program that is not there, and has a status for it.
+    let mut script =
+        "command -v journalctl >/dev/null || exit 127; exec journalctl --boot --no-pager --quiet".to_owned();
+    script.extend(wanted.lines.map(|lines| format!(" --lines={lines}")));
+    script.push_str(if wanted.follow { " --follow" } else { "" });
+    let words = ["/bin/sh", "-c", &script].map(Into::into);
+    let status = apart::carry_out_in(context, &stored.name, &session::roots(context, stored, &words)?)?;
+    Ok(status != 127 && status != apart::GONE)
+}
+
+/// Shows the end of what a box has said about its boot, to people.
+pub(crate) fn show(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) {
+    if init.kind == Kind::Systemd && launch::is_up(&context.store.runtime(&stored.name)) {
+        let wanted = Tail { lines: Some(SHOWN), follow: false };
+        if on_stderr(|| journal(context, stored, wanted)).unwrap_or(false) {
+            return;
+        }
+    }
+    let text = fs::read(context.store.runtime(&stored.name).console_log()).unwrap_or_default();
+    let text = String::from_utf8_lossy(last(&text, Some(SHOWN))).replace('\r', "");
+    if !text.trim().is_empty() {
+        context.ui.show(text.trim_end());
+    }
+}
+
+/// Does something with standard output leading to standard error: it is not what the user has asked for as data.
+fn on_stderr<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let own = process::duplicate(1).map_err(Error::new)?;
+    let other = process::duplicate(2).map_err(Error::new)?;
+    tty::as_standard(&other, 1).map_err(Error::new)?;
+    let outcome = work();
+    tty::as_standard(&own, 1).map_err(Error::new)?;
+    outcome
+}
+
+/// A box ended instead of booting.
+#[derive(Debug, thiserror::Error)]
+#[error("`{name}` has ended before it had booted ({init})")]
+struct EndedEarly {
+    name: BoxName,
+    init: Kind,
+}
+
+/// That a box has ended instead of booting, when its last words have been shown.
+pub(crate) fn ended(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) -> Error {
+    show(context, stored, init);
+    Error::new(EndedEarly { name: stored.name.clone(), init: init.kind })
+        .hint(format!("envbox logs {} shows all that its console has shown", stored.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines() {
+        let text = b"a\nb\nc\n";
+        let shown = |lines| String::from_utf8_lossy(last(text, lines)).into_owned();
+        assert_eq!(
+            [None, Some(0), Some(1), Some(2), Some(9)].map(shown),
+            ["a\nb\nc\n", "", "c\n", "b\nc\n", "a\nb\nc\n"]
+        );
+        assert_eq!((last(b"a\nb", Some(1)), last(b"", Some(3))), (&b"b"[..], &b""[..]));
+    }
+}

@@ -1,0 +1,190 @@
+//! The system in a system box: its init, its console, and what becomes of the box when the init ends.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use super::console::Console;
+use crate::launch::Error;
+use crate::launch::init::{self, Init, Start};
+use crate::limits::Membership;
+use crate::plan::BootPlan;
+use crate::plan::init::{BOOTED, InitPlan};
+use crate::sys::poll::Ready;
+use crate::sys::process::{Ended, Pid, SingleThread};
+use crate::sys::signal::{self, Signal};
+use crate::sys::{fs, root, socket};
+
+/// How an init has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is to start anew.
+    Reboot,
+    /// As it was asked to.
+    Halt,
+    /// By itself, for this reason.
+    Failed(String),
+}
+
+impl End {
+    /// By the status of the process: reboot(2) in a pid namespace kills its init, with `SIGHUP` for a restart and with `SIGINT`
+    /// for everything else.
+    fn of(ended: Ended) -> Self {
+        const HUP: i32 = Signal::SIGHUP as i32;
+        const INT: i32 = Signal::SIGINT as i32;
+        match ended {
+            Ended::Killed(HUP) => Self::Reboot,
+            Ended::Killed(INT) | Ended::Exited(0) => Self::Halt,
+            Ended::Exited(status) => Self::Failed(format!("the init ended with exit status {status}")),
+            Ended::Killed(signal) => Self::Failed(format!("the init was killed by signal {signal}")),
+        }
+    }
+}
+
+/// A running system.
+pub(super) struct System<'a> {
+    proof: &'a SingleThread,
+    plan: &'a BootPlan,
+    init_plan: &'a InitPlan,
+    member: Option<&'a Membership>,
+    run: OwnedFd,
+    init: Init,
+    pub(super) console: Console,
+    /// Whether the init has said that it has booted.
+    booted: bool,
+}
+
+impl<'a> System<'a> {
+    /// Starts the init of a plan that has one.
+    ///
+    /// # Errors
+    /// Those of [`init::start`].
+    pub(super) fn start(
+        proof: &'a SingleThread,
+        plan: &'a BootPlan,
+        init_plan: &'a InitPlan,
+        member: Option<&'a Membership>,
+        run: OwnedFd,
+        log: OwnedFd,
+    ) -> Result<Self, Error> {
+        let console = Console::new(log).map_err(no_console)?;
+        let init = Self::launch(proof, plan, init_plan, member, &run, &console)?;
+        Ok(Self { proof, plan, init_plan, member, run, init, console, booted: false })
+    }
+
+    fn launch(
+        proof: &SingleThread,
+        plan: &BootPlan,
+        init_plan: &InitPlan,
+        member: Option<&Membership>,
+        run: &OwnedFd,
+        console: &Console,
+    ) -> Result<Init, Error> {
+        // What an init before has left of its own.
+        let booted = Path::new(BOOTED).file_name().unwrap_or(OsStr::new(""));
+        let _ = fs::remove_file(run, booted);
+        init::start(Start {
+            proof,
+            plan: init_plan,
+            fresh: &plan.fresh,
+            cgroup: member.map(|member| &member.payload),
+            console: console.terminal(),
+        })
+    }
+
+    /// Its pid and its mount namespace.
+    ///
+    /// # Errors
+    /// fcntl(2)'s.
+    pub(super) fn namespaces(&self) -> io::Result<[OwnedFd; 2]> {
+        let [pids, mounts] = &self.init.namespaces;
+        Ok([pids.try_clone()?, mounts.try_clone()?])
+    }
+
+    /// The cgroup for sessions, if the box has one of its own: made anew for each init.
+    pub(super) fn sessions(&self) -> Option<io::Result<OwnedFd>> {
+        self.member.map(Membership::sessions)
+    }
+
+    /// Whether this process is its init.
+    pub(super) fn is_init(&self, pid: Pid) -> bool {
+        self.init.pid == pid
+    }
+
+    /// Whether it is known to have booted.
+    pub(super) fn has_booted(&self) -> bool {
+        self.booted
+    }
+
+    /// Asks the init to end the system.
+    pub(super) fn halt(&self) {
+        // One that has ended already is what was asked for.
+        let _ = self.init.ask(self.proof, self.init_plan, self.init_plan.halt);
+    }
+
+    /// Ends the init, and all processes of its pid namespace with it.
+    pub(super) fn kill(&self) {
+        let _ = signal::kill(self.init.pid, Signal::SIGKILL);
+    }
+
+    /// What becomes of the box when the init has ended so. An init that is to start anew has been started.
+    pub(super) fn ended(&mut self, ended: Ended, may_restart: bool) -> End {
+        self.console.turn();
+        let end = match End::of(ended) {
+            End::Reboot if may_restart => {
+                self.restart().map_or_else(|error| End::Failed(failure(&error)), |()| End::Reboot)
+            }
+            End::Reboot => End::Halt,
+            end => end,
+        };
+        if let End::Failed(reason) = &end {
+            self.console.say(reason);
+        }
+        end
+    }
+
+    fn restart(&mut self) -> Result<(), Error> {
+        self.console.renew().map_err(no_console)?;
+        self.member.iter().for_each(|member| member.clear());
+        self.booted = false;
+        self.init = Self::launch(self.proof, self.plan, self.init_plan, self.member, &self.run, &self.console)?;
+        Ok(())
+    }
+
+    /// What to wait for.
+    pub(super) fn wants(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Ready)> {
+        let read = Ready { read: true, write: false };
+        self.console.wants().chain(self.init.mailbox.iter().map(move |mailbox| (mailbox.as_fd(), read)))
+    }
+
+    /// Takes in what was said and printed. `true`: the init has just said that it has booted.
+    pub(super) fn turn(&mut self) -> bool {
+        self.console.turn();
+        let mut buffer = [0; 4096];
+        let mut ready = false;
+        while let Some((length, _, sender)) =
+            self.init.mailbox.as_ref().and_then(|mailbox| socket::receive_from(mailbox, &mut buffer).ok())
+        {
+            // Nobody else speaks for it.
+            ready |= sender == Some(self.init.pid)
+                && buffer[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1");
+        }
+        if !ready || self.booted {
+            return false;
+        }
+        self.booted = true;
+        let name = Path::new(BOOTED).file_name().unwrap_or(OsStr::new(""));
+        // Those who look for it have a bound to their patience.
+        let _ = root::replace_file(&self.run, name, b"", 0o644);
+        true
+    }
+}
+
+fn no_console(source: io::Error) -> Error {
+    Error::Session { what: "make the box's console", source }
+}
+
+fn failure(error: &Error) -> String {
+    crate::userns::chain(error).join(": ")
+}

@@ -1,0 +1,238 @@
+//! System boxes from outside: `start`, `restart`, `console`, `logs` and `autostart`, with inits that need no cgroup.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::debian::with_proxies;
+use crate::support::boxes::{BOX, eventually, with_box};
+use crate::support::rootfs::{Rootfs, cirros};
+use crate::support::{Pty, TestEnvironment, envbox, requires};
+
+/// BusyBox's init with this inittab, and `rc` to start with.
+fn busybox_init(inittab: &str, rc: &str) -> TestEnvironment {
+    let rc = format!("#!/bin/sh\n{rc}\n");
+    let rootfs = Rootfs::busybox()
+        .file("etc/inittab", 0o644, format!("::sysinit:/etc/rc\n{inittab}\n").as_bytes())
+        .file("etc/rc", 0o755, rc.as_bytes());
+    system_of(rootfs)
+}
+
+/// An init that is this script.
+fn script_init(script: &str) -> TestEnvironment {
+    system_of(Rootfs::busybox().dir("sbin").file("sbin/init", 0o755, format!("#!/bin/sh\n{script}\n").as_bytes()))
+}
+
+fn system_of(rootfs: Rootfs) -> TestEnvironment {
+    let env = with_box(rootfs.tar());
+    env.configure(BOX, "init: auto");
+    env
+}
+
+impl TestEnvironment {
+    /// What `list` has of the box.
+    fn listed(&self) -> Value {
+        let all: Value = serde_json::from_slice(&self.envbox(["list", "--json"]).succeeds().bytes).unwrap();
+        all.as_array().unwrap()[0].clone()
+    }
+
+    fn console(&self) -> String {
+        self.envbox(["logs", BOX]).succeeds().stdout
+    }
+}
+
+#[test]
+fn a_start_waits_for_the_boot_and_a_stop_ends_it_in_order() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox_init("::shutdown:/bin/echo going down", "sleep 0.5; echo booted >> /booted");
+    let started = env.envbox(["start", BOX]).succeeds();
+    assert_eq!(started.stderr, "`b` is up (BusyBox init)\n");
+    assert_eq!(env.sh("cat /booted; cat /proc/1/comm").succeeds().stdout, "booted\ninit\n");
+    let environment =
+        env.envbox(["run", BOX, "--user", "root", "--", "grep", "-c", "container=envbox", "/proc/1/environ"]);
+    assert_eq!(environment.succeeds().stdout, "1\n");
+    assert_eq!((env.listed()["kind"].as_str(), env.listed()["state"].as_str()), (Some("system"), Some("running")));
+    // What is up is not started again.
+    env.envbox(["start", BOX]).succeeds();
+    env.envbox(["stop", BOX]).succeeds();
+    assert_eq!(env.listed()["state"], "stopped");
+    assert!(env.console().contains("going down"), "{}", env.console());
+    env.envbox(["restart", BOX]).succeeds();
+    assert_eq!(env.sh("cat /booted").succeeds().stdout, "booted\nbooted\n");
+    env.envbox(["stop", BOX]).succeeds();
+}
+
+#[test]
+fn a_session_in_a_stopped_system_box_finds_it_booted() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox_init("", "sleep 0.5; touch /run/booted");
+    env.sh("test -e /run/booted").succeeds();
+    env.envbox(["stop", BOX]).succeeds();
+}
+
+#[test]
+fn a_boot_that_takes_too_long_is_shown_and_goes_on() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox_init("", "echo waiting for the moon; sleep 1000");
+    let late = env.envbox(["start", BOX, "--wait", "1"]).exits(1).stderr;
+    assert!(late.contains("waiting for the moon\n") && late.contains("`b` has not booted after 1 s"), "{late}");
+    assert_eq!(env.listed()["state"], "running");
+    env.envbox(["start", BOX, "--no-wait"]).succeeds();
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+    assert_eq!(env.listed()["state"], "stopped");
+}
+
+#[test]
+fn an_init_that_ends_at_once_leaves_its_last_words() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = script_init("sleep 0.1; echo no root; exit 3");
+    let failed = env.envbox(["start", BOX]).exits(125).stderr;
+    assert!(failed.contains("no root") && failed.contains("exit status 3"), "{failed}");
+    assert!(failed.contains("`b` has ended before it had booted"), "{failed}");
+    eventually("it is gone", || env.listed()["state"] == "stopped");
+    assert!(env.console().contains("no root"));
+}
+
+#[test]
+fn a_signal_of_ones_own_ends_the_init() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = script_init("trap 'echo asked > /asked; exit 0' USR2; echo up; while :; do sleep 0.05; done");
+    env.configure(BOX, "stop_signal: SIGUSR2");
+    env.envbox(["start", BOX]).succeeds();
+    env.envbox(["stop", BOX]).succeeds();
+    env.configure(BOX, "init: none");
+    assert_eq!(env.sh("cat /asked").succeeds().stdout, "asked\n");
+    env.configure(BOX, "init: auto");
+    env.configure(BOX, "stop_signal: SIGNOTHING");
+    let bad = env.envbox(["start", BOX]).exits(125).stderr;
+    assert!(bad.contains("`SIGNOTHING` is no signal"), "{bad}");
+}
+
+#[test]
+fn without_an_init_it_is_said_where_one_comes_from() {
+    requires!(userns, subid, overlay, fixtures);
+    let release = b"ID=debian\nVERSION_ID=12\n";
+    let env = system_of(Rootfs::busybox_without(&["bin/init"]).file("etc/os-release", 0o644, release));
+    let none = env.envbox(["start", BOX]).exits(125).stderr;
+    assert!(none.contains("the box `b` has no init") && none.contains("systemd-sysv"), "{none}");
+    assert!(none.contains("--system"), "{none}");
+    env.configure(BOX, "init: /opt/init");
+    let none = env.envbox(["start", BOX]).exits(125).stderr;
+    assert!(none.contains("the box has no program `/opt/init`"), "{none}");
+}
+
+#[test]
+fn an_application_box_is_up_for_its_linger() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = with_box(Rootfs::busybox().tar());
+    assert_eq!(env.envbox(["start", BOX]).succeeds().stderr, "`b` is up, for 1 s where nothing runs in it\n");
+    assert_eq!(env.listed()["kind"], "application");
+    let no_console = env.envbox(["console", BOX]).exits(125).stderr;
+    assert!(no_console.contains("`b` has no init"), "{no_console}");
+    let no_logs = env.envbox(["logs", BOX]).exits(125).stderr;
+    assert!(no_logs.contains("`b` is no system box"), "{no_logs}");
+}
+
+fn on_console(env: &TestEnvironment, keys: &[&str]) -> Pty {
+    let mut command = env.command(envbox());
+    command.args(["console", BOX]).args(keys);
+    let mut pty = Pty::spawn(&command);
+    pty.expect("leaves it\r\n");
+    // The size of the terminal that was attached last is the console's.
+    pty.send("\r");
+    pty.expect("/ # ");
+    pty
+}
+
+#[test]
+fn two_terminals_on_one_console() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox_init("console::respawn:-/bin/sh", "");
+    env.envbox(["start", BOX]).succeeds();
+    let (mut one, mut other) = (on_console(&env, &[]), on_console(&env, &["--detach-keys", "ctrl-p,ctrl-q"]));
+    one.resize(33, 77);
+    one.send("echo se''en; until stty size | grep '33 77'; do sleep 0.1; done\r");
+    one.expect("seen\r\n33 77\r\n");
+    other.expect("seen\r\n33 77\r\n");
+    one.send("\x1d\x1d\x1d");
+    let (status, rest) = one.wait();
+    assert!(status.success() && rest.contains("left the console"), "{rest}");
+    other.send("echo still he''re\r");
+    other.expect("still here\r\n");
+    assert_eq!(env.listed()["state"], "running");
+    assert!(env.console().contains("still here\r\n"));
+    env.envbox(["stop", BOX]).succeeds();
+    assert!(other.wait().1.contains("the box has ended"));
+}
+
+#[test]
+fn logs_follow_the_console_until_the_box_ends() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = script_init(
+        "trap 'echo last words; exit 0' TERM; for n in 1 2 3; do echo line $n; done; while :; do sleep 0.05; done",
+    );
+    env.envbox(["start", BOX]).succeeds();
+    assert_eq!(env.envbox(["logs", "-n", "2", BOX]).succeeds().stdout, "line 2\r\nline 3\r\n");
+    let mut follow = env.command(envbox());
+    let mut follow = Pty::spawn(follow.args(["logs", "-f", "-n", "1", BOX]));
+    follow.expect("line 3");
+    env.envbox(["stop", BOX]).succeeds();
+    follow.expect("last words");
+    assert!(follow.wait().0.success());
+}
+
+#[test]
+fn a_start_at_login_is_a_unit_or_clear_words() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = with_box(Rootfs::busybox().tar());
+    let none = env.envbox(["autostart", "nope"]).exits(125).stderr;
+    assert!(none.contains("nope"), "{none}");
+    if !Path::new("/run/systemd/system").is_dir() {
+        let words = env.envbox(["autostart", BOX]).exits(125).stderr;
+        assert!(words.contains("no systemd") && words.contains("@reboot ") && words.contains(" start b"), "{words}");
+        return;
+    }
+    env.envbox(["autostart", BOX]).succeeds();
+    assert_eq!(env.envbox(["autostart"]).succeeds().stdout, "b\n");
+    let unit = fs::read_to_string(env.path("config/systemd/user/envbox@.service")).unwrap();
+    assert!(unit.contains("start %i\n") && unit.contains("Delegate=yes\n"), "{unit}");
+    env.envbox(["autostart", BOX, "--off"]).succeeds();
+    assert_eq!(env.envbox(["autostart"]).succeeds().stdout, "");
+}
+
+#[test]
+fn cirros_boots_with_its_own_init() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = TestEnvironment::new();
+    env.envbox(["create", BOX, "--system"]).arg(cirros()).succeeds();
+    env.configure(BOX, "network: none");
+    env.configure(BOX, "init: none");
+    // Or it waits for a metadata server, long.
+    let local = "echo DATASOURCE_LIST=nocloud > /etc/cirros-init/config";
+    env.envbox(["run", BOX, "--user", "root", "--", "sh", "-c", local]).succeeds();
+    env.envbox(["stop", BOX]).succeeds();
+    env.configure(BOX, "init: auto");
+    env.envbox(["start", BOX]).succeeds();
+    assert!(env.console().contains("rc.sysinit: up at"), "{}", env.console());
+    env.envbox(["stop", BOX]).succeeds();
+    assert!(env.console().contains("The system is going down NOW!"), "{}", env.console());
+}
+
+#[test]
+fn debian_gets_systemd_once() {
+    requires!(userns, subid, overlay, net);
+    let env = TestEnvironment::new();
+    with_proxies(env.envbox(["create", BOX, "--system", "debian:12"])).succeeds();
+    let layers = || fs::read_dir(env.path("data/envbox/layers/sha256")).unwrap().count();
+    assert_eq!(layers(), 2, "Debian, and what makes a system of it");
+    let nowhere = "http://127.0.0.1:9";
+    let second = env.envbox(["create", "second", "--system", "debian:12"]);
+    second.env("http_proxy", nowhere).env("https_proxy", nowhere).succeeds();
+    assert_eq!(layers(), 2);
+    let dry = env.envbox(["enter", BOX, "--dry-run"]).succeeds().stdout;
+    assert!(dry.contains("init      /sbin/init  (systemd; signal 37 ends it)"), "{dry}");
+    // A box of the same that is none has nothing of it.
+    env.envbox(["create", "plain", "--image", "debian:12"]).succeeds();
+    env.envbox(["run", "plain", "--", "test", "!", "-e", "/sbin/init"]).succeeds();
+}
