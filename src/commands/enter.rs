@@ -22,6 +22,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
         user: args.session.user.as_ref(),
         workdir: args.session.workdir.as_ref(),
         at_home: args.session.no_workdir,
+        login: true,
     };
     let options = project::Options::new(&args.source, args.project);
     let meant = project::meant(&context, args.target.as_ref())?;

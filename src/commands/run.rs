@@ -19,6 +19,7 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
         user: args.session.user.as_ref(),
         workdir: args.session.workdir.as_ref(),
         at_home: args.session.no_workdir,
+        login: false,
     };
     let meant = project::meant(&context, args.target.as_ref())?;
     let options = project::Options::new(&args.source, args.project);

@@ -23,6 +23,8 @@ pub(super) struct Wish<'a> {
     pub(super) workdir: Option<&'a PathBuf>,
     /// Whether to begin at home.
     pub(super) at_home: bool,
+    /// Whether it is a login, in a system box.
+    pub(super) login: bool,
 }
 
 /// Plans a session.
@@ -45,6 +47,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
         hidden: &context.hidden(),
         real_cwd: real_cwd.as_deref(),
         shares: &world::shares(context, &stored.config),
+        login: wish.login,
     })?)
 }
 
@@ -53,7 +56,7 @@ pub(super) fn plan(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) -
 /// # Errors
 /// As of [`plan`].
 pub(super) fn roots(context: &Context<'_>, stored: &StoredBox, words: &[OsString]) -> Result<SessionPlan> {
-    let wish = Wish { what: What::Command(words), user: None, workdir: Some(&"/".into()), at_home: false };
+    let wish = Wish { what: What::Command(words), user: None, workdir: Some(&"/".into()), at_home: false, login: false };
     let mut plan = plan(context, stored, &wish)?;
     plan.who = Who::BoxRoot;
     plan.terminal = false;

@@ -15,6 +15,7 @@ mod home;
 mod init;
 mod keeper;
 mod locale;
+mod login;
 mod network;
 mod offline;
 mod overlay;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::person::{self, Unknown};
 use super::protocol::Request;
-use super::{Error, Live, Terminfo, locale, shells};
+use super::{Error, Live, Terminfo, locale, login, shells};
 use crate::plan::{
     Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, Socket, Who, WorkDir, set_missing_variable, set_variable,
 };
@@ -25,6 +25,8 @@ pub(super) enum Word {
     Note(String),
     /// The master of the session's pseudo-terminal.
     Terminal(OwnedFd),
+    /// What holds the session for the box's logind.
+    Login(OwnedFd),
     /// It cannot be.
     Failed(Failure),
     /// The program runs; also what the end of the stream means.
@@ -82,6 +84,7 @@ impl Word {
         match self {
             Self::Note(text) => socket::send(socket, &[b"N", head(text.as_bytes())].concat(), nothing),
             Self::Terminal(master) => socket::send(socket, b"T", &[master]),
+            Self::Login(held) => socket::send(socket, b"L", &[held]),
             Self::Failed(Failure { kind, errno, text }) => {
                 let bytes = [b"F", &[*kind][..], &errno.to_ne_bytes(), head(text.as_bytes())].concat();
                 socket::send(socket, &bytes, nothing)
@@ -98,6 +101,7 @@ impl Word {
             ([] | [b'R'], _) => Ok(Self::Running),
             ([b'S'], _) => Ok(Self::Stopped),
             ([b'T'], Some(master)) => Ok(Self::Terminal(master)),
+            ([b'L'], Some(held)) => Ok(Self::Login(held)),
             ([b'N', text @ ..], _) => Ok(Self::Note(String::from_utf8_lossy(text).into_owned())),
             ([b'F', kind, a, b, c, d, text @ ..], _) => Ok(Self::Failed(Failure {
                 kind: *kind,
@@ -153,7 +157,11 @@ fn enter(
         locale::provide_terminfo(&live.run_dir, RUN_DIR, &term, &description, &mut env);
     }
     let (connection, _) = live.into_ends();
-    let person = become_somebody(plan, word)?;
+    let person = somebody(plan, word)?;
+    if plan.login {
+        log_in(proof, plan, &person, word, &mut env);
+    }
+    person::become_person(&person).map_err(Failure::new(b'B', person.name.clone()))?;
     plan.sockets.iter().filter(|_| plan.who == Who::Caller).for_each(|socket| look_at(socket, word));
     for (name, value) in person.variables() {
         set_missing_variable(&mut env, name, value);
@@ -207,15 +215,39 @@ fn leave_it_to_the_keeper(proof: &SingleThread) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Becomes whoever the session is.
-fn become_somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
+/// Whoever the session is.
+fn somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
     let (person, was_root) = person::find(plan)?;
     if was_root {
         // A note that cannot be delivered has nobody to read it.
         let _ = Word::Note(NOT_ROOT.to_owned()).send(word);
     }
-    person::become_person(&person).map_err(Failure::new(b'B', person.name.clone()))?;
     Ok(person)
+}
+
+/// Makes the session one of the box's logind, where there is one. One that it does not know is a session all the same.
+fn log_in(
+    proof: &SingleThread,
+    plan: &SessionPlan,
+    person: &Person,
+    word: &OwnedFd,
+    env: &mut Vec<(OsString, OsString)>,
+) {
+    match login::login(proof, person.uid, plan.terminal) {
+        Ok(None) => {}
+        Ok(Some(login)) => {
+            for (name, value) in login.variables(plan.terminal) {
+                // What is shared of the caller's own session has been said already.
+                set_missing_variable(env, name, value.into());
+            }
+            // By the side that waits for the program's end, which is the session's.
+            let _ = Word::Login(login.held).send(word);
+        }
+        Err(error) => {
+            // A note that cannot be delivered has nobody to read it.
+            let _ = Word::Note(format!("the box's logind does not know of this session: {error}")).send(word);
+        }
+    }
 }
 
 /// A pseudo-terminal of the box's, with the size and the settings of the caller's; the master goes to the other side.

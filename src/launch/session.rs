@@ -65,7 +65,7 @@ pub fn run(
         }
         Fork::Parent(child) => {
             drop(word);
-            let terminal = hear_first_words(&words, note).inspect_err(|_| {
+            let FirstWords { terminal, login } = hear_first_words(&words, note).inspect_err(|_| {
                 // It has nothing left to say and ends. Uncollected, it would keep the box's first process from leaving.
                 let _ = process::wait(child);
             })?;
@@ -75,7 +75,7 @@ pub fn run(
             }
             let pump = terminal.map(Pump::new).transpose().map_err(fail("prepare the terminal"))?;
             let (connection, run_dir) = live.into_ends();
-            let mut session = Session { child, signals, words, pump, follower, connection, run_dir };
+            let mut session = Session { child, signals, words, pump, follower, connection, run_dir, _login: login };
             match session.attend().map_err(fail("attend to the session"))? {
                 Outcome::Ended(ended) => {
                     // A keeper that has gone has no more to hear.
@@ -111,15 +111,25 @@ fn ending(source: io::Error) -> Error {
     }
 }
 
+/// What a session has got by the time that its program runs.
+#[derive(Default)]
+struct FirstWords {
+    /// The master of its terminal.
+    terminal: Option<OwnedFd>,
+    /// What holds it for the box's logind.
+    login: Option<OwnedFd>,
+}
+
 /// Until the program runs: notes, the terminal, and what went wrong.
-fn hear_first_words(words: &OwnedFd, note: &mut dyn FnMut(&str)) -> Result<Option<OwnedFd>, Error> {
-    let mut terminal = None;
+fn hear_first_words(words: &OwnedFd, note: &mut dyn FnMut(&str)) -> Result<FirstWords, Error> {
+    let mut first = FirstWords::default();
     loop {
         match Word::receive(words).map_err(|source| Error::Session { what: "hear from the box", source })? {
             Word::Note(text) => note(&text),
-            Word::Terminal(master) => terminal = Some(master),
+            Word::Terminal(master) => first.terminal = Some(master),
+            Word::Login(held) => first.login = Some(held),
             Word::Failed(failure) => return Err(failure.into()),
-            Word::Stopped | Word::Running => return Ok(terminal),
+            Word::Stopped | Word::Running => return Ok(first),
         }
     }
 }
@@ -132,6 +142,8 @@ struct Session {
     follower: Follower,
     connection: OwnedFd,
     run_dir: OwnedFd,
+    /// Closed, it ends the session for the box's logind.
+    _login: Option<OwnedFd>,
 }
 
 impl Session {

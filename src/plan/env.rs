@@ -47,6 +47,10 @@ const OWN: [&str; 7] = ["HOME", "USER", "LOGNAME", "PWD", "XDG_RUNTIME_DIR", "co
 /// Of the caller's variables, those that another user is not given either: they name places in the caller's home.
 const CALLERS_HOME: [&str; 4] = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"];
 
+/// Of the caller's variables, those that a system box has its own session's word for.
+const SESSIONS: [&str; 6] =
+    ["XDG_SEAT", "XDG_SEAT_PATH", "XDG_SESSION_CLASS", "XDG_SESSION_PATH", "XDG_SESSION_TYPE", "XDG_VTNR"];
+
 /// Directories that every `PATH` in a box has, after all others.
 const STANDARD_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -61,14 +65,20 @@ pub(super) struct Sources<'a> {
     pub(super) configured: &'a BTreeMap<String, String>,
     /// Whether the session is somebody else's than the caller's.
     pub(super) other_user: bool,
+    /// Whether the box has a system, with sessions of its own.
+    pub(super) system: bool,
 }
 
 /// The environment of a session, in the caller's order: the caller's, over it the image's, over that `box.yaml`'s. Who it
 /// is ([`Person::variables`](super::Person::variables)) is added when that is known.
 pub(super) fn session(caller: &[(OsString, OsString)], sources: &Sources<'_>) -> Vec<(OsString, OsString)> {
     let among = |name: &OsStr, names: &[&str]| names.iter().any(|known| name == *known);
-    let dropped =
-        |name: &OsStr| among(name, &OWN) || among(name, &DROPPED) || (sources.other_user && among(name, &CALLERS_HOME));
+    let dropped = |name: &OsStr| {
+        among(name, &OWN)
+            || among(name, &DROPPED)
+            || (sources.other_user && among(name, &CALLERS_HOME))
+            || (sources.system && among(name, &SESSIONS))
+    };
     let mut env: Vec<(OsString, OsString)> = caller.iter().filter(|(name, _)| !dropped(name)).cloned().collect();
     let mut images_path = "";
     // The terminal is the caller's, whatever the image was made on.
@@ -145,7 +155,7 @@ mod tests {
         let image: Vec<String> = image.iter().map(|entry| (*entry).to_owned()).collect();
         session(
             &caller,
-            &Sources { box_name: "deb", image: &image, shared: Vec::new(), configured: &configured, other_user },
+            &Sources { box_name: "deb", image: &image, shared: Vec::new(), configured: &configured, other_user, system: false },
         )
     }
 

@@ -9,7 +9,7 @@ use super::{BoxPath, NoSession, Person, Shared, Socket, Who, env, wishes};
 use crate::host::Host;
 use crate::image::accounts::UserSpec;
 use crate::image::oci::RunConfig;
-use crate::recipe::settings::{Home, Network};
+use crate::recipe::settings::{Home, Init, Network};
 use crate::recipe::{BoxConfig, BoxName};
 
 /// What a session plan is made from.
@@ -39,6 +39,8 @@ pub struct SessionRequest<'a> {
     pub real_cwd: Option<&'a Path>,
     /// Sockets of the user's session that are shared.
     pub shares: &'a [Shared],
+    /// Whether it is a login, in a box that has a system to log in to.
+    pub login: bool,
 }
 
 /// What is asked to be run.
@@ -78,6 +80,8 @@ pub struct SessionPlan {
     /// Whether it goes on by itself, without a terminal or anything else of the caller's: nobody waits for its end. The
     /// connection to the keeper goes with it, so it is a session for as long as it runs.
     pub detached: bool,
+    /// Whether the box's logind is to know of it, if there is one.
+    pub login: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -130,6 +134,7 @@ impl SessionPlan {
             sockets: request.shares.iter().filter_map(Shared::socket).collect(),
             notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
             detached: false,
+            login: request.login && config.init != Init::None,
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {
@@ -146,6 +151,7 @@ impl SessionPlan {
                 shared: request.shares.iter().flat_map(|share| share.variables()).collect(),
                 configured: &config.env,
                 other_user: plan.who != Who::Caller,
+                system: config.init != Init::None,
             },
         );
         Ok(plan)
@@ -266,6 +272,7 @@ mod tests {
             hidden: &hidden,
             real_cwd: None,
             shares: &[],
+            login: false,
         })
     }
 
@@ -307,6 +314,7 @@ mod tests {
                 hidden: &[],
                 real_cwd: None,
                 shares: &[],
+                login: false,
             })
         };
         for what in [What::Shell, What::ImagesOwn] {

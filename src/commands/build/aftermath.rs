@@ -50,7 +50,7 @@ pub(super) fn look(
     userns::run(&proof()?, identity, |_| fs::rename(&left, upper))?;
     let root = "root".parse().map_err(Error::new)?;
     let (user, at) = (matches!(by, By::Root).then_some(&root), PathBuf::from("/"));
-    let wish = session::Wish { what: What::Shell, user, workdir: Some(&at), at_home: false };
+    let wish = session::Wish { what: What::Shell, user, workdir: Some(&at), at_home: false, login: false };
     context.ui.note("a shell in what the step has left; it goes when the shell ends");
     run::in_ephemeral(context, &name, owned, &wish)
 }

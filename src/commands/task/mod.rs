@@ -77,7 +77,7 @@ fn plan(
         task.user.as_ref().map(|user| user.as_str().parse()).transpose().map_err(Error::new)?;
     let workdir = workdir(root, task.workdir.as_ref());
     let wish =
-        session::Wish { what: What::Command(&words), user: user.as_ref(), workdir: Some(&workdir), at_home: false };
+        session::Wish { what: What::Command(&words), user: user.as_ref(), workdir: Some(&workdir), at_home: false, login: false };
     let mut plan = session::plan(context, stored, &wish)?;
     for (name, value) in &task.env {
         set_variable(&mut plan.env, name, value.into());
