@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn subcommands_but_not_the_hidden_ones() {
-        assert_eq!(words("s"), ["stop", "search", "schema"]);
+        assert_eq!(words("s"), ["stop", "stats", "search", "schema"]);
         assert!(words("").contains(&"enter".to_owned()));
         assert!(!words("").iter().any(|word| word.starts_with('_') || word == "manual"));
         assert_eq!(words("--color never doc"), ["doctor"], "an option's value is not a subcommand");

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::InProject;
+use super::{InProject, Limiting};
 use crate::image::{Digest, ParseDigestError};
 use crate::recipe::BoxName;
 
@@ -20,6 +20,9 @@ pub struct Create {
     /// In a project.
     #[command(flatten)]
     pub project: InProject,
+    /// What it may use.
+    #[command(flatten)]
+    pub limits: Limiting,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{InProject, Source, Target};
+use super::{InProject, Limiting, Source, Target};
 use crate::image::accounts::UserSpec;
 
 /// What `envbox enter` takes.
@@ -28,6 +28,9 @@ pub struct Enter {
     /// In a project.
     #[command(flatten)]
     pub project: InProject,
+    /// What it may use.
+    #[command(flatten)]
+    pub limits: Limiting,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,

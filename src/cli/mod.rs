@@ -9,6 +9,7 @@ mod gc;
 mod hook;
 mod image;
 mod init;
+mod limit;
 mod lock;
 mod own;
 mod parse;
@@ -33,6 +34,7 @@ pub use image::{
     ImagePush, ImageRemove, ImageTag, ImageVerify, Save,
 };
 pub use init::Init;
+pub use limit::{Column, Enforce, Limit, Limiting, Most, Stats, Top, View};
 pub use lock::Lock;
 pub use own::{Complete, Completions, Doctor, Manual, Shell};
 pub use project::InProject;
@@ -167,6 +169,19 @@ pub enum Command {
     ///
     /// Asks first. Your home is not part of a box, and stays. Without a name, in a project: all of its boxes.
     Rm(Remove),
+    /// Show what a box may use of the machine, or change it
+    ///
+    /// What is changed is written to box.yaml, and a box that runs is changed as well, as far as that goes. Of each limit it
+    /// is said what enforces it on this machine: the box's control group, for all of it, or else the next best there is for
+    /// each process. The box of a project has the limits of its recipe: it can be given others until it stops.
+    Limit(Limit),
+    /// Show what boxes that run use of the machine
+    ///
+    /// Processors' time (now, and in all), memory, swap, processes, what was read and written, what had to wait, and what
+    /// was killed or refused because of a limit. Without a control group that counts it, it is the sum over the box's processes.
+    Stats(Stats),
+    /// Watch what boxes that run use of the machine
+    Top(Top),
     /// Write down exactly what a project's boxes are made of: envbox.lock
     ///
     /// Everybody who has the lock gets the same packages, whatever day it is. What is in it already stays as it is while the

@@ -12,12 +12,16 @@ pub struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Print the lines with which root gives you a cgroup, so that limits can be set
+    #[arg(long, conflicts_with = "json")]
+    pub cgroup: bool,
 }
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   envbox doctor
-  envbox doctor --json | jq '.[] | select(.state != \"ok\")'";
+  envbox doctor --json | jq '.[] | select(.state != \"ok\")'
+  envbox doctor --cgroup > lines; less lines; sudo sh lines";
 
 /// What `envbox completions` takes.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueHint};
 
-use super::{InProject, Session, Source};
+use super::{InProject, Limiting, Session, Source};
 
 /// What `envbox run` takes.
 #[derive(Debug, Args)]
@@ -31,6 +31,9 @@ pub struct Run {
     /// In a project.
     #[command(flatten)]
     pub project: InProject,
+    /// What it may use.
+    #[command(flatten)]
+    pub limits: Limiting,
     /// How to create the box.
     #[command(flatten)]
     pub source: Source,

@@ -1,7 +1,7 @@
 //! `envbox create`
 
-use super::{project, provision, recipes, sweep};
-use crate::cli::{self, Create, Source, Target};
+use super::{limit, project, provision, recipes, sweep};
+use crate::cli::{self, Create, Limiting, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -15,6 +15,10 @@ pub(super) fn run(args: &Create, host: &Host, ui: &Ui) -> Result {
     if args.image.is_none()
         && let Some((found, environment)) = project::meant(&context, target.as_ref())?
     {
+        if args.limits != Limiting::default() {
+            return Err(Error::new("the box of a project has the limits of its recipe")
+                .hint(format!("change `limits` in {}", found.file.display())));
+        }
         let options = project::Options::new(&args.source, args.project);
         let name = project::ready(&context, &found, &environment, &options)?.name;
         ui.note(&format!("the project's box is `{name}`"));
@@ -38,7 +42,7 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
     // Who has chosen another recipe than that of the name has chosen the box's name with it.
     let own = args.image.is_some() || image == wanted.as_str();
     let name = if own { wanted.clone() } else { name_for(&image)? };
-    from_image(context, &name, &image, &args.source)?;
+    from_image(context, &name, &image, &args.source, &args.limits)?;
     Ok(name)
 }
 
@@ -49,7 +53,7 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
 pub(super) fn opened(context: &Context<'_>, target: &Target, source: &Source) -> Result<StoredBox> {
     let (name, image) = meant(context, target)?;
     if let Some(image) = image {
-        from_image(context, &name, &image, source)?;
+        from_image(context, &name, &image, source, &Limiting::default())?;
     }
     let mut stored = context.store.open_box(&name)?;
     if let Some(overlay) = source.overlay {
@@ -96,10 +100,17 @@ pub(super) fn name_for(image: &str) -> Result<BoxName> {
 ///
 /// # Errors
 /// Whatever keeps the image or the box from being made.
-pub(super) fn from_image(context: &Context<'_>, name: &BoxName, image: &str, source: &Source) -> Result<()> {
+pub(super) fn from_image(
+    context: &Context<'_>,
+    name: &BoxName,
+    image: &str,
+    source: &Source,
+    limits: &Limiting,
+) -> Result<()> {
     let leased = provision::image(context, image, source)?;
     let mut config = BoxConfig::new(image.to_owned());
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
+    config.limits = limit::over(&config.limits, limits);
     // Room that rubbish takes may be wanted.
     sweep::if_needed(context)?;
     match context.store.create_box(name, &config, &leased) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{create, group, identity, live, project, session};
+use super::{create, group, identity, limit, live, project, session};
 use crate::cli::{Enter, Target};
 use crate::context::Context;
 use crate::error::Result;
@@ -25,7 +25,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
     };
     let options = project::Options::new(&args.source, args.project);
     let meant = project::meant(&context, args.target.as_ref())?;
-    let stored = match &meant {
+    let mut stored = match &meant {
         Some((found, environment)) if args.dry_run => {
             let project::Preview { text, stored } = project::preview(&context, found, environment, &options)?;
             ui.line(text.trim_end())?;
@@ -40,6 +40,7 @@ pub(super) fn run(args: &Enter, host: &Host, ui: &Ui) -> Result {
             create::opened(&context, &target, &args.source)?
         }
     };
+    limit::for_this_start(&context, &mut stored, &args.limits)?;
     session::run(&context, &stored, &wish)
 }
 
@@ -54,6 +55,7 @@ fn plain(context: &Context<'_>, target: &Target, args: &Enter, wish: &session::W
     if let Some(overlay) = args.source.overlay {
         stored.config.overlay = overlay.into();
     }
+    stored.config.limits = limit::over(&stored.config.limits, &args.limits);
     print(context, &stored, wish)
 }
 

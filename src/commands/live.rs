@@ -9,9 +9,9 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
 use crate::plan::{BootPlan, BootRequest};
-use crate::recipe::Overlay;
 use crate::recipe::settings::Network;
-use crate::store::StoredBox;
+use crate::recipe::{BoxConfig, Overlay};
+use crate::store::{Settings, StoredBox};
 use crate::sys::process::SingleThread;
 use crate::userns::{IdMap, Identity};
 use crate::{net, sys, userns};
@@ -31,10 +31,13 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         return Ok(live);
     }
     // While this process waited, the box may have been removed, and another one made of its name.
-    let stored = &StoredBox { config: stored.config.clone(), ..context.store.open_box(&stored.name)? };
+    let there = context.store.open_box(&stored.name)?;
+    let config = BoxConfig { limits: there.config.limits.clone(), ..stored.config.clone() };
+    let settings = Settings { config, limits: stored.config.limits.clone() };
+    let stored = &StoredBox { config: stored.config.clone(), ..there };
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
-    runtime.record_settings(&stored.config)?;
+    runtime.record_settings(&settings)?;
     // Held until the box has it: an agent of a build that is not this one's is garbage otherwise.
     let (agent, _lease) = agent(context, &identity)?;
     let _made = world::make(context, stored)?;

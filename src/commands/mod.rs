@@ -16,6 +16,7 @@ mod image;
 mod init;
 mod janitor;
 mod layer;
+mod limit;
 mod list;
 mod live;
 mod lock;
@@ -32,9 +33,11 @@ mod search;
 mod services;
 mod session;
 mod settings;
+mod stats;
 mod stop;
 mod sweep;
 mod task;
+mod top;
 mod trust;
 mod world;
 
@@ -57,6 +60,9 @@ pub fn run(command: Command, host: &Host, ui: &Ui) -> Result {
         Command::List(args) => list::run(&args, host, ui),
         Command::Stop(args) => stop::run(&args, host, ui),
         Command::Rm(args) => remove::run(&args, host, ui),
+        Command::Limit(args) => limit::run(&args, host, ui),
+        Command::Stats(args) => stats::run(&args, host, ui),
+        Command::Top(args) => top::run(&args, host, ui),
         Command::Lock(args) => lock::run(&args, host, ui),
         Command::Task(args) => task::run(&args, host, ui),
         Command::Up(args) => services::up(&args, host, ui),

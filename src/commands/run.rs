@@ -1,7 +1,7 @@
 //! `envbox run`
 
 use super::janitor::Janitor;
-use super::{create, identity, project, provision, recipes, remove, session, sweep};
+use super::{create, identity, limit, project, provision, recipes, remove, session, sweep};
 use crate::cli::{Run, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
     };
     let meant = project::meant(&context, args.target.as_ref())?;
     let options = project::Options::new(&args.source, args.project);
-    let stored = match (&meant, &args.target) {
+    let mut stored = match (&meant, &args.target) {
         (Some((found, environment)), _) if args.rm => {
             let image = project::image(&context, found, environment, &options)?;
             return throw_away(&context, args, project::config(found, environment)?, image, &wish);
@@ -37,6 +37,7 @@ pub(super) fn run(args: &Run, host: &Host, ui: &Ui) -> Result {
         }
         (None, None) => return Err(project::none(&context).hint("envbox run NAME -- COMMAND")),
     };
+    limit::for_this_start(&context, &mut stored, &args.limits)?;
     session::run(&context, &stored, &wish)
 }
 
@@ -75,6 +76,7 @@ fn throw_away(
 ) -> Result {
     config.ephemeral = true;
     config.linger = 0;
+    config.limits = limit::over(&config.limits, &args.limits);
     if let Some(overlay) = args.source.overlay {
         config.overlay = overlay.into();
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::limit::{Force, Watch};
 use super::{live, world};
 use crate::context::Context;
 use crate::error::Result;
@@ -61,8 +62,13 @@ pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) ->
 /// Whatever keeps it from running.
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
     plan.notes.iter().for_each(|note| context.ui.note(note));
-    let live = live::up(context, stored)?;
+    let mut live = live::up(context, stored)?;
+    let force = Force::of(context, &stored.name);
+    force.group.iter().for_each(|group| live.enter(group));
+    let bounded = SessionPlan { bounds: force.bounds(), ..plan.clone() };
+    let watch = Watch::begin(context, &stored.name, force, &live);
     let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
-    let ended = launch::run(&live::proof()?, live, plan, terminfo, &mut |note| context.ui.note(note))?;
+    let ended = launch::run(&live::proof()?, live, &bounded, terminfo, &mut |note| context.ui.note(note))?;
+    watch.end(context);
     Ok(ended.status())
 }

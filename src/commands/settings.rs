@@ -7,16 +7,22 @@ use crate::store::{Runtime, StoredBox};
 /// Says that a box which is up runs with other settings than it has now, if it does.
 pub(super) fn compare(context: &Context<'_>, stored: &StoredBox, runtime: &Runtime) {
     let Some(before) = runtime.settings() else { return };
-    let changed = changed(&before, &stored.config);
+    let name = &stored.name;
+    if before.config.limits != stored.config.limits {
+        context.ui.note(&format!(
+            "box `{name}` is running with the limits of before: `envbox limit {name} --apply` lets it have the new ones"
+        ));
+    }
+    let changed = changed(&before.config, &stored.config);
     if !changed.is_empty() {
-        let (name, keys) = (&stored.name, changed.join(", "));
+        let keys = changed.join(", ");
         context.ui.note(&format!(
             "box `{name}` is running with the settings of before ({keys}): `envbox stop {name}` lets it have the new ones"
         ));
     }
 }
 
-/// The keys of `box.yaml` that mean something else now to a box that is started.
+/// The keys of `box.yaml` that mean something else now to a box that is started, and that it cannot be given otherwise.
 fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
     let all = [
         ("overlay", before.overlay != now.overlay),
@@ -26,7 +32,6 @@ fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
         ("mounts", before.mounts != now.mounts),
         ("network", before.network != now.network),
         ("ports", before.ports != now.ports),
-        ("limits", before.limits != now.limits),
         ("init", before.init != now.init),
         ("nesting", before.nesting != now.nesting),
         ("project", before.project != now.project),

@@ -3,6 +3,7 @@
 //! The only folder that reads the environment. It decides nothing: what follows from a fact is `plan`'s business.
 
 mod apt;
+mod cgroup;
 mod colour;
 mod dirs;
 mod mounts;
@@ -19,8 +20,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub use apt::AptMirror;
+pub use cgroup::{Cgroups, Group, Manager, group, group_of};
 pub use dirs::Dirs;
-pub use mounts::places;
+pub use mounts::{device_of, places};
 pub use passwd::User;
 pub use socket::{cookie, socket};
 pub use subid::{NoSubIds, Range, SubIds, granted, mapped};

@@ -12,7 +12,7 @@ use super::network::Client;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request, extra};
 use super::{Error, keeper, network, overlay};
-use crate::limits::{Membership, Wanted};
+use crate::limits::{Group, Membership, Wanted};
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
 use crate::store::{KeeperRecord, Runtime};
@@ -26,6 +26,14 @@ use crate::userns::{self, Identity, chain};
 /// Whether a box is up: somebody listens on its socket.
 pub fn is_up(runtime: &Runtime) -> bool {
     socket::connect_to(&runtime.socket()).is_ok()
+}
+
+/// The keeper of a box that is up. Nobody is asked, so a box that is looked at every second may leave all the same.
+pub fn keeper_of(runtime: &Runtime) -> Option<KeeperRecord> {
+    // One that is dead and was not collected has still all of its record, and no namespaces.
+    let lives = |record: &KeeperRecord| stat_field(Pid::from_raw(record.pid), 3).is_some_and(|state| state != "Z");
+    let is_it = |record: &KeeperRecord| start_time(Pid::from_raw(record.pid)) == Some(record.start_time);
+    runtime.recorded().filter(|record| lives(record) && is_it(record) && record.boot == boot_id())
 }
 
 /// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
@@ -70,6 +78,9 @@ pub struct Live {
     pub(super) run_dir: OwnedFd,
     network: Option<OwnedFd>,
     pub(super) payload: Option<OwnedFd>,
+    pub(super) view: Option<OwnedFd>,
+    /// Whether its sysinfo(2) is answered there.
+    pub(super) sysinfo: bool,
 }
 
 /// Connects to a box's keeper; `None` if the box is not up.
@@ -103,11 +114,23 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
     let inner: Vec<OwnedFd> = fds.by_ref().take(keeper::INNER.len()).collect();
     match fds.next() {
         Some(run_dir) if hello[..length].starts_with(HELLO) => {
-            let mut live = Live { pid, connection, outer, inner, run_dir, network: None, payload: None };
+            let mut live = Live {
+                pid,
+                connection,
+                outer,
+                inner,
+                run_dir,
+                network: None,
+                payload: None,
+                view: None,
+                sysinfo: false,
+            };
             for (letter, fd) in hello[HELLO.len()..length].iter().zip(fds) {
                 match *letter {
                     extra::NETWORK => live.network = Some(fd),
                     extra::PAYLOAD => live.payload = Some(fd),
+                    extra::VIEW => live.view = Some(fd),
+                    extra::SYSINFO => (live.view, live.sysinfo) = (Some(fd), true),
                     _ => return Err(Error::OtherVersion { pid: pid.as_raw() }),
                 }
             }
@@ -134,6 +157,13 @@ impl Live {
     /// connection and the run directory.
     pub(super) fn into_ends(self) -> (OwnedFd, OwnedFd) {
         (self.connection, self.run_dir)
+    }
+
+    /// Lets sessions be forked into a cgroup which the box was given when it was up already, where that can be opened.
+    pub fn enter(&mut self, group: &Group) {
+        if self.payload.is_none() {
+            self.payload = group.payload().ok();
+        }
     }
 
     /// Asks the keeper to end the box, and waits until it has. After `grace` seconds nothing is asked any more.
@@ -264,7 +294,8 @@ pub fn boot(
     })?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
     let start_time = start_time(live.pid).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir })?;
+    let pid_namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok()).unwrap_or_default();
+    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir, pid_namespace })?;
     Ok(live)
 }
 
@@ -361,9 +392,14 @@ fn boot_id() -> String {
 
 /// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
 fn start_time(pid: Pid) -> Option<u64> {
+    stat_field(pid, 22)?.parse().ok()
+}
+
+/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
+fn stat_field(pid: Pid, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, and may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
 }
 
 /// Opens namespaces of this process, to be handed out.

@@ -6,6 +6,7 @@
 mod account;
 mod apply;
 mod boot;
+pub mod bounds;
 mod error;
 mod follow;
 mod group;
@@ -23,8 +24,9 @@ mod pump;
 mod seal;
 mod session;
 mod shells;
+mod view;
 
-pub use boot::{Live, Programs, boot, connect, is_up, kill};
+pub use boot::{Live, Programs, boot, connect, is_up, keeper_of, kill};
 pub use error::Error;
 pub use group::remove_group;
 pub use offline::{Program, carry_out, run_in};

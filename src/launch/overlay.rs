@@ -30,7 +30,7 @@ pub(super) fn mount(plan: &Overlay, fuse: Option<Fuse>) -> io::Result<OwnedFd> {
     let merged = match fuse {
         // The device goes with it. While anybody but the server had it open, the end of the server would not be the end
         // of the mount, and whoever looked into it would wait for ever.
-        Some(fuse) => fuse_mount(&fuse.device)?,
+        Some(fuse) => mount::fuse(&fuse.device, "fuse-overlayfs", Attributes::MOUNT_ATTR_NODEV)?,
         None => kernel_mount(plan)?,
     };
     let place = root::open_absolute(&plan.root.0, Open::Path)?;
@@ -175,20 +175,6 @@ fn joined<'a>(paths: impl Iterator<Item = &'a Path>) -> std::ffi::OsString {
         })
     });
     std::ffi::OsString::from_vec(escaped.collect::<Vec<_>>().join(&b':'))
-}
-
-/// Mounts a FUSE file system whose requests are read from `device`, an open `/dev/fuse` (fuse(4)).
-fn fuse_mount(device: &OwnedFd) -> io::Result<OwnedFd> {
-    let fuse = Context::open("fuse")?;
-    fuse.set("source", "fuse-overlayfs")?;
-    fuse.set("fd", device.as_raw_fd().to_string())?;
-    fuse.set("rootmode", "40755")?;
-    fuse.set("user_id", "0")?;
-    fuse.set("group_id", "0")?;
-    fuse.flag("default_permissions")?;
-    // Everybody in the box, not only the box-root who mounted it.
-    fuse.flag("allow_other")?;
-    fuse.mount(Attributes::MOUNT_ATTR_NODEV)
 }
 
 /// Becomes fuse-overlayfs(1), serving the mount that was made of `device` somewhere else. It stays outside of the box's

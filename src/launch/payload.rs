@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::person::{self, Unknown};
 use super::protocol::Request;
-use super::{Error, Live, Terminfo, locale, shells};
+use super::{Error, Live, Terminfo, bounds, locale, shells, view};
 use crate::plan::{
     Command, NOT_ROOT, Person, RUN_DIR, SessionPlan, Socket, Who, WorkDir, set_missing_variable, set_variable,
 };
@@ -67,6 +67,7 @@ impl From<Failure> for Error {
             b'G' => Self::NoGroup(failure.text.to_string_lossy().into_owned()),
             b'B' => Self::Become { user: failure.text.to_string_lossy().into_owned(), source },
             b'X' => Self::Exec { program: failure.text.to_string_lossy().into_owned(), source },
+            b'L' => Self::Join { what: "limit what its programs may use", source },
             b'T' => Self::Join { what: "open a terminal of its own", source },
             _ => Self::Join { what: "enter its namespaces", source },
         }
@@ -152,6 +153,9 @@ fn enter(
     if let Some((term, description)) = terminfo {
         locale::provide_terminfo(&live.run_dir, RUN_DIR, &term, &description, &mut env);
     }
+    if let Some(socket) = live.view.as_ref().filter(|_| live.sysinfo) {
+        view::divert_sysinfo(socket).map_err(Failure::new(b'J', ""))?;
+    }
     let (connection, _) = live.into_ends();
     let person = become_somebody(plan, word)?;
     plan.sockets.iter().filter(|_| plan.who == Who::Caller).for_each(|socket| look_at(socket, word));
@@ -176,6 +180,11 @@ fn enter(
             // It ends with the program, which tells the keeper of that. Where it cannot be kept the keeper ends the program.
             let _ = process::inheritable(connection);
         }
+        // Last, so that they bind the program and nobody who works for it.
+        match bounds::apply(&plan.bounds) {
+            Ok(notes) => notes.into_iter().for_each(|note| say(note, word)),
+            Err(error) => return Failure::new(b'L', "")(error),
+        }
         become_program(&program, &argv, &env, signals)
     };
     if wants_leader && plan.terminal {
@@ -191,9 +200,13 @@ fn look_at(socket: &Socket, word: &OwnedFd) {
     if !identity.is_ok_and(|identity| identity == socket.identity) {
         let text =
             format!("share: {}: the host has another socket by now; the box has it after `envbox stop`", socket.name);
-        // A note that cannot be delivered has nobody to read it.
-        let _ = Word::Note(text).send(word);
+        say(text, word);
     }
+}
+
+/// Tells the user something. What cannot be delivered has nobody to read it.
+fn say(text: String, word: &OwnedFd) {
+    let _ = Word::Note(text).send(word);
 }
 
 /// Forks; whether this is the parent, which is to go: the child is then the keeper's to collect, and nobody's outside. Nothing
@@ -211,8 +224,7 @@ fn leave_it_to_the_keeper(proof: &SingleThread) -> io::Result<bool> {
 fn become_somebody(plan: &SessionPlan, word: &OwnedFd) -> Result<Person, Failure> {
     let (person, was_root) = person::find(plan)?;
     if was_root {
-        // A note that cannot be delivered has nobody to read it.
-        let _ = Word::Note(NOT_ROOT.to_owned()).send(word);
+        say(NOT_ROOT.to_owned(), word);
     }
     person::become_person(&person).map_err(Failure::new(b'B', person.name.clone()))?;
     Ok(person)
@@ -231,10 +243,7 @@ fn take_terminal(word: &OwnedFd) -> io::Result<()> {
 }
 
 fn change_dir(workdir: &WorkDir, home: &Path, word: &OwnedFd) -> Result<PathBuf, Failure> {
-    let note = |text: String| {
-        // A note that cannot be delivered has nobody to read it.
-        let _ = Word::Note(text).send(word);
-    };
+    let note = |text: String| say(text, word);
     match workdir {
         WorkDir::Named(dir) => {
             return system::change_dir(dir).map(|()| dir.clone()).map_err(Failure::new(b'D', dir.clone()));

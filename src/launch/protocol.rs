@@ -67,6 +67,10 @@ pub(super) mod extra {
     pub(in crate::launch) const NETWORK: u8 = b'n';
     /// The cgroup that sessions are forked into.
     pub(in crate::launch) const PAYLOAD: u8 = b'g';
+    /// The socket to what shows the box its limits.
+    pub(in crate::launch) const VIEW: u8 = b'v';
+    /// The same, of a box whose sysinfo(2) is answered.
+    pub(in crate::launch) const SYSINFO: u8 = b's';
 }
 
 /// From a session, or from `envbox stop`, to the keeper.

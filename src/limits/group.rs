@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use super::{Controller, Error, Ground, write};
 use crate::recipe::settings::Limits;
 use crate::sys::fs as sys_fs;
+use crate::sys::process::Pid;
 use crate::sys::root::{self, Open};
 use crate::sys::{poll, socket};
 
@@ -32,8 +33,8 @@ pub struct Wanted {
     pub name: String,
     /// What is limited.
     pub limits: Limits,
-    /// The block device whose reading and writing is limited, as `MAJOR:MINOR`.
-    pub disk: Option<String>,
+    /// The block devices whose reading and writing is limited, each as `MAJOR:MINOR`.
+    pub disks: Vec<String>,
 }
 
 impl Wanted {
@@ -78,14 +79,15 @@ impl Group {
         }
         // From above to below, each by itself: one that is refused must not take the others along.
         let boxed = dir.join("box");
-        let mut on = wanted.ground.controllers.clone();
+        let fail = |source| Error::Cgroup { what: "give controllers to", path: wanted.ground.base.clone(), source };
+        let mut on = wanted.ground.enable(&wanted.ground.controllers).map_err(fail)?;
         for parent in [dir, &boxed] {
             on.retain(|controller| {
                 fs::write(parent.join("cgroup.subtree_control"), format!("+{}", controller.name())).is_ok()
             });
         }
         let group = Self { dir: dir.to_owned(), controllers: on };
-        group.limit(&wanted.limits, wanted.disk.as_deref())?;
+        group.limit(&wanted.limits, &wanted.disks)?;
         Ok(group)
     }
 
@@ -93,9 +95,9 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Cgroup`].
-    pub fn limit(&self, limits: &Limits, disk: Option<&str>) -> Result<(), Error> {
+    pub fn limit(&self, limits: &Limits, disks: &[String]) -> Result<(), Error> {
         [self.limited(), self.limited().join("payload")].into_iter().try_for_each(|path| {
-            write(&path, limits, &self.controllers, disk).map_err(|source| Error::Cgroup {
+            write(&path, limits, &self.controllers, disks).map_err(|source| Error::Cgroup {
                 what: "limit the cgroup",
                 path,
                 source,
@@ -121,13 +123,30 @@ impl Group {
         open(&self.dir.join("keeper"))
     }
 
+    /// The cgroup that sessions are forked into.
+    ///
+    /// # Errors
+    /// [`Error::Cgroup`].
+    pub fn payload(&self) -> Result<OwnedFd, Error> {
+        open(&self.limited().join("payload"))
+    }
+
+    /// Moves a process of the box, which was up before it had this cgroup, into it.
+    ///
+    /// # Errors
+    /// [`Error::Cgroup`]: `EACCES` where this user may not move processes out of the one that it is in.
+    pub fn take(&self, pid: Pid) -> Result<(), Error> {
+        let path = self.limited().join("payload/cgroup.procs");
+        fs::write(&path, pid.to_string()).map_err(|source| Error::Cgroup { what: "move a process by", path, source })
+    }
+
     /// What the keeper is to have of it.
     ///
     /// # Errors
     /// [`Error::Cgroup`].
     pub fn membership(&self, ground: &Ground) -> Result<Membership, Error> {
         let (parent, name) = self.dir.parent().zip(self.dir.file_name()).unwrap_or((&self.dir, "".as_ref()));
-        let home = ground.home.as_ref().and_then(|home| {
+        let home = ground.home().and_then(|home| {
             // Without it the last directories stay until somebody finds them.
             root::open_absolute(&home.join("cgroup.procs"), Open::Write).ok()
         });
@@ -137,7 +156,7 @@ impl Group {
             base: open(parent)?,
             group: open(&self.dir)?,
             limited: open(&self.limited())?,
-            payload: open(&self.limited().join("payload"))?,
+            payload: self.payload()?,
         })
     }
 }

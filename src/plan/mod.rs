@@ -16,7 +16,7 @@ mod xauth;
 pub use boot::{BootPlan, BootRequest, Cause, Nested, NoBoot, Provided, Source, Workshop, bootstrap, changes};
 pub use env::{set as set_variable, set_missing as set_missing_variable};
 pub use path::{BoxPath, HostPath, NotABoxPath};
-pub use session::{Command, SessionPlan, SessionRequest, What, WorkDir};
+pub use session::{Bounds, Command, SessionPlan, SessionRequest, What, WorkDir};
 pub use share::{Shared, Socket, Wanted, display, wanted};
 pub use step::{Account, Kind, Overlay, Step};
 pub use user::{NOT_ROOT, Person, Who};

@@ -78,8 +78,23 @@ pub struct SessionPlan {
     /// Whether it goes on by itself, without a terminal or anything else of the caller's: nobody waits for its end. The
     /// connection to the keeper goes with it, so it is a session for as long as it runs.
     pub detached: bool,
+    /// What each of its processes may use, where no cgroup says it for all of the box.
+    pub bounds: Bounds,
     /// What the user should know.
     pub notes: Vec<String>,
+}
+
+/// What each process by itself may use of the machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Processors by number; all, where there are none.
+    pub processors: Vec<u32>,
+    /// Bytes of memory that are its own (getrlimit(2), `RLIMIT_DATA`).
+    pub memory: Option<u64>,
+    /// Processes and threads of its user's in the box (`RLIMIT_NPROC`).
+    pub pids: Option<u64>,
+    /// Open files (`RLIMIT_NOFILE`).
+    pub nofile: Option<u64>,
 }
 
 /// What to run.
@@ -130,6 +145,7 @@ impl SessionPlan {
             sockets: request.shares.iter().filter_map(Shared::socket).collect(),
             notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
             detached: false,
+            bounds: Bounds::default(),
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {

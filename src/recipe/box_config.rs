@@ -46,7 +46,7 @@ pub struct BoxConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Port>,
     /// How much of the machine the box may use.
-    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// What is process 1 of the box.
     #[serde(default, skip_serializing_if = "is_default")]

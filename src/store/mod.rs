@@ -30,7 +30,7 @@ pub use gc::{Collected, Needed, Policy};
 pub use layers::Aside;
 pub use lease::{ImageLease, Lease};
 pub use names::{Name, NameLock};
-pub use runtime::{KeeperRecord, Runtime};
+pub use runtime::{KeeperRecord, Runtime, Settings, Told};
 pub use staging::Staging;
 pub use trust::Agreed;
 pub use volumes::Owner as VolumeOwner;

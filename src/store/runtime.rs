@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Store};
+use crate::recipe::settings::Limits;
 use crate::recipe::{BoxConfig, BoxName};
 use crate::sys::lock;
 
@@ -30,9 +31,32 @@ pub struct KeeperRecord {
     pub start_time: u64,
     /// The boot that this was in (`/proc/sys/kernel/random/boot_id`).
     pub boot: String,
+    /// The inode of its pid namespace, in which all of the box's processes are, or below it.
+    #[serde(default)]
+    pub pid_namespace: u64,
     /// The box's cgroup, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<PathBuf>,
+}
+
+/// What a box was started with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Its `box.yaml`, as it was then.
+    pub config: BoxConfig,
+    /// The limits that are in force. They may be others than the file's: for this start only, or since they were changed.
+    pub limits: Limits,
+}
+
+/// What has happened to a box because of its limits, as far as its user was told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The keeper whose box it is. All is counted anew with another one.
+    pub keeper: i32,
+    /// Processes that were killed since there was no memory left for the box.
+    pub oom_kills: u64,
+    /// Times that there could be no more processes.
+    pub refused_forks: u64,
 }
 
 impl Store {
@@ -81,16 +105,33 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn record_settings(&self, config: &BoxConfig) -> Result<(), Error> {
-        // Not synced, as the keeper's record is not.
+    pub fn record_settings(&self, settings: &Settings) -> Result<(), Error> {
+        // Not synced, as the keeper's record is not; whole, since those who read it take no lock.
         let path = self.settings_file();
-        let bytes = serde_json::to_vec(config).unwrap_or_default();
-        fs::write(&path, bytes).map_err(|source| Error::Write { path, source })
+        let bytes = serde_json::to_vec(settings).unwrap_or_default();
+        let new = self.dir.join(format!("settings.{}", std::process::id()));
+        let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
+        written.map_err(|source| Error::Write { path, source })
     }
 
     /// What the box was started with, if the record can be read.
-    pub fn settings(&self) -> Option<BoxConfig> {
+    pub fn settings(&self) -> Option<Settings> {
         serde_json::from_slice(&fs::read(self.settings_file()).ok()?).ok()
+    }
+
+    /// Records what the user was told. Of two at once one is lost, and something is told twice.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn record_told(&self, told: &Told) -> Result<(), Error> {
+        let path = self.dir.join("told.json");
+        fs::write(&path, serde_json::to_vec(told).unwrap_or_default()).map_err(|source| Error::Write { path, source })
+    }
+
+    /// What the user was told of the box that this keeper keeps.
+    pub fn told(&self, keeper: i32) -> Told {
+        let told = fs::read(self.dir.join("told.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        told.filter(|told: &Told| told.keeper == keeper).unwrap_or(Told { keeper, ..Told::default() })
     }
 
     /// Opens the file that is locked by whoever starts or ends the keeper.

@@ -5,6 +5,7 @@
 //! tried and on which path. Every descriptor is an owned type and close-on-exec.
 #![allow(unsafe_code)]
 
+pub mod bound;
 pub mod confine;
 pub mod extents;
 pub mod family;
@@ -19,6 +20,7 @@ pub mod poll;
 pub mod probe;
 pub mod process;
 pub mod root;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod stream;

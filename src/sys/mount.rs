@@ -98,6 +98,24 @@ pub fn mount_at(target: &Path, kind: &str, options: &std::ffi::OsStr, attributes
     Ok(mount)
 }
 
+/// Makes a FUSE file system whose requests are read from `device`, an open `/dev/fuse` of this user namespace (fuse(4)), for
+/// everybody, and a detached mount of it. `name`: what stands in the first column of the table of mounts.
+///
+/// # Errors
+/// The kernel's, with what it logged; `EINVAL` for a device that was opened in another user namespace.
+pub fn fuse(device: impl AsFd, name: &str, attributes: Attributes) -> io::Result<OwnedFd> {
+    let fuse = Context::open("fuse")?;
+    fuse.set("source", name)?;
+    fuse.set("fd", device.as_fd().as_raw_fd().to_string())?;
+    fuse.set("rootmode", "40755")?;
+    fuse.set("user_id", "0")?;
+    fuse.set("group_id", "0")?;
+    fuse.flag("default_permissions")?;
+    // Everybody, not only who mounts it.
+    fuse.flag("allow_other")?;
+    fuse.mount(attributes)
+}
+
 /// A detached copy of the mount tree at a path, with all that is mounted below it (open_tree(2)). Recursive always: a
 /// copy without its locked children is refused in a user namespace (mount_namespaces(7)).
 ///
@@ -127,6 +145,18 @@ pub fn copy_open_tree(file: impl AsFd) -> io::Result<OwnedFd> {
 pub fn attach(mount: impl AsFd, target: impl AsFd) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(rustix::mount::move_mount(mount, "", target, "", flags)?)
+}
+
+/// Takes the topmost mount off a path, also while it is in use (umount2(2), `MNT_DETACH`). One that nothing is mounted on is no
+/// failure.
+///
+/// # Errors
+/// umount2(2)'s, `EINVAL` excepted.
+pub fn detach(path: &Path) -> io::Result<()> {
+    match rustix::mount::unmount(path, UnmountFlags::DETACH) {
+        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// How mount events travel between a mount and its copies (mount_namespaces(7)).

@@ -19,6 +19,11 @@ pub fn hostname() -> OsString {
     OsStr::from_bytes(rustix::system::uname().nodename().to_bytes()).to_owned()
 }
 
+/// Bytes of a page of memory.
+pub fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
 /// Whether setuid bits have no effect on what an open file is mounted on (statvfs(3), `ST_NOSUID`).
 ///
 /// # Errors
@@ -73,11 +78,9 @@ pub fn check_executable(path: &Path) -> io::Result<()> {
     if path.is_dir() { Err(rustix::io::Errno::ACCESS.into()) } else { Ok(()) }
 }
 
-/// Whether this process may write to a file (faccessat2(2), with the effective ids).
-///
-/// # Errors
-/// Why not.
-pub fn check_writable(path: &Path) -> io::Result<()> {
-    use rustix::fs::{Access, AtFlags, CWD};
-    Ok(rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?)
+/// The version of the kernel: its first two numbers (uname(2)).
+pub fn kernel() -> (u32, u32) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

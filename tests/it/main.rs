@@ -9,6 +9,7 @@ mod support;
 
 mod boxes;
 mod build;
+mod cgroup;
 mod completions;
 mod config;
 mod crash;
@@ -49,4 +50,6 @@ mod tidy;
 mod trust;
 mod unpack;
 mod usage;
+mod view;
+mod vm;
 mod world;

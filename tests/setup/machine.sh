@@ -9,10 +9,12 @@
 #   build-essential: the C of compression libraries · git: what belongs to the source tree
 #   slirp4netns: private networks
 #   minisign: the signatures of Void's and Chimera's sums
+#   qemu-system-x86, mmdebstrap, e2fsprogs, binutils: a virtual machine, and its disks
 PACKAGES=(newuidmap:uidmap fuse-overlayfs:fuse-overlayfs tmux:tmux zsh:zsh fish:fish setsid:util-linux
     skopeo:skopeo umoci:umoci buildah:buildah podman:podman runc:runc setfattr:attr
     docker-registry:docker-registry openssl:openssl slirp4netns:slirp4netns
-    mkfs.xfs:xfsprogs shellcheck:shellcheck cc:build-essential git:git minisign:minisign)
+    mkfs.xfs:xfsprogs shellcheck:shellcheck cc:build-essential git:git minisign:minisign
+    qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs strip:binutils)
 
 install_packages() {
     local entry missing=()
@@ -57,4 +59,36 @@ make_user_without_range() {
 # The first id above all ranges of a file.
 free_start() {
     awk -F: 'BEGIN { end = 100000 } $2 + $3 > end { end = $2 + $3 } END { print end }' "$1" 2>/dev/null || echo 100000
+}
+
+# Where the version 2 hierarchy of cgroups is mounted, on a hybrid host too.
+cgroup_mount() {
+    findmnt --noheadings --first-only --types cgroup2 --output TARGET
+}
+
+# Makes a cgroup that a user may divide, with a leaf for the processes that are outside of boxes, puts the calling shell into
+# that, and says where it is: enter_cgroup USER NAME. `envbox doctor --cgroup` prints the like for users.
+enter_cgroup() {
+    local mount dir file controller
+    mount=$(cgroup_mount) && dir=$mount/$2 && mkdir -p "$dir/envbox-outside" || return
+    for controller in $(<"$mount/cgroup.controllers"); do
+        # One that the host will not give is no reason to go without the others.
+        echo "+$controller" >"$mount/cgroup.subtree_control"
+    done 2>/dev/null
+    chown "$1" "$dir" "$dir/envbox-outside"
+    while read -r file; do
+        [[ ! -e $dir/$file ]] || chown "$1" "$dir/$file"
+        [[ ! -e $dir/envbox-outside/$file ]] || chown "$1" "$dir/envbox-outside/$file"
+    done </sys/kernel/cgroup/delegate
+    echo "$BASHPID" >"$dir/envbox-outside/cgroup.procs"
+}
+
+# Ends what is left in a cgroup of `enter_cgroup`, and removes it: remove_cgroup NAME
+remove_cgroup() {
+    local dir tries=50
+    dir=$(cgroup_mount)/$1 && [[ -d $dir ]] || return 0
+    echo 1 >"$dir/cgroup.kill"
+    # The dead are in their group until they have been collected.
+    until find "$dir" -depth -type d -exec rmdir {} + 2>/dev/null || ((tries-- == 0)); do sleep 0.1; done
+    [[ ! -d $dir ]] || echo "left behind: $dir"
 }

@@ -1,10 +1,12 @@
 //! `envbox doctor`: each requirement tried out, and the line that mends what is missing.
 
+mod cgroup;
 mod check;
 mod identity;
 mod machine;
 mod namespaces;
 mod packages;
+mod prepare;
 mod storage;
 
 use check::{Check, State};
@@ -19,6 +21,10 @@ use crate::ui::{Table, Ui};
 const EXIT_MISSING: u8 = 1;
 
 pub(super) fn run(args: &Doctor, host: &Host, ui: &Ui) -> Result {
+    if args.cgroup {
+        ui.line(&prepare::lines(&prepare::Machine::of(host)))?;
+        return Ok(0);
+    }
     let checks = examine(host)?;
     if args.json {
         ui.json(&checks)?;
@@ -34,7 +40,8 @@ fn examine(host: &Host) -> Result<Vec<Check>> {
     let mut checks = namespaces::checks(&proof);
     checks.extend(identity::checks(&proof, host));
     checks.extend(storage::checks(&proof, host));
-    checks.extend(machine::checks(host));
+    checks.extend(cgroup::checks(host));
+    checks.push(machine::tun());
     Ok(checks)
 }
 

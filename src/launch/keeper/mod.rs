@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use super::boot::own_namespaces;
 use super::protocol::{HELLO, Request, extra};
+use super::view::View;
 use crate::limits::Membership;
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
 use crate::sys::family::Family;
 use crate::sys::namespace::Kind;
 use crate::sys::poll::{self, Ready};
-use crate::sys::process::{self, Pid};
+use crate::sys::process::{self, Change, Pid};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::{fs, lock, socket};
@@ -66,6 +67,8 @@ struct Keeper {
     /// Sent to every session: the first packet, and its descriptors.
     hello: Vec<u8>,
     handout: Vec<OwnedFd>,
+    /// What shows the box its limits, where it has some.
+    view: Option<View>,
     /// `/proc` as it was before any program of the box ran.
     proc: OwnedFd,
     sessions: Vec<Session>,
@@ -95,6 +98,7 @@ impl Keeper {
         outer: Vec<OwnedFd>,
         plan: &BootPlan,
         member: Option<&Membership>,
+        view: Option<View>,
     ) -> io::Result<Self> {
         // Each session costs one, and the limit is that of whoever happened to come first.
         process::raise_descriptor_limit()?;
@@ -111,6 +115,10 @@ impl Keeper {
             hello.push(extra::PAYLOAD);
             handout.push(member.payload.try_clone()?);
         }
+        if let Some(view) = &view {
+            hello.push(if view.answers() { extra::SYSINFO } else { extra::VIEW });
+            handout.push(view.handout().try_clone()?);
+        }
         let proc = root::open_absolute(Path::new("/proc"), Open::Directory)?;
         socket::set_nonblocking(&listener)?;
         socket::start_listening(&listener)?;
@@ -121,6 +129,7 @@ impl Keeper {
             linger: Duration::from_secs(u64::from(plan.linger)).max(SHORTEST_LINGER),
             hello,
             handout,
+            view,
             proc,
             sessions: Vec::new(),
             condemned: Vec::new(),
@@ -135,6 +144,9 @@ impl Keeper {
         loop {
             self.wait()?;
             self.reap()?;
+            if let Some(view) = &mut self.view {
+                view.turn(self.stopping.is_some());
+            }
             self.take_connections()?;
             self.hear_sessions();
             self.end_condemned()?;
@@ -150,10 +162,12 @@ impl Keeper {
         let knocking = Ready { read: !self.full, write: false };
         let mut fds = vec![(self.signals.as_fd(), read), (self.listener.as_fd(), knocking)];
         fds.extend(self.sessions.iter().map(|session| (session.connection.as_fd(), read)));
+        fds.extend(self.view.iter().flat_map(View::fds).map(|fd| (fd, read)));
         let terms = self.condemned.iter().map(|(_, at)| *at);
         // The end of a session's program is reported to its parent, outside, and to nobody here.
         let terms = terms.chain(self.stopping.map(|_| Instant::now() + LAST_LOOKS));
         let terms = terms.chain(self.idle_since.map(|since| since + self.linger));
+        let terms = terms.chain(self.view.as_ref().and_then(View::term).filter(|_| self.stopping.is_none()));
         let timeout = terms.min().map(|at| at.saturating_duration_since(Instant::now()));
         poll::wait(&fds, timeout)?;
         Ok(())
@@ -165,7 +179,11 @@ impl Keeper {
                 self.begin_stop(10);
             }
         }
-        while process::reap(false)?.is_some() {}
+        while let Some(change) = process::reap(false)? {
+            if let (Some(view), Change::Ended(pid, _)) = (&mut self.view, change) {
+                view.child_ended(pid);
+            }
+        }
         Ok(())
     }
 
@@ -276,11 +294,12 @@ impl Keeper {
         })
     }
 
-    /// The processes of the box, this one left out.
+    /// The processes of the box, this one left out, and the one that shows it its limits.
     fn processes(&self) -> impl Iterator<Item = Pid> {
         let entries = fs::list(&self.proc).unwrap_or_default();
         let pids = entries.into_iter().filter_map(|(name, _)| name.to_str()?.parse().ok());
-        pids.filter(|&pid| pid != 1).map(Pid::from_raw)
+        let ours = |pid| pid == 1 || self.view.as_ref().is_some_and(|view| view.is_server(pid));
+        pids.filter(move |&pid| !ours(pid)).map(Pid::from_raw)
     }
 
     /// Whether nothing lives in the box but this process. What is dead and waits to be collected does not count: a session's

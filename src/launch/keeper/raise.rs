@@ -8,6 +8,7 @@ use crate::launch::Error;
 use crate::launch::apply::{Means, apply};
 use crate::launch::boot::{own_namespaces, told};
 use crate::launch::protocol::Report;
+use crate::launch::view::{self, View};
 use crate::limits::Membership;
 use crate::plan::BootPlan;
 use crate::recipe::settings::Network;
@@ -37,8 +38,11 @@ pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>
     let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd()];
     keep.extend(network.iter().map(OwnedFd::as_fd));
     keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
-    let outcome = set_up(plan, means, &keep, &report, tracing)
-        .and_then(|outer| Keeper::new(listener, lock, outer, plan, member).map_err(up_failed));
+    let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|(outer, fuse)| {
+        let view = fuse.map(|fuse| View::start(plan, fuse, member)).transpose();
+        let view = view.map_err(|source| Error::Session { what: "show the box its limits", source })?;
+        Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)
+    });
     // Whether the process that started the box has lived to hear it makes no difference to the box.
     match outcome {
         Ok(mut keeper) => {
@@ -56,14 +60,15 @@ fn up_failed(source: io::Error) -> Error {
     Error::Session { what: "become the box's keeper", source }
 }
 
-/// Builds the root. The result are the outer namespaces, which cannot be opened any more from behind the seal.
+/// Builds the root. The result is what cannot be opened any more from behind the seal: the outer namespaces, and the device
+/// of the view that the box is to have.
 fn set_up(
     plan: &BootPlan,
     means: Means<'_>,
     keep: &[BorrowedFd<'_>],
     report: &OwnedFd,
     tracing: bool,
-) -> Result<Vec<OwnedFd>, Error> {
+) -> Result<(Vec<OwnedFd>, Option<OwnedFd>), Error> {
     // Nobody but its own loop may look into this process (CVE-2016-9962).
     process::set_dumpable(false).map_err(up_failed)?;
     // Else everybody in the box could read the words of the command that happened to start it, for as long as it is up.
@@ -77,6 +82,7 @@ fn set_up(
     // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
     process::close_all_but(&keep).map_err(up_failed)?;
     let outer = own_namespaces(&OUTER).map_err(up_failed)?;
+    let device = view::device(plan).map_err(|source| Error::Session { what: "open /dev/fuse", source })?;
     if plan.network != Network::Host {
         net::raise_loopback().map_err(up_failed)?;
         // The network belongs to the namespace outside of the seal, so the box's root has no privilege over it; and who has
@@ -97,5 +103,5 @@ fn set_up(
         // This process was forked by the one that is the server now. Without it there is no root, and nothing to keep.
         process::die_with_parent(Signal::SIGKILL).map_err(up_failed)?;
     }
-    Ok(outer)
+    Ok((outer, device))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::step::{Account, Overlay, Step};
 use super::{BoxPath, HostPath, NotABoxPath, RUN_DIR, Shared};
 use crate::host::User;
-use crate::recipe::settings::{Network, Port};
+use crate::recipe::settings::{Limits, Network, Port, View};
 use crate::recipe::{BoxConfig, BoxName, Change};
 
 mod devices;
@@ -74,6 +74,8 @@ pub struct BootPlan {
     pub network: Network,
     /// Ports of the host that lead into it, where it has one of its own.
     pub ports: Vec<Port>,
+    /// What it may use of the machine, of which its programs see as much as [`Limits::seen`] says.
+    pub limits: Limits,
     /// Seconds that the keeper stays when nothing is left to keep.
     pub linger: u32,
 }
@@ -86,14 +88,26 @@ impl fmt::Display for BootPlan {
             Network::None => writeln!(f, "network   none")?,
             Network::Private => writeln!(f, "network   private")?,
         }
-        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))
+        self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))?;
+        match self.limits.seen() {
+            View::Full => writeln!(f, "view      its limits, in /proc and /sys and by sysinfo(2)"),
+            View::Files => writeln!(f, "view      its limits, in /proc and /sys"),
+            View::None => Ok(()),
+        }
     }
 }
 
 impl BootPlan {
     /// These steps and nothing else: no network but the host's, and nothing that stays.
     pub fn of(name: &str, steps: Vec<Step>) -> Self {
-        Self { name: name.to_owned(), steps, network: Network::Host, ports: Vec::new(), linger: 0 }
+        Self {
+            name: name.to_owned(),
+            steps,
+            network: Network::Host,
+            ports: Vec::new(),
+            limits: Limits::default(),
+            linger: 0,
+        }
     }
 
     /// Plans the boot of a box.
@@ -149,6 +163,7 @@ impl BootPlan {
             steps,
             network: request.config.network,
             ports: request.config.ports.clone(),
+            limits: request.config.limits.clone(),
             linger: request.config.linger,
         })
     }

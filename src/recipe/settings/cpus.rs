@@ -69,6 +69,21 @@ impl CpuSet {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether this processor is one of them.
+    pub fn has(&self, number: u32) -> bool {
+        self.0.split(',').any(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let bound = |text: &str| text.parse::<u32>().ok();
+            bound(first).zip(bound(last)).is_some_and(|(first, last)| (first..=last).contains(&number))
+        })
+    }
+
+    /// These processors, each by itself; none are no list.
+    pub fn of(numbers: &[u32]) -> Option<Self> {
+        let list: Vec<String> = numbers.iter().map(u32::to_string).collect();
+        Self::try_from(list.join(",")).ok()
+    }
 }
 
 impl TryFrom<String> for CpuSet {
@@ -84,6 +99,20 @@ impl TryFrom<String> for CpuSet {
             None => number(text).is_some(),
         };
         if text.split(',').all(range) { Ok(Self(text)) } else { Err(ParseCpuSetError(text.chars().take(80).collect())) }
+    }
+}
+
+impl FromStr for CpuSet {
+    type Err = ParseCpuSetError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCpuSetError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl fmt::Display for CpuSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -112,6 +141,9 @@ mod tests {
         for good in ["0", "0-3", "0-3,5", "1,1"] {
             assert_eq!(parse(good).unwrap().as_str(), good);
         }
+        let set = parse("0-2,5").unwrap();
+        assert_eq!((0..7).filter(|number| set.has(*number)).collect::<Vec<_>>(), [0, 1, 2, 5]);
+        assert_eq!((CpuSet::of(&[1, 3]), CpuSet::of(&[])), (parse("1,3").ok(), None));
         for bad in ["", "a", "3-0", "0-", ",", "0,,1", "0-1-2", "9999", "-1", "0 1", "99999999999"] {
             assert!(parse(bad).is_err(), "{bad}");
         }

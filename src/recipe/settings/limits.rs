@@ -63,8 +63,30 @@ pub enum Enforce {
 }
 
 impl Limits {
+    /// How much of them programs in the box see. Where nothing is limited that they could see, that is nothing.
+    pub fn seen(&self) -> View {
+        let visible = self.memory.is_some() || self.swap.is_some() || self.cpus.is_some() || self.cpuset.is_some();
+        if visible { self.view.unwrap_or_default() } else { View::None }
+    }
+
     /// Whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         *self == Self { view: self.view, enforce: self.enforce, ..Self::default() }
+    }
+
+    /// The limits there are, each by its key and as `box.yaml` has it.
+    pub fn given(&self) -> Vec<(&'static str, String)> {
+        let io = [("read", self.io.read), ("write", self.io.write)];
+        let io: Vec<String> = io.iter().filter_map(|(way, rate)| Some(format!("{way}: {}", (*rate)?))).collect();
+        let all = [
+            ("memory", self.memory.map(|size| size.to_string())),
+            ("swap", self.swap.map(|size| size.to_string())),
+            ("cpus", self.cpus.map(|cpus| cpus.to_string())),
+            ("cpuset", self.cpuset.as_ref().map(CpuSet::to_string)),
+            ("pids", self.pids.map(|pids| pids.to_string())),
+            ("io", Some(io.join(", ")).filter(|io| !io.is_empty())),
+            ("nofile", self.nofile.map(|nofile| nofile.to_string())),
+        ];
+        all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
 }

@@ -10,7 +10,7 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
-use super::envbox;
+use super::{envbox, tests_dir};
 
 /// A home and XDG directories of its own, on a real file system, and an environment with nothing else in it. What is
 /// left of it goes when it is dropped: boxes through the binary, files of subordinate owners inside a user namespace.
@@ -34,9 +34,7 @@ pub(crate) const LIMIT: &str = "300";
 impl TestEnvironment {
     /// A user who has never run envbox.
     pub(crate) fn new() -> Self {
-        // Not /tmp, which may be a tmpfs; boxes usually are on a disk.
-        let base = std::env::var_os("ENVBOX_TEST_DIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-        let root = tempfile::Builder::new().prefix("envbox-it-").tempdir_in(base).unwrap();
+        let root = tempfile::Builder::new().prefix("envbox-it-").tempdir_in(tests_dir()).unwrap();
         for (_, dir) in DIRS {
             DirBuilder::new().mode(0o700).create(root.path().join(dir)).unwrap();
         }

@@ -6,6 +6,7 @@ mod golden;
 mod pty;
 pub(crate) mod requirement;
 pub(crate) mod rootfs;
+pub(crate) mod vm;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,11 @@ pub(crate) use requirement::requires;
 /// The project's source tree: where `tests/run` has put a copy that its ordinary user can read, else where it was built.
 pub(crate) fn source_dir() -> PathBuf {
     std::env::var_os("ENVBOX_SOURCE").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
+/// Where tests put what they work on: not /tmp, which may be a tmpfs; boxes usually are on a disk.
+pub(crate) fn tests_dir() -> PathBuf {
+    std::env::var_os("ENVBOX_TEST_DIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }
 
 /// The binary under test.

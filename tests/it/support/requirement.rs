@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -59,8 +59,14 @@ requirements! {
     no_range: || !is_root() && !works("unshare", &["--user", "--map-root-user", "--map-auto", "true"]);
     /// The kernel's overlay in a user namespace, where the tests' directories are.
     overlay: overlay_works;
+    /// A cgroup of version 2 that this user may divide, or a systemd that divides one for them.
+    cgroup: cgroup_works;
+    /// A machine without systemd, so that root has to give users their cgroups, with a hierarchy to give them of.
+    unmanaged: || !Path::new("/run/systemd/system").exists() && works("findmnt", &["-t", "cgroup2"]);
     /// FUSE and fuse-overlayfs.
     fuse: || works("fuse-overlayfs", &["--version"]) && opens("/dev/fuse");
+    /// FUSE.
+    fuse_device: || opens("/dev/fuse");
     /// mksquashfs.
     mksquashfs: || works("mksquashfs", &["-version"]);
     /// A way to the archive.
@@ -99,6 +105,8 @@ requirements! {
     dpkg_deb: || works("dpkg-deb", &["--version"]);
     /// openssl.
     openssl: || works("openssl", &["version"]);
+    /// A virtual machine, and what its disks are made with.
+    qemu: || works("qemu-system-x86_64", &["--version"]) && works("mmdebstrap", &["--version"]);
     /// tmux.
     tmux: || works("tmux", &["-V"]);
 }
@@ -123,6 +131,15 @@ fn overlay_works() -> bool {
         && mount -t overlay -o userxattr,lowerdir=l,upperdir=u,workdir=w overlay m; s=$?; \
         umount m 2>/dev/null; rm -rf --one-file-system \"$d\"; exit $s";
     works("unshare", &["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", &base])
+}
+
+fn cgroup_works() -> bool {
+    // The leaf that processes are in beside boxes is not what boxes are made below.
+    let script = "at=$(findmnt -nft cgroup2 -o TARGET) && own=$(sed -n 's/^0:://p' /proc/self/cgroup) \
+        && cd \"$at${own%/envbox-outside}\" && mkdir \"envbox-trial-$$\" && echo $$ > \"envbox-trial-$$/cgroup.procs\"; s=$?; \
+        echo $$ > \"$at$own/cgroup.procs\"; rmdir \"envbox-trial-$$\"; exit $s";
+    let manager = format!("/run/user/{}/systemd/private", rustix::process::getuid().as_raw());
+    works("sh", &["-c", script]) || Path::new(&manager).exists()
 }
 
 /// Whether the host of this machine's own package source, else of the default one, takes a connection.

@@ -1,0 +1,129 @@
+//! Processors by number, as the kernel writes lists of them (cpuset(7), "List format").
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::recipe::settings::Limits;
+use crate::sys::process;
+
+/// The highest number of a processor (`CONFIG_NR_CPUS` at its most).
+const HIGHEST: u32 = 8191;
+
+/// A set of processors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Processors(BTreeSet<u32>);
+
+impl Processors {
+    /// Reads a list such as `0-3,5`; what is no range of possible processors is left out.
+    pub fn read(list: &str) -> Self {
+        let range = |text: &str| {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            let (first, last) = (first.parse::<u32>().ok()?, last.parse::<u32>().ok()?);
+            (last <= HIGHEST).then_some(first..=last)
+        };
+        Self(list.trim().split(',').filter_map(range).flatten().collect())
+    }
+
+    /// Those that this process may run on (sched_getaffinity(2)).
+    ///
+    /// # Errors
+    /// sched_getaffinity(2)'s.
+    pub fn own() -> std::io::Result<Self> {
+        Ok(process::affinity()?.into_iter().collect())
+    }
+
+    /// Those of them that a box with these limits runs on: the ones it names, or as many as its share of processors' time fills,
+    /// whole ones. Which these are goes by the name of the box, so that not all boxes are on the same ones.
+    pub fn of_box(&self, limits: &Limits, name: &str) -> Self {
+        if let Some(set) = &limits.cpuset {
+            let named = Self::read(set.as_str());
+            let there: BTreeSet<u32> = named.0.intersection(&self.0).copied().collect();
+            return if there.is_empty() { self.clone() } else { Self(there) };
+        }
+        let Some(cpus) = limits.cpus else { return self.clone() };
+        let wanted = usize::try_from(cpus.0.div_ceil(1000)).unwrap_or(usize::MAX).min(self.count());
+        let first = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        self.0.iter().copied().cycle().skip(first % self.count().max(1)).take(wanted).collect()
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether this one is among them.
+    pub fn has(&self, number: u32) -> bool {
+        self.0.contains(&number)
+    }
+
+    /// The number of processors below this one, which is its place among them.
+    pub fn place(&self, number: u32) -> usize {
+        self.0.range(..number).count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The content of `/sys/devices/system/cpu/online`.
+    pub(in crate::limits) fn online(&self) -> String {
+        format!("{self}\n")
+    }
+}
+
+impl FromIterator<u32> for Processors {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        Self(numbers.into_iter().filter(|&number| number <= HIGHEST).collect())
+    }
+}
+
+impl fmt::Display for Processors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut numbers = self.0.iter().copied().peekable();
+        let mut comma = "";
+        while let Some(first) = numbers.next() {
+            let mut last = first;
+            while let Some(next) = numbers.next_if_eq(&(last + 1)) {
+                last = next;
+            }
+            match last - first {
+                0 => write!(f, "{comma}{first}")?,
+                _ => write!(f, "{comma}{first}-{last}")?,
+            }
+            comma = ",";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_gets_as_many_as_its_share_fills() {
+        let machine = Processors::read("0-3");
+        let limits = |yaml: &str| serde_json::from_str::<Limits>(yaml).unwrap();
+        let of_box = |yaml, name| machine.of_box(&limits(yaml), name);
+        assert_eq!(of_box("{}", "a"), machine);
+        assert_eq!(of_box(r#"{"cpus": 9}"#, "a"), machine);
+        assert_eq!(of_box(r#"{"cpus": 1.5}"#, "a").count(), 2);
+        let single: BTreeSet<String> =
+            ["a", "b", "c", "d"].map(|name| of_box(r#"{"cpus": 1}"#, name).to_string()).into();
+        assert_eq!(single.len(), 4, "boxes of different names are on different processors");
+        assert_eq!(of_box(r#"{"cpus": 1, "cpuset": "1-2,7"}"#, "a").to_string(), "1-2");
+        assert_eq!(of_box(r#"{"cpuset": "7"}"#, "a"), machine);
+    }
+
+    #[test]
+    fn lists_are_read_and_written() {
+        for list in ["0", "0-3", "0-3,5", "1,3,5-6", "8191", ""] {
+            assert_eq!(Processors::read(list).to_string(), list);
+        }
+        assert_eq!(Processors::read("3,1-2\n").online(), "1-3\n");
+        assert_eq!(Processors::read("x,1-y,7,4294967295,9-8").to_string(), "7");
+        let some = Processors::read("2,5-6");
+        assert_eq!((some.count(), some.has(5), some.has(3), some.place(5), some.place(6)), (3, true, false, 1, 2));
+    }
+}

@@ -1,0 +1,89 @@
+//! A user's port of a guest. What is behind it is `tests/setup/guest/agent`.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Error, ErrorKind, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+/// Seconds beyond those of a command until its answer counts as lost.
+const GRACE: u32 = 60;
+
+/// Who waits for the answer to which request.
+type Waiting = Arc<Mutex<HashMap<u64, Sender<Answer>>>>;
+
+/// A user's commands.
+pub(crate) struct Agent {
+    requests: Mutex<(u64, UnixStream)>,
+    waiting: Waiting,
+}
+
+/// What came of a command. The status is the shell's: 124 if it took too long, 128 and more for a signal.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Agent {
+    /// Waits until the guest has made the port and its user is logged in.
+    pub(super) fn connect(port: &Path, patience: Duration) -> Result<Self, Error> {
+        let deadline = Instant::now() + patience;
+        let stream = loop {
+            match UnixStream::connect(port) {
+                Ok(stream) => break stream,
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+        };
+        stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())))?;
+        let mut answers = BufReader::new(stream.try_clone()?);
+        let mut greeting = String::new();
+        if answers.read_line(&mut greeting)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        stream.set_read_timeout(None)?;
+        let waiting = Waiting::default();
+        let agent = Self { requests: Mutex::new((0, stream)), waiting: Arc::clone(&waiting) };
+        thread::spawn(move || {
+            for line in answers.lines().map_while(Result::ok) {
+                let (id, answer) = parsed(&line).unwrap();
+                // Nobody may wait any more.
+                let _ = waiting.lock().unwrap().remove(&id).map(|sender| sender.send(answer));
+            }
+            waiting.lock().unwrap().clear();
+        });
+        Ok(agent)
+    }
+
+    /// Runs a script of bash, for no longer than that. `None` if the machine has not answered in time, or is gone.
+    pub(super) fn run(&self, seconds: u32, script: &str) -> Option<Answer> {
+        let (sender, answer) = channel();
+        {
+            let mut requests = self.requests.lock().unwrap();
+            requests.0 += 1;
+            let id = requests.0;
+            self.waiting.lock().unwrap().insert(id, sender);
+            writeln!(requests.1, "{id} {seconds} .{}", BASE64_STANDARD.encode(script)).ok()?;
+        }
+        answer.recv_timeout(Duration::from_secs((seconds + GRACE).into())).ok()
+    }
+}
+
+/// An answer's line: `ID STATUS .OUTPUT .ERRORS`, the texts in base64.
+fn parsed(line: &str) -> Option<(u64, Answer)> {
+    let mut words = line.split_whitespace();
+    let (id, status) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let mut text = || {
+        let bytes = BASE64_STANDARD.decode(words.next()?.strip_prefix('.')?).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    Some((id, Answer { status, stdout: text()?, stderr: text()? }))
+}

@@ -1,0 +1,147 @@
+//! What programs report of the machine in a box with 1.5 processors and 512 MiB: the table of `docs/limits.md`.
+
+use std::fmt::Write as _;
+
+/// A program, and how it is asked.
+pub(crate) struct Row {
+    /// Its name.
+    pub(crate) program: &'static str,
+    /// Debian's packages that have it.
+    pub(crate) packages: &'static [&'static str],
+    /// A shell script that prints what it reports, in one line.
+    script: &'static str,
+    /// That line, where a cgroup has the limits.
+    reports: &'static str,
+    /// Where it has it from, and why it is not another number.
+    because: &'static str,
+}
+
+/// The limits of the box in which it is asked.
+pub(crate) const LIMITS: &str = "limits: {memory: 512M, cpus: 1.5}";
+
+const MARKS: [&str; 2] = ["<!-- what programs report: begin -->\n", "<!-- what programs report: end -->\n"];
+
+const JAVA: &str = "java -XshowSettings:system -XX:+PrintFlagsFinal -version 2>&1 | sed -n \
+    -e 's/^ *Effective CPU Count: /processors /p' -e 's/^ *Memory Limit: /memory /p' \
+    -e 's/^ *size_t MaxHeapSize *= \\([0-9]*\\).*/heap \\1/p' | sort | tr '\\n' ' '";
+
+const GO: &str = "cd $(mktemp -d) && printf 'package main\\nimport (\"fmt\"; \"runtime\")\\nfunc main() { \
+    fmt.Println(runtime.NumCPU(), \"processors\") }' > a.go && GOCACHE=$PWD GOFLAGS=-mod=mod go run a.go";
+
+const RUST: &str = "cd $(mktemp -d) && echo 'fn main() { println!(\"{} processors\", \
+    std::thread::available_parallelism().unwrap()) }' > a.rs && rustc a.rs && ./a";
+
+const MUSL: &str = "cd $(mktemp -d) && printf '#include <stdio.h>\\n#include <unistd.h>\\nint main() { \
+    printf(\"%%ld processors, %%ld MiB\\\\n\", sysconf(_SC_NPROCESSORS_ONLN), \
+    sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) >> 20); }' > a.c && musl-gcc -static a.c && ./a.out";
+
+/// All of them.
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        program: "nproc",
+        packages: &[],
+        script: "echo \"$(nproc) processors\"",
+        reports: "2 processors",
+        because: "the affinity: whole processors, enough for 1.5",
+    },
+    Row {
+        program: "getconf",
+        packages: &[],
+        script: "echo \"$(getconf _NPROCESSORS_ONLN) processors, \
+                 $(($(getconf _PHYS_PAGES) * $(getconf PAGE_SIZE) >> 20)) MiB\"",
+        reports: "2 processors, 512 MiB",
+        because: "`/sys/devices/system/cpu/online`; sysinfo(2)",
+    },
+    Row {
+        program: "free",
+        packages: &["procps"],
+        script: "set -- $(free -m | grep ^Mem) && echo \"$2 MiB\"",
+        reports: "512 MiB",
+        because: "`/proc/meminfo`",
+    },
+    Row {
+        program: "top",
+        packages: &["procps"],
+        script: "set -- $(top -bn1 | grep '^MiB Mem') && echo \"$4 MiB\"",
+        reports: "512.0 MiB",
+        because: "`/proc/meminfo`",
+    },
+    Row {
+        program: "uptime",
+        packages: &["procps"],
+        script: "set -- $(stat -c %Y /run/.containerenv) $(date -d \"$(uptime -s)\" +%s) && \
+                 [ $(($1 - $2)) -lt 3 ] && [ $(($2 - $1)) -lt 3 ] && echo 'since the start of the box'",
+        reports: "since the start of the box",
+        because: "`/proc/uptime`",
+    },
+    Row {
+        program: "make -j$(nproc)",
+        packages: &["make"],
+        script: "printf 'all:\\n\\t@echo $(filter -j%%,$(MAKEFLAGS))\\n' | make -s -f - -j$(nproc)",
+        reports: "-j2",
+        because: "the affinity",
+    },
+    Row {
+        program: "OpenJDK",
+        packages: &["default-jdk-headless"],
+        script: JAVA,
+        reports: "heap 134217728 memory 512.00M processors 2",
+        because: "its cgroup; a quarter of the memory is for the heap by default",
+    },
+    Row {
+        program: "Python",
+        packages: &["python3-minimal"],
+        script: "python3 -c 'import os; s = os.sysconf; \
+                 print(os.cpu_count(), \"processors,\", s(\"SC_PHYS_PAGES\") * s(\"SC_PAGE_SIZE\") >> 20, \"MiB\")'",
+        reports: "2 processors, 512 MiB",
+        because: "`/sys/devices/system/cpu/online`; sysinfo(2)",
+    },
+    Row {
+        program: "Node",
+        packages: &["nodejs"],
+        script: "node -p 'const os = require(\"os\"); `${os.cpus().length} processors, ${os.totalmem() / 1048576} MiB`'",
+        reports: "2 processors, 512 MiB",
+        because: "`/proc/stat` and `/proc/cpuinfo`; `/proc/meminfo`",
+    },
+    Row {
+        program: "Go",
+        packages: &["golang-go"],
+        script: GO,
+        reports: "2 processors",
+        because: "the affinity; from Go 1.25 on its cgroup as well, rounded up",
+    },
+    Row {
+        program: "Rust",
+        packages: &["rustc"],
+        script: RUST,
+        reports: "1 processors",
+        because: "its cgroup, and std rounds the 1.5 down; 2 where no cgroup has the limit",
+    },
+    Row {
+        program: "a musl program",
+        packages: &["musl-tools"],
+        script: MUSL,
+        reports: "2 processors, 512 MiB",
+        because: "the affinity; sysinfo(2)",
+    },
+];
+
+impl Row {
+    /// What is wrong in a box, if anything is. `run` runs a script in it, and returns what that prints.
+    pub(crate) fn fault(&self, run: &dyn Fn(&str) -> String) -> Option<String> {
+        let said = run(self.script);
+        (said.trim() != self.reports)
+            .then(|| format!("{} reports `{}`, not `{}`", self.program, said.trim(), self.reports))
+    }
+}
+
+/// The page, with the table in it as it has to be.
+pub(crate) fn page(old: &str) -> String {
+    let mut table = String::from("| program | reports | from |\n|---|---|---|\n");
+    for Row { program, reports, because, .. } in ROWS {
+        writeln!(table, "| {program} | {reports} | {because} |").unwrap();
+    }
+    let (before, rest) = old.split_once(MARKS[0]).expect("a mark before the table");
+    let (_, after) = rest.split_once(MARKS[1]).expect("a mark after the table");
+    [before, MARKS[0], &table, MARKS[1], after].concat()
+}

@@ -1,0 +1,30 @@
+//! Debian 12 in a machine of its own: systemd, cgroup v2 alone, kernel 6.1.
+
+use crate::support::requires;
+use crate::support::vm::{BOOKWORM, TRIXIE};
+
+/// Not a test: runs what `tests/vm` has been given.
+#[test]
+#[ignore = "started by tests/vm"]
+fn by_hand() {
+    let given = |name: &str| std::env::var(format!("ENVBOX_VM_{name}")).unwrap();
+    let guest = if given("SUITE") == "trixie" { &TRIXIE } else { &BOOKWORM };
+    let answer = guest.answer(&given("USER"), 3600, &given("SCRIPT"));
+    print!("{}", answer.stdout);
+    eprint!("{}", answer.stderr);
+    std::process::exit(answer.status);
+}
+
+#[test]
+fn a_user_is_logged_in() {
+    requires!(qemu);
+    let cgroup = BOOKWORM.sh("tester", "cat /proc/self/cgroup");
+    assert!(cgroup.starts_with("0::/user.slice/user-1000.slice/session-"), "{cgroup}");
+    assert_eq!(BOOKWORM.sh("tester", "systemctl --user is-active default.target"), "active\n");
+}
+
+#[test]
+fn the_overlays_of_this_kernel() {
+    requires!(qemu, fixtures);
+    BOOKWORM.suite("tester", &["overlay::"]);
+}
