@@ -311,16 +311,6 @@ pub fn raise_descriptor_limit() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
-/// The processors that this process may run on (sched_getaffinity(2)).
-///
-/// # Errors
-/// sched_getaffinity(2)'s.
-pub fn affinity() -> io::Result<Vec<u32>> {
-    let set = rustix::thread::sched_getaffinity(None)?;
-    let numbers = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&number| set.is_set(number));
-    Ok(numbers.filter_map(|number| u32::try_from(number).ok()).collect())
-}
-
 /// Sets the limit of open descriptors to what programs expect that know of no other (setrlimit(2), `RLIMIT_NOFILE`): those
 /// that use select(2) fail with more.
 ///
