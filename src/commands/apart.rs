@@ -31,7 +31,8 @@ pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &Sessio
 pub(super) fn carry_out_in(context: &Context<'_>, name: &BoxName, plan: &SessionPlan) -> Result {
     run(context, || {
         let Some(live) = launch::connect(&context.store.runtime(name))? else { return Ok(GONE) };
-        match launch::run(&live::proof()?, live, plan, None, &mut |note| context.ui.note(note)) {
+        let manager = || context.host.cgroups().manager;
+        match launch::run(&live::proof()?, live, plan, None, &manager, &mut |note| context.ui.note(note)) {
             Err(launch::Error::Ending) => Ok(GONE),
             ended => Ok(ended?.status()),
         }

@@ -4,7 +4,7 @@ use super::{limit, system};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::limits::enforce::{self, Machine};
-use crate::limits::{Controller, Ground, Rung, Wanted};
+use crate::limits::{Controller, Ground, Wanted};
 use crate::recipe::BoxConfig;
 use crate::recipe::settings::{Init, Limits};
 use crate::store::StoredBox;
@@ -26,7 +26,9 @@ pub(super) fn of(context: &Context<'_>, stored: &StoredBox) -> Result<Option<Wan
     if found.is_none()
         && let Some(init) = system::init(context, stored)?.filter(|init| init.needs_cgroup)
     {
-        let error = format!("`{}` has {} as its init, which needs a cgroup that is yours", stored.name, init.kind);
+        let reason = Ground::find(context.host).err().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let (name, kind) = (&stored.name, init.kind);
+        let error = format!("`{name}` has {kind} as its init, which needs a cgroup that is yours{reason}");
         return Err(Error::new(error).hint("envbox doctor --cgroup shows how to have one"));
     }
     limit::announce(context, stored, &seen(stored, found.as_ref()))?;
@@ -41,8 +43,7 @@ pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<
     if !wanted(&stored.config) {
         return Ok(None);
     }
-    // One of systemd's has to be asked for, for a process that is there already.
-    let Some(ground) = Ground::find(context.host).ok().filter(|ground| ground.rung != Rung::UserManager) else {
+    let Ok(ground) = Ground::find(context.host) else {
         return Ok(None);
     };
     let limits = &stored.config.limits;

@@ -95,7 +95,8 @@ pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &Sessio
     let bounded = SessionPlan { bounds: force.bounds(), ..plan.clone() };
     let watch = Watch::begin(context, &stored.name, force, &live);
     let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
-    let ended = launch::run(&live::proof()?, live, &bounded, terminfo, &mut |note| context.ui.note(note))?;
+    let manager = || context.host.cgroups().manager;
+    let ended = launch::run(&live::proof()?, live, &bounded, terminfo, &manager, &mut |note| context.ui.note(note))?;
     watch.end(context);
     Ok(ended.status())
 }

@@ -33,8 +33,8 @@ fn changed(before: &BoxConfig, now: &BoxConfig) -> Vec<&'static str> {
         ("network", before.network != now.network),
         ("ports", before.ports != now.ports),
         ("init", before.init != now.init),
-        ("stop_signal", before.stop_signal != now.stop_signal),
         ("nesting", before.nesting != now.nesting),
+        ("stop_signal", before.stop_signal != now.stop_signal),
         ("project", before.project != now.project),
         ("linger", before.linger != now.linger),
     ];

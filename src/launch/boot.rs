@@ -71,7 +71,7 @@ pub fn boot(
     }
     .map_err(fail("make a socket pair"))?;
     let (maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
-    let cgroup = maker.as_ref().map(Maker::keeper).transpose()?;
+    let cgroup = maker.as_ref().map(Maker::keeper).transpose()?.flatten();
     let inner = identity.map.within();
     let tracing = trace.is_some();
     let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
@@ -111,12 +111,12 @@ pub fn boot(
             }
         }
     })?;
-    let dir = programs.group.as_ref().map(Wanted::dir);
-    let group = maker.map_or(Ok(()), Maker::admit);
+    let group = maker.map(|maker| maker.admit(proof, child)).transpose();
+    let dir = group.as_ref().ok().cloned().flatten();
     let served = server.zip(programs.network.as_deref());
     let network = || served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));
     // Without a cgroup or a network the child has ended, and has nothing to say that would be nearer to the cause.
-    let result = group.and_then(|()| network()).and_then(|()| await_ready(&reports, trace));
+    let result = group.and_then(|_| network()).and_then(|()| await_ready(&reports, trace));
     if fuse.is_none() || result.is_err() {
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);

@@ -3,21 +3,24 @@
 //! It is made by the process that starts the box, in the host's namespaces; the keeper's parent is forked into it, and the
 //! keeper gets it open.
 
+use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::limits::{self, Group, Membership, Wanted};
-use crate::sys::process::{self, SingleThread};
-use crate::sys::socket;
+use crate::limits::systemd::{self, Manager};
+use crate::limits::{self, Ground, Group, Membership, Wanted};
+use crate::sys::process::{self, Fork, Pid, SingleThread};
+use crate::sys::{socket, stream};
 use crate::userns::{self, Identity};
 
 /// The end of the process that starts the box.
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
     wanted: &'a Wanted,
-    made: Group,
+    /// None where systemd makes it, which wants a process to be there first.
+    made: Option<Group>,
     socket: OwnedFd,
 }
 
@@ -27,30 +30,97 @@ pub(super) struct Member {
     socket: OwnedFd,
 }
 
-/// Makes the cgroup, and the two ends.
+/// Makes the cgroup, where that is for this user to do, and the two ends.
 ///
 /// # Errors
 /// [`limits::Error`].
 pub(super) fn make(wanted: &Wanted) -> Result<(Maker<'_>, Member), Error> {
     let (mine, other) = socket::pair().map_err(|source| limits::Error::HandOver { source })?;
-    let made = Group::make(wanted)?;
+    let made = if wanted.ground.manager.is_none() { Some(Group::make(wanted)?) } else { None };
     Ok((Maker { wanted, made, socket: mine }, Member { socket: other }))
 }
 
 impl Maker<'_> {
-    /// The cgroup that the keeper's parent is forked into.
-    pub(super) fn keeper(&self) -> Result<OwnedFd, Error> {
-        Ok(self.made.keeper()?)
+    /// The cgroup that the keeper's parent is forked into, if it is there already.
+    pub(super) fn keeper(&self) -> Result<Option<OwnedFd>, Error> {
+        Ok(self.made.as_ref().map(Group::keeper).transpose()?)
     }
 
-    /// Lets the keeper's parent go on, as a member of the cgroup.
+    /// Lets the keeper's parent go on, as a member of the cgroup, and returns that one's directory.
     ///
     /// # Errors
     /// [`limits::Error`].
-    pub(super) fn admit(self) -> Result<(), Error> {
+    pub(super) fn admit(self, proof: &SingleThread, member: Pid) -> Result<PathBuf, Error> {
         let Self { wanted, made, socket } = self;
-        Ok(made.membership(&wanted.ground)?.send(&socket)?)
+        let (group, ground) = match made {
+            Some(group) => (group, wanted.ground.clone()),
+            None => in_scope(proof, wanted, member)?,
+        };
+        let sent = group.membership(&ground).and_then(|membership| membership.send(&socket));
+        sent.inspect_err(|_| {
+            // The first failure is the one to be told of.
+            let _ = limits::remove(group.dir());
+        })?;
+        Ok(group.dir().to_owned())
     }
+}
+
+/// Has systemd make a scope for the process, and makes the cgroup in there.
+fn in_scope(proof: &SingleThread, wanted: &Wanted, member: Pid) -> Result<(Group, Ground), limits::Error> {
+    let none = || limits::Error::HandOver { source: io::ErrorKind::NotFound.into() };
+    let manager = wanted.ground.manager.as_ref().ok_or_else(none)?;
+    let (unit, description) = (format!("{}.scope", wanted.name), format!("envbox {}", wanted.name));
+    let dir = systemd::start_scope(proof, manager, &unit, &description, member)?;
+    let ground = wanted.ground.clone().of_unit(&dir);
+    let group = Group::make(&Wanted { ground: ground.clone(), ..wanted.clone() })?;
+    group.take_keeper(member)?;
+    Ok((group, ground))
+}
+
+/// Forks into the box's cgroup. Where this user may not move a process there, since the two have no cgroup above them that is
+/// the user's, systemd's manager does.
+///
+/// # Errors
+/// clone3(2)'s, fork(2)'s; systemd's.
+pub(super) fn fork(proof: &SingleThread, payload: &OwnedFd, manager: &dyn Fn() -> Option<Manager>) -> io::Result<Fork> {
+    let refused = match process::fork_into(proof, payload) {
+        Err(error) if is_refusal(&error) => error,
+        forked => return forked,
+    };
+    let place = limits::place(payload)?;
+    match process::fork_into(proof, &place) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        forked => return forked,
+    }
+    let dir = fs::read_link(format!("/proc/self/fd/{}", place.as_raw_fd()))?;
+    let Some(((unit, below), manager)) = systemd::unit_of(&dir).zip(manager()) else { return Err(refused) };
+    let (gate, opened) = process::pipe()?;
+    match process::fork(proof)? {
+        Fork::Child => {
+            drop(opened);
+            // The end of the stream instead of the byte: the other side has failed, or is gone.
+            if stream::read(&gate, &mut [0])? == Some(1) {
+                Ok(Fork::Child)
+            } else {
+                process::exit_now(process::EXIT_PANIC)
+            }
+        }
+        Fork::Parent(child) => {
+            let moved = systemd::attach(proof, &manager, &unit, &below, child).map_err(io::Error::other);
+            let told = moved.and_then(|()| stream::write(&opened, &[1]));
+            drop(opened);
+            if let Err(error) = told {
+                process::wait(child)?;
+                return Err(error);
+            }
+            Ok(Fork::Parent(child))
+        }
+    }
+}
+
+/// Whether a cgroup took no process for a reason that another one, or another mover, might not have.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy | io::ErrorKind::Unsupported)
 }
 
 impl Member {

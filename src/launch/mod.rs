@@ -31,6 +31,7 @@ mod session;
 mod shells;
 mod system;
 mod view;
+mod word;
 
 pub use boot::{Programs, boot};
 pub use console::{Left, attach};

@@ -68,9 +68,7 @@ pub(super) fn over_home(lower: &HostPath, upper: &HostPath, work: &HostPath) -> 
     let mounted = || {
         let overlay = kernel_overlay()?;
         let [lower, upper, work] = [Named::new(lower)?, Named::new(upper)?, Named::new(work)?];
-        if overlay.set("lowerdir+", &lower.name).is_err() {
-            overlay.set("lowerdir", &lower.name)?;
-        }
+        lower_dirs(&overlay, &[lower])?;
         overlay.set("upperdir", &upper.name)?;
         overlay.set("workdir", &work.name)?;
         overlay.mount(Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOSUID)
@@ -142,12 +140,18 @@ const LONGEST_VALUE: usize = 255;
 /// many for that.
 fn lower_dirs(overlay: &Context, topmost_first: &[Named]) -> io::Result<bool> {
     let (first, rest) = topmost_first.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    if overlay.set("lowerdir+", &first.name).is_ok() {
+    if !takes_anything()? && overlay.set("lowerdir+", &first.name).is_ok() {
         return rest.iter().try_for_each(|layer| overlay.set("lowerdir+", &layer.name)).map(|()| true);
     }
     let names = joined(topmost_first.iter().map(|layer| layer.name.as_path()));
     let fits = names.len() <= LONGEST_VALUE;
     if fits { overlay.set("lowerdir", names).map(|()| true) } else { Ok(false) }
+}
+
+/// Whether the kernel's overlay takes any parameter, and looks at it only when it is mounted (before Linux 6.5). One that
+/// lacks its value is refused at once by all others.
+fn takes_anything() -> io::Result<bool> {
+    Ok(Context::open("overlay")?.flag("lowerdir+").is_ok())
 }
 
 /// The mount of kernels before 6.8 with many layers. mount(2) takes a page of options, and attaches what it makes; a copy of

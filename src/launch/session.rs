@@ -5,10 +5,12 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::follow::Follower;
-use super::payload::{self, Word};
+use super::payload;
 use super::protocol::Request;
 use super::pump::{Pump, Turn};
-use super::{Error, Live};
+use super::word::Word;
+use super::{Error, Live, group};
+use crate::limits::systemd::Manager;
 use crate::plan::SessionPlan;
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
@@ -34,7 +36,8 @@ const HANDLED: [Signal; 5] = [Signal::SIGCHLD, Signal::SIGWINCH, Signal::SIGTSTP
 /// A terminal's name and its compiled description (term(5)), for a box that does not know it.
 pub type Terminfo = (String, Vec<u8>);
 
-/// Runs a program in a live box and returns how it ended. `note` gets what the user should know.
+/// Runs a program in a live box and returns how it ended. `manager` knows whom to ask for a place in a cgroup of systemd's;
+/// `note` gets what the user should know.
 ///
 /// # Errors
 /// [`Error::Join`], [`Error::Exec`], [`Error::NoShell`], [`Error::WorkDir`], [`Error::Session`].
@@ -43,6 +46,7 @@ pub fn run(
     live: Live,
     plan: &SessionPlan,
     terminfo: Option<Terminfo>,
+    manager: &dyn Fn() -> Option<Manager>,
     note: &mut dyn FnMut(&str),
 ) -> Result<Ended, Error> {
     let fail = |what| move |source| Error::Session { what, source };
@@ -58,7 +62,9 @@ pub fn run(
         _ => Error::Session { what: "write the box's resolver configuration", source },
     })?;
     let (words, word) = socket::pair().map_err(fail("make a socket pair"))?;
-    match fork(proof, &live).map_err(ending)? {
+    let forked =
+        live.payload.as_ref().map_or_else(|| process::fork(proof), |payload| group::fork(proof, payload, manager));
+    match forked.map_err(ending)? {
         Fork::Child => {
             drop(words);
             process::finish(|| payload::start(proof, live, plan, terminfo, &signals, &word))
@@ -87,11 +93,6 @@ pub fn run(
             }
         }
     }
-}
-
-/// Forks into the box's cgroup, where it has one.
-fn fork(proof: &SingleThread, live: &Live) -> io::Result<Fork> {
-    live.payload.as_ref().map_or_else(|| process::fork(proof), |payload| process::fork_into(proof, payload))
 }
 
 /// How a session came to its end.

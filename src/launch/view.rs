@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Error, Live};
+use crate::limits::enforce::{self, Machine};
 use crate::limits::view::{self, Answerer, FILES, Load, Shown, Sources, SysInfo};
 use crate::limits::{Membership, Processors};
 use crate::plan::{BootPlan, RUN_DIR};
@@ -23,7 +24,7 @@ use crate::sys::process::{self, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::seccomp;
 use crate::sys::signal::{self, Signal, Signals};
-use crate::sys::socket;
+use crate::sys::{bound, socket};
 
 /// For so long an answer of sysinfo(2) is good: nobody limits how much of the processors' time the keeper takes, so a program
 /// that does nothing but ask must not make it work for each answer.
@@ -294,7 +295,9 @@ fn ask(load: &mut Load, sources: &Sources, shown: &mut Shown) {
 
 /// What a box of this plan has for a limit where no cgroup has one.
 fn shown(limits: &Limits, name: &str) -> io::Result<Shown> {
-    let cpus = Processors::own()?.of_box(limits, name);
+    let machine = Machine { processors: bound::processors()?, ..Machine::default() };
+    let chosen = enforce::processors(limits, &machine, enforce::place(name));
+    let cpus = if chosen.is_empty() { machine.processors } else { chosen }.into_iter().collect::<Processors>();
     let bytes = |size: Option<Size>| size.map(|size| size.0);
     Ok(Shown { memory: bytes(limits.memory), swap: bytes(limits.swap), cpus, load: [0; 3] })
 }

@@ -123,6 +123,11 @@ fn allowed(limits: &Limits, machine: &Machine) -> Vec<u32> {
     machine.processors.iter().filter(has).copied().collect()
 }
 
+/// What decides which of the processors a box of this name gets.
+pub fn place(name: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(name.as_bytes())
+}
+
 /// The processors that a box is to use: those it may, and of them no more than its time is worth, so that programs which count
 /// them find as many. Which ones depends on `place`, or all boxes would share the first. None, where it is all there are.
 pub fn processors(limits: &Limits, machine: &Machine, place: u64) -> Vec<u32> {

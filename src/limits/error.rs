@@ -22,6 +22,9 @@ pub enum Error {
         /// The cgroup.
         path: PathBuf,
     },
+    /// systemd's manager made none.
+    #[error("cannot have a cgroup of systemd's")]
+    Systemd(#[from] super::systemd::Error),
     /// The two sides of a starting box could not talk.
     #[error("cannot hand over the box's cgroup")]
     HandOver {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub use controller::Controller;
 pub use enable::OUTSIDE;
 
-use crate::host::{self, Cgroups, Host};
+use crate::host::{self, Cgroups, Host, Manager};
 
 /// A directory of the version 2 hierarchy in which groups can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Ground {
     pub controllers: Vec<Controller>,
     /// Controllers that are nowhere in version 2, since this host's hierarchies of version 1 have them.
     pub elsewhere: Vec<Controller>,
+    /// On the rung of [`Rung::UserManager`], who makes groups there.
+    pub manager: Option<Manager>,
 }
 
 /// The rungs of the ladder, in the order in which they are tried.

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Controller, Error, Ground, write};
+use super::{Controller, Error, Ground, OUTSIDE, write};
 use crate::recipe::settings::Limits;
 use crate::sys::fs as sys_fs;
 use crate::sys::process::Pid;
@@ -129,6 +129,15 @@ impl Group {
     /// [`Error::Cgroup`].
     pub fn payload(&self) -> Result<OwnedFd, Error> {
         open(&self.limited().join("payload"))
+    }
+
+    /// Moves a process to where the keeper is to be.
+    ///
+    /// # Errors
+    /// [`Error::Cgroup`].
+    pub fn take_keeper(&self, pid: Pid) -> Result<(), Error> {
+        let path = self.dir.join("keeper/cgroup.procs");
+        fs::write(&path, pid.to_string()).map_err(|source| Error::Cgroup { what: "move a process by", path, source })
     }
 
     /// Moves a process of the box, which was up before it had this cgroup, into it.
@@ -266,6 +275,21 @@ impl Membership {
             // What is left is empty, and removed by the next envbox that looks.
             drop(left);
         }
+    }
+}
+
+/// The cgroup below a box's payload, or that itself, which takes processes. One that gives controllers to those below it has
+/// none of its own (cgroups(7), "no internal processes"), and an init inside gives them, as does an envbox.
+///
+/// # Errors
+/// The kernel's.
+pub fn place(payload: &OwnedFd) -> io::Result<OwnedFd> {
+    if root::read(payload, Path::new("cgroup.subtree_control"))?.iter().all(u8::is_ascii_whitespace) {
+        return payload.try_clone();
+    }
+    match sys_fs::make_dir(payload, OUTSIDE.as_ref(), 0o755) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sys_fs::open_child(payload, OUTSIDE.as_ref()),
     }
 }
 

@@ -19,7 +19,7 @@ mod write;
 pub use disk::disks;
 pub use error::Error;
 pub use ground::{Controller, Ground, NoGround, OUTSIDE, Rung};
-pub use group::{Group, Membership, Wanted, clear, remove};
+pub use group::{Group, Membership, Wanted, clear, place, remove};
 pub use proc::Members;
 pub use processors::Processors;
 pub use usage::{Events, Pressure, Usage};

@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::recipe::settings::Limits;
-use crate::sys::process;
-
 /// The highest number of a processor (`CONFIG_NR_CPUS` at its most).
 const HIGHEST: u32 = 8191;
 
@@ -22,28 +19,6 @@ impl Processors {
             (last <= HIGHEST).then_some(first..=last)
         };
         Self(list.trim().split(',').filter_map(range).flatten().collect())
-    }
-
-    /// Those that this process may run on (sched_getaffinity(2)).
-    ///
-    /// # Errors
-    /// sched_getaffinity(2)'s.
-    pub fn own() -> std::io::Result<Self> {
-        Ok(process::affinity()?.into_iter().collect())
-    }
-
-    /// Those of them that a box with these limits runs on: the ones it names, or as many as its share of processors' time fills,
-    /// whole ones. Which these are goes by the name of the box, so that not all boxes are on the same ones.
-    pub fn of_box(&self, limits: &Limits, name: &str) -> Self {
-        if let Some(set) = &limits.cpuset {
-            let named = Self::read(set.as_str());
-            let there: BTreeSet<u32> = named.0.intersection(&self.0).copied().collect();
-            return if there.is_empty() { self.clone() } else { Self(there) };
-        }
-        let Some(cpus) = limits.cpus else { return self.clone() };
-        let wanted = usize::try_from(cpus.0.div_ceil(1000)).unwrap_or(usize::MAX).min(self.count());
-        let first = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-        self.0.iter().copied().cycle().skip(first % self.count().max(1)).take(wanted).collect()
     }
 
     /// How many.
@@ -100,21 +75,6 @@ impl fmt::Display for Processors {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_box_gets_as_many_as_its_share_fills() {
-        let machine = Processors::read("0-3");
-        let limits = |yaml: &str| serde_json::from_str::<Limits>(yaml).unwrap();
-        let of_box = |yaml, name| machine.of_box(&limits(yaml), name);
-        assert_eq!(of_box("{}", "a"), machine);
-        assert_eq!(of_box(r#"{"cpus": 9}"#, "a"), machine);
-        assert_eq!(of_box(r#"{"cpus": 1.5}"#, "a").count(), 2);
-        let single: BTreeSet<String> =
-            ["a", "b", "c", "d"].map(|name| of_box(r#"{"cpus": 1}"#, name).to_string()).into();
-        assert_eq!(single.len(), 4, "boxes of different names are on different processors");
-        assert_eq!(of_box(r#"{"cpus": 1, "cpuset": "1-2,7"}"#, "a").to_string(), "1-2");
-        assert_eq!(of_box(r#"{"cpuset": "7"}"#, "a"), machine);
-    }
 
     #[test]
     fn lists_are_read_and_written() {

@@ -5,14 +5,15 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use zbus::message::{Message, Type};
 use zbus::{Connection, DynamicType, MatchRule, MessageStream, OwnedObjectPath, Variant};
 
-use crate::host::{self, Manager};
+use crate::host;
+pub use crate::host::Manager;
 use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
 
 /// How long systemd may take for one request.
@@ -71,6 +72,13 @@ pub fn start_scope(
 /// [`Error`].
 pub fn attach(proof: &SingleThread, manager: &Manager, unit: &str, subgroup: &str, pid: Pid) -> Result<(), Error> {
     ask(proof, manager, &format!("move a process to {unit}"), async |bus| bus.attach(unit, subgroup, pid).await)
+}
+
+/// The unit that a directory of the hierarchy belongs to, and its path below that one's own, as [`attach`] wants both.
+pub fn unit_of(directory: &Path) -> Option<(String, String)> {
+    let unit = directory.ancestors().find(|path| path.extension().is_some_and(|kind| kind == "scope"))?;
+    let below = directory.strip_prefix(unit).ok()?;
+    Some((unit.file_name()?.to_str()?.to_owned(), Path::new("/").join(below).to_str()?.to_owned()))
 }
 
 /// Makes a request in a child. Nothing comes back but whether it was granted.

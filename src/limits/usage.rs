@@ -63,7 +63,9 @@ impl Events {
     /// Those of the cgroup that limits a box (Documentation/admin-guide/cgroup-v2.rst, `memory.events`, `pids.events`).
     pub fn read(limited: &Path) -> Self {
         let of = |file: &str, key: &str| Some(number(&fs::read_to_string(limited.join(file)).ok()?, key));
-        Self { oom_kills: of("memory.events", "oom_kill "), refused_forks: of("pids.events", "max ") }
+        // Before Linux 6.11 a refused fork counts for the cgroup of who forks, and for none above it.
+        let refused = ["pids.events", "payload/pids.events"].map(|file| of(file, "max "));
+        Self { oom_kills: of("memory.events", "oom_kill "), refused_forks: refused.into_iter().max().flatten() }
     }
 
     /// What has happened since these.

@@ -27,11 +27,11 @@ pub use xauth::cookies;
 /// Where envbox keeps its own things in a box: a directory on the box's `/run`, gone when the box stops.
 pub const RUN_DIR: &str = "/run/envbox";
 
-/// Where a system box has what is shared of the user's session, closed to all others.
-pub const SHARES: &str = "/run/envbox/shared";
-
 /// The agent, owned by box-root and setuid, in every box.
 pub const AGENT: &str = "/run/envbox/agent";
+
+/// Where a system box has what is shared of the user's session, closed to all others.
+pub const SHARES: &str = "/run/envbox/shared";
 
 /// The agent as it looks after services, in every box.
 pub const SUPERVISOR: &str = "/run/envbox/supervisor";

@@ -80,10 +80,10 @@ pub struct SessionPlan {
     /// Whether it goes on by itself, without a terminal or anything else of the caller's: nobody waits for its end. The
     /// connection to the keeper goes with it, so it is a session for as long as it runs.
     pub detached: bool,
-    /// Whether the box's logind is to know of it, if there is one.
-    pub login: bool,
     /// What each of its processes may use, where no cgroup says it for all of the box.
     pub bounds: Bounds,
+    /// Whether the box's logind is to know of it, if there is one.
+    pub login: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -149,8 +149,8 @@ impl SessionPlan {
             sockets: request.shares.iter().filter_map(Shared::socket).collect(),
             notes: request.shares.iter().filter(|share| share.socket.is_none()).map(not_there).collect(),
             detached: false,
-            login: request.login && config.init != Init::None,
             bounds: Bounds::default(),
+            login: request.login && config.init != Init::None,
         };
         if request.what == What::ImagesOwn {
             if request.user.is_none() && configured.is_none() {

@@ -51,12 +51,12 @@ pub struct BoxConfig {
     /// What is process 1 of the box.
     #[serde(default, skip_serializing_if = "is_default")]
     pub init: Init,
-    /// The signal that ends the init of a system box, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop_signal: Option<String>,
     /// Whether programs in the box may make boxes, containers and sandboxes of their own: user namespaces.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub nesting: bool,
+    /// The signal that ends the init of a system box, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
     /// Where sessions begin that are started where the box sees nothing: an absolute path in the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<PathBuf>,
@@ -137,8 +137,8 @@ impl BoxConfig {
             ports: Vec::new(),
             limits: Limits::default(),
             init: Init::default(),
-            stop_signal: None,
             nesting: true,
+            stop_signal: None,
             workdir: None,
             user: None,
             project: None,

@@ -1,6 +1,7 @@
 //! Asking the kernel whether something would work: each function tries it and leaves nothing behind.
 
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -64,8 +65,11 @@ pub fn tmpfs() -> io::Result<()> {
 pub fn overlay(lower: &Path, upper: &Path, work: &Path) -> io::Result<()> {
     let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_set_flag(&context, "userxattr")?;
-    for (key, path) in [("lowerdir+", lower), ("upperdir", upper), ("workdir", work)] {
-        rustix::mount::fsconfig_set_string(&context, key, path)?;
+    // By short names without a colon or a comma, which mean something here.
+    let open = |path| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let dirs = [("lowerdir", open(lower)?), ("upperdir", open(upper)?), ("workdir", open(work)?)];
+    for (key, dir) in &dirs {
+        rustix::mount::fsconfig_set_string(&context, *key, format!("/proc/self/fd/{}", dir.as_raw_fd()))?;
     }
     rustix::mount::fsconfig_create(&context)?;
     let root = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;

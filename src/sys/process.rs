@@ -323,16 +323,6 @@ pub fn ordinary_descriptor_limit() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
 }
 
-/// The processors that this process may run on (sched_getaffinity(2)).
-///
-/// # Errors
-/// sched_getaffinity(2)'s.
-pub fn affinity() -> io::Result<Vec<u32>> {
-    let set = rustix::thread::sched_getaffinity(None)?;
-    let numbers = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&number| set.is_set(number));
-    Ok(numbers.filter_map(|number| u32::try_from(number).ok()).collect())
-}
-
 /// The session a process belongs to (getsid(2)).
 ///
 /// # Errors

@@ -135,9 +135,9 @@ pub fn reply(listener: impl AsFd, call: &Call, reply: Reply) -> io::Result<()> {
         Reply::MakeTheCall => (0, u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or(1)),
     };
     let answer = libc::seccomp_notif_resp { id: call.id, val: value, error: 0, flags };
+    let fd = listener.as_fd().as_raw_fd();
     // SAFETY: the request reads one such structure.
-    let result =
-        unsafe { libc::ioctl(listener.as_fd().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const answer) };
+    let result = unsafe { libc::ioctl(fd, libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const answer) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -150,9 +150,9 @@ pub fn memory_of(listener: impl AsFd, proc: impl AsFd, call: &Call) -> io::Resul
     let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
     let memory = rustix::fs::openat(proc, Path::new(&path), flags, Mode::empty())?;
     // As long as the call waits, the number is nobody else's; now the memory is the caller's whatever becomes of the number.
+    let fd = listener.as_fd().as_raw_fd();
     // SAFETY: the request reads one u64.
-    let valid =
-        unsafe { libc::ioctl(listener.as_fd().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const call.id) };
+    let valid = unsafe { libc::ioctl(fd, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const call.id) };
     if valid == 0 { Ok(memory.into()) } else { Err(io::Error::last_os_error()) }
 }
 

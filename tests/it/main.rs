@@ -25,6 +25,7 @@ mod hostile;
 mod image;
 mod init;
 mod keeper;
+mod limits;
 mod lock;
 mod many;
 mod mounts;

@@ -226,3 +226,15 @@ fn nesting_can_be_forbidden() {
     env.reconfigure(&["nesting: true"]);
     env.sh("unshare -Ur true && which envbox").succeeds();
 }
+
+#[test]
+fn as_root_a_box_has_no_boxes_in_it_and_says_so() {
+    requires!(root, userns, overlay, fixtures);
+    let env = alpine();
+    let said = env.sh("envbox --quiet create b --image ~/rootfs.tar; envbox run b -- true").exits(125).stderr;
+    assert!(said.contains("too revealing") && said.contains("there can be no box here"), "{said}");
+    // With a proc of its own, root of a user namespace could write to the kernel's controls.
+    let said = env.sh("unshare -Urmpf --mount-proc true").exits(1).stderr;
+    assert!(said.contains("Operation not permitted"), "{said}");
+    env.sh("unshare -Urmpf true").succeeds();
+}

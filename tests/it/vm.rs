@@ -6,6 +6,7 @@ use crate::support::vm::{BOOKWORM, TRIXIE};
 /// Not a test: runs what `tests/vm` has been given.
 #[test]
 #[ignore = "started by tests/vm"]
+#[expect(clippy::exit, reason = "the status is the script's")]
 fn by_hand() {
     let given = |name: &str| std::env::var(format!("ENVBOX_VM_{name}")).unwrap();
     let guest = if given("SUITE") == "trixie" { &TRIXIE } else { &BOOKWORM };
@@ -26,5 +27,19 @@ fn a_user_is_logged_in() {
 #[test]
 fn the_overlays_of_this_kernel() {
     requires!(qemu, fixtures);
-    BOOKWORM.suite("tester", &["overlay::"]);
+    BOOKWORM.suite("tester", &["overlay::the_kernels_own", "overlay::fuse_overlayfs"]);
+}
+
+/// What `doctor --cgroup` has root do, for one shell.
+const PREPARED: &str = "D=/sys/fs/cgroup/limits && mkdir $D && cd /var/tmp \
+    && echo +cpu +cpuset +memory +pids +io > /sys/fs/cgroup/cgroup.subtree_control \
+    && chown tester $D $D/cgroup.procs $D/cgroup.subtree_control $D/cgroup.threads && echo $$ > $D/cgroup.procs \
+    && exec runuser -u tester -- env HOME=/home/tester ENVBOX_TEST_REQUIRE=1 ";
+
+#[test]
+fn limits_hold() {
+    requires!(qemu, fixtures);
+    let script = format!("{PREPARED} /mnt/it limits::enforced:: --test-threads=2");
+    let answer = BOOKWORM.answer("root", 600, &script);
+    assert_eq!(answer.status, 0, "{answer:#?}");
 }

@@ -67,6 +67,7 @@ mod tests {
             base: "/cg/user@1.service".into(),
             controllers: controllers.to_vec(),
             elsewhere: elsewhere.to_vec(),
+            manager: None,
         };
         let [rung, controllers] = <[Check; 2]>::try_from(rows(Ok(ground))).unwrap();
         assert_eq!(rung.detail, "systemd makes one for each box, below /cg/user@1.service");

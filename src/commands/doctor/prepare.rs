@@ -51,9 +51,12 @@ fn by_systemd(machine: &Machine) -> String {
              # Where there is no /run/user/{uid}/bus then, install the package dbus-user-session, or dbus-broker."
         );
     };
-    let missing = Controller::ALL.iter().filter(|one| !Controller::parse(&manager.group.controllers).contains(one));
-    if missing.count() == 0 {
-        return format!("# Nothing is missing: the systemd of {user} makes cgroups, with all controllers.");
+    let here = Controller::parse(&manager.group.controllers);
+    let elsewhere = Controller::parse_version_1(&cgroups.version_1);
+    if Controller::ALL.iter().all(|one| here.contains(one) || elsewhere.contains(one)) {
+        return format!(
+            "# Nothing is missing: the systemd of {user} makes cgroups, with all controllers of version 2."
+        );
     }
     let all = Controller::ALL.map(Controller::name).join(" ");
     format!(
@@ -147,6 +150,8 @@ mod tests {
         assert!(text.contains(r"'[Service]\nDelegate=cpu cpuset memory pids io\n'"), "{text}");
         let text = lines(&machine(with_manager("cpuset cpu io memory pids misc")));
         assert!(text.starts_with("# Nothing is missing"), "{text}");
+        let hybrid = Cgroups { version_1: "cpu cpuset memory".to_owned(), ..with_manager("io pids") };
+        assert!(lines(&machine(hybrid)).starts_with("# Nothing is missing"));
         let text = lines(&machine(Cgroups { systemd: true, ..Cgroups::default() }));
         assert!(text.contains("\nloginctl enable-linger 1000\n"), "{text}");
     }

@@ -41,6 +41,7 @@ pub(super) fn change(context: &Context<'_>, stored: &StoredBox, live: &Live, lim
         fits(name, group, &after.limits, &mut members)?;
         group.limit(&after.of_group(), &disks).map_err(Error::new)?;
     }
+    live.show(&after.limits, name.as_str())?;
     bind(context, &before, &after, &members.list());
     if before.limits.view.unwrap_or_default() != after.limits.view.unwrap_or_default() {
         context.ui.note("view: the box has it at its next start");

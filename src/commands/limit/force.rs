@@ -65,7 +65,7 @@ impl Force {
 
 /// What decides which of the processors a box gets.
 pub(in crate::commands) fn place(name: &BoxName) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(name.as_str().as_bytes())
+    enforce::place(name.as_str())
 }
 
 /// The disks that a box reads and writes, for one whose reading or writing is limited.

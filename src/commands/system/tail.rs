@@ -120,10 +120,27 @@ pub(crate) fn show(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) {
         }
     }
     let text = fs::read(context.store.runtime(&stored.name).console_log()).unwrap_or_default();
-    let text = String::from_utf8_lossy(last(&text, Some(SHOWN))).replace('\r', "");
+    let text = plain(&String::from_utf8_lossy(last(&text, Some(SHOWN))));
     if !text.trim().is_empty() {
         context.ui.show(text.trim_end());
     }
+}
+
+/// The text without what only a terminal understands: colours and other control sequences (ECMA-48, 5.4), carriage returns.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\u{1b}' if rest.next_if_eq(&'[').is_some() => {
+                // Parameters, up to the byte that says what is done with them.
+                let _final = rest.find(|c| ('@'..='~').contains(c));
+            }
+            '\r' | '\u{1b}' => {}
+            other => plain.push(other),
+        }
+    }
+    plain
 }
 
 /// Does something with standard output leading to standard error: it is not what the user has asked for as data.
@@ -154,6 +171,11 @@ pub(crate) fn ended(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_left_out() {
+        assert_eq!(plain("[\u{1b}[0;32m  OK  \u{1b}[0m] up\r\n\u{1b}[1A\u{1b}7x\u{1b}["), "[  OK  ] up\n7x");
+    }
 
     #[test]
     fn the_last_lines() {

@@ -36,7 +36,7 @@ impl Controller {
     }
 
     /// Those that a list of names from a hierarchy of version 1 has.
-    pub(super) fn parse_version_1(list: &str) -> Vec<Self> {
+    pub fn parse_version_1(list: &str) -> Vec<Self> {
         Self::named(list, Self::version_1)
     }
 

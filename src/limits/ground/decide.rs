@@ -13,6 +13,7 @@ pub(super) fn decide(facts: &Cgroups) -> Result<Ground, NoGround> {
         base: group.path.clone(),
         controllers: Controller::parse(&group.controllers),
         elsewhere: elsewhere.clone(),
+        manager: None,
     };
     if let Some(group) = ours(&facts.own) {
         let prepared = facts.prepared.as_ref().is_some_and(|prepared| prepared.path == group.path);
@@ -24,7 +25,7 @@ pub(super) fn decide(facts: &Cgroups) -> Result<Ground, NoGround> {
         return Ok(ground(rung, group));
     }
     match &facts.manager {
-        Some(manager) => Ok(ground(Rung::UserManager, &manager.group)),
+        Some(manager) => Ok(Ground { manager: Some(manager.clone()), ..ground(Rung::UserManager, &manager.group) }),
         None => Err(reason(facts, !elsewhere.is_empty())),
     }
 }
@@ -62,6 +63,8 @@ fn reason(facts: &Cgroups, version_1: bool) -> NoGround {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::host::Manager;
 
@@ -95,7 +98,7 @@ mod tests {
     #[test]
     fn a_login_asks_the_users_systemd() {
         let session = group("user.slice/user-1000.slice/session-3.scope", "", "cpu memory pids");
-        let (rung, base, controllers) = outcome(&with_manager(std::slice::from_ref(&session)));
+        let (rung, base, controllers) = outcome(&with_manager(from_ref(&session)));
         assert_eq!((rung, base), (Rung::UserManager, format!("/cg/{UNITS}")));
         assert_eq!(controllers, [Controller::Cpu, Controller::Memory, Controller::Pids]);
         let path = session.path.clone();
@@ -118,7 +121,7 @@ mod tests {
     fn a_scope_that_systemd_has_handed_over_is_ours() {
         let scope = group(&format!("{UNITS}/app.slice/run-r1.scope"), "wd", "cpu memory pids");
         assert_eq!(
-            outcome(&with_manager(std::slice::from_ref(&scope))),
+            outcome(&with_manager(from_ref(&scope))),
             (Rung::Own, scope.path.display().to_string(), vec![Controller::Cpu, Controller::Memory, Controller::Pids])
         );
         let aside = group(&format!("{UNITS}/app.slice/run-r1.scope/{OUTSIDE}"), "w", "cpu memory pids");

@@ -98,10 +98,10 @@ impl fmt::Display for BootPlan {
         }
         self.ports.iter().try_for_each(|port| writeln!(f, "port      {port}"))?;
         match self.limits.seen() {
-            View::Full => writeln!(f, "view      its limits, in /proc and /sys and by sysinfo(2)"),
-            View::Files => writeln!(f, "view      its limits, in /proc and /sys"),
-            View::None => Ok(()),
-        }?;
+            View::Full => writeln!(f, "view      its limits, in /proc and /sys and by sysinfo(2)")?,
+            View::Files => writeln!(f, "view      its limits, in /proc and /sys")?,
+            View::None => {}
+        }
         self.init.iter().try_for_each(|init| writeln!(f, "init      {init}"))?;
         self.fresh.iter().try_for_each(|step| writeln!(f, "  {step}"))
     }

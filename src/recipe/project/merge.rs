@@ -27,8 +27,8 @@ impl Project {
             ports: after(under.ports, self.ports),
             limits: limits(&self.limits, &under.limits),
             init: self.init.or(under.init),
-            stop_signal: self.stop_signal.or(under.stop_signal),
             nesting: self.nesting.or(under.nesting),
+            stop_signal: self.stop_signal.or(under.stop_signal),
             shell: self.shell.or(under.shell),
             workdir: self.workdir.or(under.workdir),
             user: self.user.or(under.user),
@@ -104,8 +104,8 @@ impl Project {
         config.ports = self.ports;
         config.limits = self.limits;
         config.init = self.init.unwrap_or_default();
-        config.stop_signal = text(self.stop_signal);
         config.nesting = self.nesting.unwrap_or(true);
+        config.stop_signal = text(self.stop_signal);
         config.shell = text(self.shell).map(Into::into);
         config.workdir = text(self.workdir).map(Into::into);
         config.user = text(self.user);

@@ -69,10 +69,10 @@ pub struct Project {
     pub limits: Limits,
     /// What is process 1 of the box.
     pub init: Option<Init>,
-    /// The signal that ends the init, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
-    pub stop_signal: Option<Text>,
     /// Whether programs in the box may make boxes, containers and sandboxes of their own: user namespaces.
     pub nesting: Option<bool>,
+    /// The signal that ends the init, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
+    pub stop_signal: Option<Text>,
     /// The shell for `enter`; an absolute path.
     #[schemars(extend("pattern" = schema::ABSOLUTE))]
     pub shell: Option<Text>,

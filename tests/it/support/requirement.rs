@@ -61,6 +61,10 @@ requirements! {
     overlay: overlay_works;
     /// A cgroup of version 2 that this user may divide, or a systemd that divides one for them.
     cgroup: cgroup_works;
+    /// A cgroup of this user's that has the controllers of limits.
+    controllers: has_controllers;
+    /// None.
+    no_controllers: || !has_controllers();
     /// A machine without systemd, so that root has to give users their cgroups, with a hierarchy to give them of.
     unmanaged: || !Path::new("/run/systemd/system").exists() && works("findmnt", &["-t", "cgroup2"]);
     /// FUSE and fuse-overlayfs.
@@ -140,6 +144,12 @@ fn cgroup_works() -> bool {
         echo $$ > \"$at$own/cgroup.procs\"; rmdir \"envbox-trial-$$\"; exit $s";
     let manager = format!("/run/user/{}/systemd/private", rustix::process::getuid().as_raw());
     works("sh", &["-c", script]) || Path::new(&manager).exists()
+}
+
+fn has_controllers() -> bool {
+    let script = "at=$(findmnt -nft cgroup2 -o TARGET) && own=$(sed -n 's/^0:://p' /proc/self/cgroup) \
+        && cd \"$at${own%/envbox-outside}\" && test -w cgroup.procs && grep -w memory cgroup.controllers";
+    works("sh", &["-c", script])
 }
 
 /// Whether the host of this machine's own package source, else of the default one, takes a connection.

@@ -1,66 +1,63 @@
 //! A machine that this one is not: Debian with systemd and pure cgroup v2, in qemu, its users logged in.
 //!
-//! One boot serves all tests of a run. Nothing has to be taken down: the machine dies with this process, whatever it has
-//! written to its disk is nowhere, and no file or socket of its has a name any more once it is up.
+//! It is made and booted once, and kept as it is then; every run wakes it from there, once for all of its tests. Nothing
+//! has to be taken down: the machine dies with this process, what it has written is nowhere, and once it is up no file or
+//! socket of it has a name.
 
 mod agent;
-mod disks;
+mod machine;
+mod qemu;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
-use std::{fs, thread};
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent::Agent;
 pub(crate) use agent::Answer;
+use qemu::{Console, Qemu};
+
+use super::{envbox, fixtures, tests_dir};
 
 /// Debian 12: kernel 6.1, systemd 252.
-pub(crate) static BOOKWORM: LazyLock<Guest> = LazyLock::new(|| Guest::boot("bookworm"));
+pub(crate) static BOOKWORM: LazyLock<Guest> = LazyLock::new(|| Guest::wake("bookworm"));
 
 /// Debian 13: kernel 6.12, systemd 257, AppArmor 4.
-pub(crate) static TRIXIE: LazyLock<Guest> = LazyLock::new(|| Guest::boot("trixie"));
+pub(crate) static TRIXIE: LazyLock<Guest> = LazyLock::new(|| Guest::wake("trixie"));
 
 /// Who is logged in: root, a user with subordinate ids, a user without.
 const USERS: [&str; 3] = ["root", "tester", "plain"];
 
-/// How long a boot may take. Software emulation on a quiet machine of two processors takes 20 seconds.
-const BOOT: Duration = Duration::from_secs(300);
-
 /// Seconds that a command may take unless it is given more.
 const SECONDS: u32 = 120;
 
-/// What a script begins with: the test's own executable, and what the test brings along.
-const PREAMBLE: &str = "export ENVBOX_BIN=/mnt/envbox ENVBOX_FIXTURES=/mnt/fixtures PATH=$PATH:/usr/sbin:/sbin:/mnt
-";
+/// What a script begins with: where this run's files are.
+const PREAMBLE: &str = "export ENVBOX_BIN=/mnt/envbox ENVBOX_FIXTURES=/mnt/fixtures PATH=$PATH:/usr/sbin:/sbin:/mnt\n";
 
 /// A machine that is up.
 pub(crate) struct Guest {
     agents: BTreeMap<&'static str, Agent>,
-    console: Arc<Mutex<Vec<u8>>>,
+    console: Console,
 }
 
 impl Guest {
-    /// Boots a machine of a suite, and makes its disk if there is none.
-    fn boot(suite: &str) -> Self {
-        let machine = disks::machine(suite);
-        let dir = tempfile::Builder::new().prefix("envbox-vm-").tempdir_in(super::tests_dir()).unwrap();
-        disks::write_files(dir.path());
-        let console = Arc::default();
-        start(qemu(&machine, dir.path()), Arc::clone(&console));
-        let mut guest = Self { agents: BTreeMap::new(), console };
-        let ports = USERS.map(|user| (user, dir.path().join(user)));
-        guest.agents = ports.into_iter().map(|(user, port)| (user, guest.connect(&port))).collect();
+    fn wake(suite: &str) -> Self {
+        let machine = machine::made(suite);
+        let dir = tempfile::Builder::new().prefix("envbox-vm-").tempdir_in(tests_dir()).unwrap();
+        write_files(dir.path());
+        let guest = Self::start(Qemu::new(&machine, dir.path(), "snapshot=on,cache=unsafe").asleep());
+        // For the machine no time has passed since it fell asleep.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        guest.sh("root", &format!("date --set @{now} && mount -o ro /dev/vdb /mnt"));
         guest
     }
 
-    fn connect(&self, port: &Path) -> Agent {
-        Agent::connect(port, BOOT)
-            .unwrap_or_else(|error| panic!("the guest does not answer: {error}\n{}", self.console()))
+    fn start(mut qemu: Qemu<'_>) -> Self {
+        let ports = USERS.map(|user| (user, qemu.port(user)));
+        let console = qemu.start();
+        let connect = |port: &Path| Agent::connect(port).unwrap_or_else(|error| panic!("{error}\n{}", console.text()));
+        Self { agents: ports.into_iter().map(|(user, port)| (user, connect(&port))).collect(), console }
     }
 
     /// Runs a script as a user who is logged in, and expects success. The result is its standard output.
@@ -75,7 +72,7 @@ impl Guest {
     #[track_caller]
     pub(crate) fn answer(&self, user: &str, seconds: u32, script: &str) -> Answer {
         let answer = self.agents[user].run(seconds, &format!("{PREAMBLE}{script}"));
-        answer.unwrap_or_else(|| panic!("no answer to `{script}`\n{}", self.console()))
+        answer.unwrap_or_else(|| panic!("no answer to `{script}`\n{}", self.console.text()))
     }
 
     /// Runs tests of this very executable, as a user who is logged in: all whose name has one of these in it, and with
@@ -87,71 +84,24 @@ impl Guest {
         assert_eq!(status, 0, "{stdout}\n{stderr}");
         assert!(!stdout.contains("running 0 tests"), "no test is of that name: {names:?}");
     }
+}
 
-    /// What has come over the serial line.
-    fn console(&self) -> String {
-        String::from_utf8_lossy(&self.console.lock().unwrap()).into_owned()
+/// Makes the disk `files` in a directory: the executable under test, this one, and the fixtures.
+fn write_files(dir: &Path) {
+    let tree = dir.join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    for (from, name) in [(envbox(), "envbox"), (std::env::current_exe().unwrap(), "it")] {
+        run(Command::new("strip").arg("--strip-debug").arg("-o").arg(tree.join(name)).arg(from));
     }
+    run(Command::new("cp").args(["--recursive", "--dereference"]).arg(fixtures()).arg(tree.join("fixtures")));
+    run(Command::new("chmod").args(["-R", "a+rX"]).arg(&tree));
+    let disk = qemu::allocate(dir);
+    // Not in an ordinary user's PATH.
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    run(Command::new("mke2fs").env("PATH", path).args(["-q", "-t", "ext4", "-d"]).arg(&tree).arg(disk));
 }
 
-/// Starts a machine that ends with this process, and keeps what it prints.
-fn start(mut qemu: Command, console: Arc<Mutex<Vec<u8>>>) {
-    let (started, is_started): (Sender<()>, _) = channel();
-    // What dies with its parent (PR_SET_PDEATHSIG) dies with the thread that has started it. That of a test ends early.
-    thread::spawn(move || {
-        let (mut output, input) = std::io::pipe().unwrap();
-        let errors = input.try_clone().unwrap();
-        let mut child = qemu.stdin(Stdio::null()).stdout(input).stderr(errors).spawn().unwrap();
-        drop(qemu);
-        started.send(()).unwrap();
-        let mut bytes = [0; 4096];
-        while let Ok(length @ 1..) = output.read(&mut bytes) {
-            console.lock().unwrap().extend(&bytes[..length]);
-        }
-        child.wait().unwrap();
-    });
-    is_started.recv().unwrap();
-}
-
-/// The command that starts a machine with these disks, and with a port for each user.
-fn qemu(machine: &Path, dir: &Path) -> Command {
-    let (accel, cpu) = accelerator();
-    let mut qemu = Command::new("setpriv");
-    qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", &accel, "-cpu", cpu]);
-    qemu.args("-M q35 -smp 4 -m 2G -nodefaults -no-user-config -display none -no-reboot".split(' '));
-    qemu.arg("-kernel").arg(machine.join("kernel"));
-    qemu.args(["-append", "root=/dev/nvme0n1 rw console=ttyS0 systemd.show_status=0 panic=-1"]);
-    qemu.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
-    // NVMe, since it is what these kernels have built in, so that no initial ramdisk is needed.
-    let drives = [("disk", machine, "snapshot=on,cache=unsafe"), ("files", dir, "readonly=on")];
-    for (name, dir, options) in drives {
-        let file = dir.join(name).display().to_string();
-        qemu.args(["-drive", &format!("if=none,id={name},file={file},format=raw,{options}")]);
-        qemu.args(["-device", &format!("nvme,drive={name},serial={name}")]);
-    }
-    qemu.args(["-device", "virtio-serial"]);
-    for user in USERS {
-        let socket = dir.join(user).display().to_string();
-        qemu.args(["-chardev", &format!("socket,id={user},path={socket},server=on,wait=off")]);
-        qemu.args(["-device", &format!("virtserialport,chardev={user},name={user}")]);
-    }
-    // Where the snapshot's changes go, as a file without a name.
-    qemu.env("TMPDIR", dir);
-    qemu
-}
-
-/// How the machine's instructions are carried out, and which processor it has. `ENVBOX_TEST_ACCEL` forces one way.
-fn accelerator() -> (String, &'static str) {
-    let forced = std::env::var("ENVBOX_TEST_ACCEL").ok();
-    let accel = forced.unwrap_or_else(|| if kvm_works() { "kvm" } else { "tcg,thread=multi" }.into());
-    // Emulated, the C library's routines for wide registers are slower than the plain ones.
-    let cpu = if accel.starts_with("kvm") { "host" } else { "qemu64" };
-    (accel, cpu)
-}
-
-/// Whether there is virtualisation by the processor. There are virtual machines with a `/dev/kvm` that is of no use.
-fn kvm_works() -> bool {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    cpus.split_whitespace().any(|flag| flag == "svm" || flag == "vmx")
-        && OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,10 +1,10 @@
 //! A user's port of a guest. What is behind it is `tests/setup/guest/agent`.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Error, ErrorKind, Write as _};
+use std::io::{BufRead as _, BufReader, Error, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use base64::prelude::BASE64_STANDARD;
 /// Seconds beyond those of a command until its answer counts as lost.
 const GRACE: u32 = 60;
 
+/// The request that an agent answers before it is asked.
+const GREETING: u64 = 0;
+
 /// Who waits for the answer to which request.
 type Waiting = Arc<Mutex<HashMap<u64, Sender<Answer>>>>;
 
@@ -22,6 +25,7 @@ type Waiting = Arc<Mutex<HashMap<u64, Sender<Answer>>>>;
 pub(crate) struct Agent {
     requests: Mutex<(u64, UnixStream)>,
     waiting: Waiting,
+    greeting: Mutex<Receiver<Answer>>,
 }
 
 /// What came of a command. The status is the shell's: 124 if it took too long, 128 and more for a signal.
@@ -33,25 +37,24 @@ pub(crate) struct Answer {
 }
 
 impl Agent {
-    /// Waits until the guest has made the port and its user is logged in.
-    pub(super) fn connect(port: &Path, patience: Duration) -> Result<Self, Error> {
-        let deadline = Instant::now() + patience;
-        let stream = loop {
+    /// Connects to a port as soon as the emulator has made it.
+    pub(super) fn connect(port: &Path) -> Result<Self, Error> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let requests = loop {
             match UnixStream::connect(port) {
                 Ok(stream) => break stream,
                 Err(error) if Instant::now() > deadline => return Err(error),
-                Err(_) => thread::sleep(Duration::from_millis(50)),
+                Err(_) => thread::sleep(Duration::from_millis(20)),
             }
         };
-        stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())))?;
-        let mut answers = BufReader::new(stream.try_clone()?);
-        let mut greeting = String::new();
-        if answers.read_line(&mut greeting)? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        stream.set_read_timeout(None)?;
-        let waiting = Waiting::default();
-        let agent = Self { requests: Mutex::new((0, stream)), waiting: Arc::clone(&waiting) };
+        let answers = BufReader::new(requests.try_clone()?);
+        let (sender, greeting) = channel();
+        let waiting: Waiting = Arc::new(Mutex::new(HashMap::from([(GREETING, sender)])));
+        let agent = Self {
+            requests: Mutex::new((GREETING, requests)),
+            waiting: Arc::clone(&waiting),
+            greeting: Mutex::new(greeting),
+        };
         thread::spawn(move || {
             for line in answers.lines().map_while(Result::ok) {
                 let (id, answer) = parsed(&line).unwrap();
@@ -61,6 +64,11 @@ impl Agent {
             waiting.lock().unwrap().clear();
         });
         Ok(agent)
+    }
+
+    /// Waits until the user is logged in. One who was before says so no more.
+    pub(super) fn greeted(&self, patience: Duration) -> Option<Answer> {
+        self.greeting.lock().unwrap().recv_timeout(patience).ok()
     }
 
     /// Runs a script of bash, for no longer than that. `None` if the machine has not answered in time, or is gone.
