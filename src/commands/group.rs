@@ -23,6 +23,14 @@ pub(super) fn wanted(config: &BoxConfig) -> bool {
 /// A box that cannot do without.
 pub(super) fn of(context: &Context<'_>, stored: &StoredBox) -> Result<Option<Wanted>> {
     let found = found(context, stored)?;
+    if found.is_none()
+        && let Some(init) = system::init(context, stored)?.filter(|init| init.needs_cgroup)
+    {
+        let reason = Ground::find(context.host).err().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let (name, kind) = (&stored.name, init.kind);
+        let error = format!("`{name}` has {kind} as its init, which needs a cgroup that is yours{reason}");
+        return Err(Error::new(error).hint("envbox doctor --cgroup shows how to have one"));
+    }
     limit::announce(context, stored, &seen(stored, found.as_ref()))?;
     Ok(found)
 }
@@ -35,18 +43,8 @@ pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<
     if !wanted(&stored.config) {
         return Ok(None);
     }
-    let ground = match Ground::find(context.host) {
-        Ok(ground) => ground,
-        Err(reason) => {
-            return system::init(context, stored)?.filter(|init| init.needs_cgroup).map_or(Ok(None), |init| {
-                let name = &stored.name;
-                Err(Error::new(format!(
-                    "`{name}` has {} as its init, which needs a cgroup that is yours: {reason}",
-                    init.kind
-                ))
-                .hint("envbox doctor --cgroup shows how to have one"))
-            });
-        }
+    let Ok(ground) = Ground::find(context.host) else {
+        return Ok(None);
     };
     let limits = &stored.config.limits;
     let disks = limit::disks(context, &stored.name, limits);

@@ -15,6 +15,7 @@ mod group;
 mod home;
 mod init;
 mod keeper;
+mod live;
 mod locale;
 mod login;
 mod nested;
@@ -30,11 +31,13 @@ mod session;
 mod shells;
 mod system;
 mod view;
+mod word;
 
-pub use boot::{Live, Programs, boot, connect, is_up, keeper_of, kill};
+pub use boot::{Programs, boot};
 pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;
+pub use live::{Live, connect, is_up, keeper_of, kill};
 pub use offline::{Program, carry_out, run_in};
 
 pub use session::{Terminfo, run};

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::system::Ends as SystemEnds;
 use super::{Keeper, OUTER, System};
 use crate::launch::Error;
 use crate::launch::apply::{Means, apply};
@@ -49,7 +50,8 @@ pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>
         let mut keeper = Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)?;
         if let Some((init, console)) = plan.init.as_ref().zip(console) {
             let run = root::open_absolute(Path::new(RUN_DIR), Open::Directory).map_err(up_failed)?;
-            let system = System::start(proof, plan, init, member, run, console)?;
+            let answers = keeper.answers().map_err(up_failed)?;
+            let system = System::start(proof, plan, init, member, SystemEnds { run, log: console, answers })?;
             keeper.live_for(system).map_err(up_failed)?;
         }
         Ok(keeper)
