@@ -1,6 +1,6 @@
 //! The parent's side of a boot, and finding a box that is up.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use super::group::{self, Maker};
 use super::network::Client;
 use super::overlay::Fuse;
 use super::protocol::{HELLO, Report, Request, extra};
-use super::{Error, keeper, network, overlay};
+use super::{Error, keeper, network, overlay, record};
 use crate::limits::{Group, Membership, Wanted};
 use crate::plan::init::BOOTED;
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
-use crate::store::{KeeperRecord, Runtime};
+use crate::store::Runtime;
 use crate::sys::namespace::{Kind, Namespaces};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
@@ -27,31 +27,6 @@ use crate::userns::{self, Identity, chain};
 /// Whether a box is up: somebody listens on its socket.
 pub fn is_up(runtime: &Runtime) -> bool {
     socket::connect_to(&runtime.socket()).is_ok()
-}
-
-/// The keeper of a box that is up. Nobody is asked, so a box that is looked at every second may leave all the same.
-pub fn keeper_of(runtime: &Runtime) -> Option<KeeperRecord> {
-    // One that is dead and was not collected has still all of its record, and no namespaces.
-    let lives = |record: &KeeperRecord| stat_field(Pid::from_raw(record.pid), 3).is_some_and(|state| state != "Z");
-    let is_it = |record: &KeeperRecord| start_time(Pid::from_raw(record.pid)) == Some(record.start_time);
-    runtime.recorded().filter(|record| lives(record) && is_it(record) && record.boot == boot_id())
-}
-
-/// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
-///
-/// # Errors
-/// [`Error::Session`].
-pub fn kill(runtime: &Runtime, pid: i32) -> Result<(), Error> {
-    let fail = |source| Error::Session { what: "kill the box's keeper", source };
-    let pid = Pid::from_raw(pid);
-    let keeper = process::pidfd_open(pid).map_err(fail)?;
-    // After the pidfd was opened the number cannot change hands any more.
-    match runtime.recorded() {
-        Some(record) if record.pid == pid.as_raw() && start_time(pid) == Some(record.start_time) => {
-            ended(await_end(&keeper, Duration::ZERO).map_err(fail)?, pid)
-        }
-        _ => Err(Error::Silent { pid: pid.as_raw() }),
-    }
 }
 
 /// How long a keeper may take to say hello: it has nothing else to do.
@@ -195,7 +170,7 @@ fn join(proof: &SingleThread, kinds: &[(Kind, &str)], namespaces: &[OwnedFd]) ->
 }
 
 /// Waits for the process a pidfd names to be gone, kills it when the time is up, and says whether it went.
-fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
+pub(super) fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
     let gone = |limit| {
         let wanted = [(pidfd.as_fd(), Ready { read: true, write: false })];
         poll::wait(&wanted, Some(limit)).map(|ready| ready.iter().any(|ready| ready.read))
@@ -212,26 +187,26 @@ fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
 /// "No such process" (errno(3)).
 const ESRCH: i32 = 3;
 
-/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock and has found no keeper.
+/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock, `held`,
+/// and has found no keeper; with the keeper it stays held until that one listens, even if the caller is killed.
 ///
 /// # Errors
 /// [`Error::Overlay`] if the root's file system was refused, so that the caller may plan with the other one; everything
-/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace.
+/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace. A cgroup is left
+/// ([`super::remove_group`]).
 pub fn boot(
     proof: &SingleThread,
     identity: &Identity,
     plan: &BootPlan,
-    runtime: &Runtime,
+    (runtime, held): (&Runtime, &File),
     programs: &Programs,
     trace: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Live, Error> {
     let fuse = programs.fuse.as_deref();
     let fail = |what| move |source| Error::Session { what, source };
-    await_last_keeper(runtime)?;
-    if let Some(group) = runtime.recorded().and_then(|last| last.group) {
-        group::remove_group(proof, identity, &group)?;
-    }
+    record::await_last_keeper(runtime)?;
     runtime.clear()?;
+    let recording = runtime.new_record()?;
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
@@ -248,12 +223,14 @@ pub fn boot(
         Network::Host | Network::None => Ok((None, None)),
     }
     .map_err(fail("make a socket pair"))?;
-    let (maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
+    let (maker, member) =
+        programs.group.as_ref().map(|wanted| group::make((proof, identity), runtime, wanted)).transpose()?.unzip();
     let cgroup = maker.as_ref().map(Maker::keeper).transpose()?.flatten();
     let inner = identity.map.within();
     let tracing = trace.is_some();
     let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+        keep.extend([held.as_fd(), recording.as_fd()]);
         keep.extend(console.iter().map(OwnedFd::as_fd));
         let network = client.iter().flat_map(Client::fds);
         let member = match member
@@ -280,16 +257,21 @@ pub fn boot(
                     Means { proof, fuse, inner: &inner, payload: member.as_ref().map(|member| &member.payload) };
                 process::finish(|| {
                     let lock = lock.into();
-                    let ends = keeper::Ends { listener, lock, report, network, member: member.as_ref(), console };
+                    let member = member.as_ref();
+                    let ends =
+                        keeper::Ends { listener, lock, starting: held.as_fd(), report, network, member, console };
                     keeper::start(plan, means, ends, tracing)
                 })
             }
-            Ok(Fork::Parent(_)) => {
+            Ok(Fork::Parent(keeper)) => {
+                let group = member.as_ref().and_then(|member| member.dir().ok());
+                // By the one who knows it even if the process that starts the box is killed; that one sees to it that it was.
+                let _ = record::of_child(keeper, group).write(&recording);
                 served.map_or(0, |served| told(&report, &Error::Overlay { source: served.serve(&log.into()) }))
             }
         }
     })?;
-    let group = maker.map(|maker| maker.admit(proof, child)).transpose();
+    let group = maker.map(|maker| maker.admit(child)).transpose();
     let dir = group.as_ref().ok().cloned().flatten();
     let served = server.zip(programs.network.as_deref());
     let network = || served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));
@@ -299,14 +281,12 @@ pub fn boot(
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result.map_err(|error| explained(error, fuse, runtime)).inspect_err(|_| {
-        // The first failure is the one to be told of.
-        let _ = dir.iter().try_for_each(|dir| group::remove_group(proof, identity, dir));
-    })?;
+    result.map_err(|error| explained(error, fuse, runtime))?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
-    let start_time = start_time(live.pid).unwrap_or_default();
-    let pid_namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok()).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir, pid_namespace })?;
+    if runtime.recorded().is_none_or(|record| record.pid != live.pid.as_raw()) {
+        let namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok());
+        runtime.record(&record::of(live.pid, namespace.unwrap_or_default(), dir))?;
+    }
     Ok(live)
 }
 
@@ -384,40 +364,8 @@ fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Re
     }
 }
 
-/// The last keeper may have been killed an instant ago, and its processes may still be on their way out. Two overlays
-/// on one upper directory corrupt it, so a new one waits until the old one is gone for good: an init's pidfd becomes
-/// readable only after all of its pid namespace has ended (pid_namespaces(7)).
-fn await_last_keeper(runtime: &Runtime) -> Result<(), Error> {
-    let fail = |source| Error::Session { what: "wait for the last keeper's end", source };
-    let Some(last) = runtime.recorded() else { return Ok(()) };
-    let pid = Pid::from_raw(last.pid);
-    let Ok(pidfd) = process::pidfd_open(pid) else { return Ok(()) };
-    if start_time(pid) != Some(last.start_time) || boot_id() != last.boot {
-        return Ok(());
-    }
-    // One that does not go has no process left but dead ones, and no mount: it waits for those to be collected.
-    await_end(&pidfd, Duration::from_millis(500)).map(drop).map_err(fail)
-}
-
-fn ended(gone: bool, pid: Pid) -> Result<(), Error> {
+pub(super) fn ended(gone: bool, pid: Pid) -> Result<(), Error> {
     if gone { Ok(()) } else { Err(Error::Undead { pid: pid.as_raw() }) }
-}
-
-/// What tells this boot of the machine from any other (random(4)).
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
-}
-
-/// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
-fn start_time(pid: Pid) -> Option<u64> {
-    stat_field(pid, 22)?.parse().ok()
-}
-
-/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
-fn stat_field(pid: Pid, number: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
 }
 
 /// Opens namespaces of this process, to be handed out.

@@ -25,16 +25,18 @@ mod payload;
 mod person;
 mod protocol;
 mod pump;
+mod record;
 mod seal;
 mod session;
 mod shells;
 mod system;
 mod view;
 
-pub use boot::{Live, Programs, boot, connect, is_up, keeper_of, kill};
+pub use boot::{Live, Programs, boot, connect, is_up};
 pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;
 pub use offline::{Program, carry_out, run_in};
+pub use record::{keeper_of, kill};
 
 pub use session::{Terminfo, run};
