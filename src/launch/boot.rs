@@ -248,11 +248,12 @@ pub fn boot(
         Network::Host | Network::None => Ok((None, None)),
     }
     .map_err(fail("make a socket pair"))?;
-    let (maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
+    let (mut maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
     let cgroup = maker.as_ref().map(Maker::keeper).transpose()?.flatten();
     let inner = identity.map.within();
     let tracing = trace.is_some();
-    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
+    let meet = |member| maker.iter_mut().for_each(|maker| maker.meet(proof, member));
+    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), meet, move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
         keep.extend(console.iter().map(OwnedFd::as_fd));
         let network = client.iter().flat_map(Client::fds);
@@ -289,7 +290,7 @@ pub fn boot(
             }
         }
     })?;
-    let group = maker.map(|maker| maker.admit(proof, child)).transpose();
+    let group = maker.map(Maker::admit).transpose();
     let dir = group.as_ref().ok().cloned().flatten();
     let served = server.zip(programs.network.as_deref());
     let network = || served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));

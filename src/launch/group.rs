@@ -19,8 +19,8 @@ use crate::userns::{self, Identity};
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
     wanted: &'a Wanted,
-    /// None where systemd makes it, which wants a process to be there first.
-    made: Option<Group>,
+    /// None as long as systemd is to make it, which wants a process to be there first.
+    made: Option<Result<(Group, Ground), limits::Error>>,
     socket: OwnedFd,
 }
 
@@ -36,27 +36,31 @@ pub(super) struct Member {
 /// [`limits::Error`].
 pub(super) fn make(wanted: &Wanted) -> Result<(Maker<'_>, Member), Error> {
     let (mine, other) = socket::pair().map_err(|source| limits::Error::HandOver { source })?;
-    let made = if wanted.ground.manager.is_none() { Some(Group::make(wanted)?) } else { None };
-    Ok((Maker { wanted, made, socket: mine }, Member { socket: other }))
+    let made = if wanted.ground.manager.is_none() { Some((Group::make(wanted)?, wanted.ground.clone())) } else { None };
+    Ok((Maker { wanted, made: made.map(Ok), socket: mine }, Member { socket: other }))
 }
 
 impl Maker<'_> {
     /// The cgroup that the keeper's parent is forked into, if it is there already.
     pub(super) fn keeper(&self) -> Result<Option<OwnedFd>, Error> {
-        Ok(self.made.as_ref().map(Group::keeper).transpose()?)
+        let made = self.made.as_ref().and_then(|made| made.as_ref().ok());
+        Ok(made.map(|(group, _)| group.keeper()).transpose()?)
+    }
+
+    /// Has systemd make the cgroup, where it is to, with the keeper's parent in it: that must still be a process of this user.
+    pub(super) fn meet(&mut self, proof: &SingleThread, member: Pid) {
+        let wanted = self.wanted;
+        self.made.get_or_insert_with(|| in_scope(proof, wanted, member));
     }
 
     /// Lets the keeper's parent go on, as a member of the cgroup, and returns that one's directory.
     ///
     /// # Errors
     /// [`limits::Error`].
-    pub(super) fn admit(self, proof: &SingleThread, member: Pid) -> Result<PathBuf, Error> {
-        let Self { wanted, made, socket } = self;
-        let (group, ground) = match made {
-            Some(group) => (group, wanted.ground.clone()),
-            None => in_scope(proof, wanted, member)?,
-        };
-        let sent = group.membership(&ground).and_then(|membership| membership.send(&socket));
+    pub(super) fn admit(self) -> Result<PathBuf, Error> {
+        let none = limits::Error::HandOver { source: io::ErrorKind::NotFound.into() };
+        let (group, ground) = self.made.unwrap_or(Err(none))?;
+        let sent = group.membership(&ground).and_then(|membership| membership.send(&self.socket));
         sent.inspect_err(|_| {
             // The first failure is the one to be told of.
             let _ = limits::remove(group.dir());

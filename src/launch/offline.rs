@@ -125,7 +125,7 @@ impl Room<'_> {
     /// Forks what waits for the init, which does `work` once the root is its own; the exit status is what `work` returns.
     fn spawn(self, kinds: Namespaces, work: impl FnOnce(&SingleThread, &OwnedFd) -> u8) -> Result<Pid, userns::Error> {
         let others = Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
-        userns::spawn(self.proof, self.identity, others, None, move |proof| {
+        userns::spawn(self.proof, self.identity, others, None, |_| {}, move |proof| {
             let Self { plan, report, .. } = &self;
             match self.wait_for_init(proof, |fuse, proof| {
                 // If the one that forked us is killed, so is its child, and with that everything in its namespace.

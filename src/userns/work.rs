@@ -36,7 +36,7 @@ where
     let (results, answer) =
         UnixStream::pair().map_err(|source| Error::Parent { what: "make a socket pair", source })?;
     // Owned by the closure: the parent's copy goes with it, so that the end of the child is the end of the stream.
-    let pid = spawn(proof, identity, Namespaces::NEWNS, None, move |proof| {
+    let pid = spawn(proof, identity, Namespaces::NEWNS, None, |_| {}, move |proof| {
         let outcome = process::die_with_parent(process::Signal::SIGKILL)
             .map_err(|error| vec![error.to_string()])
             .and_then(|()| work(proof).map_err(|error| chain(&error)));
