@@ -84,13 +84,7 @@ impl<'a> System<'a> {
         // What an init before has left of its own.
         let booted = Path::new(BOOTED).file_name().unwrap_or(OsStr::new(""));
         let _ = fs::remove_file(run, booted);
-        init::start(Start {
-            proof,
-            plan: init_plan,
-            fresh: &plan.fresh,
-            cgroup: member.map(|member| &member.payload),
-            console: console.terminal(),
-        })
+        init::start(Start { proof, plan: init_plan, fresh: &plan.fresh, member, console: console.terminal() })
     }
 
     /// Its pid and its mount namespace.
