@@ -69,12 +69,13 @@ pub fn boot(
         Network::Host | Network::None => Ok((None, None)),
     }
     .map_err(fail("make a socket pair"))?;
-    let (maker, member) =
+    let (mut maker, member) =
         programs.group.as_ref().map(|wanted| group::make((proof, identity), runtime, wanted)).transpose()?.unzip();
     let cgroup = maker.as_ref().map(Maker::keeper).transpose()?.flatten();
     let inner = identity.map.within();
     let tracing = trace.is_some();
-    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
+    let meet = |member| maker.iter_mut().for_each(|maker| maker.meet(member));
+    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), meet, move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
         keep.extend([held.as_fd(), recording.as_fd()]);
         keep.extend(console.iter().map(OwnedFd::as_fd));
@@ -117,7 +118,7 @@ pub fn boot(
             }
         }
     })?;
-    let group = maker.map(|maker| maker.admit(child)).transpose();
+    let group = maker.map(Maker::admit).transpose();
     let dir = group.as_ref().ok().cloned().flatten();
     let served = server.zip(programs.network.as_deref());
     let network = || served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));

@@ -22,8 +22,8 @@ pub(super) struct Maker<'a> {
     who: (&'a SingleThread, &'a Identity),
     runtime: &'a Runtime,
     wanted: &'a Wanted,
-    /// None where systemd makes it, which wants a process to be there first.
-    made: Option<Group>,
+    /// None as long as systemd is to make it, which wants a process to be there first.
+    made: Option<Result<(Group, Ground), Error>>,
     socket: OwnedFd,
 }
 
@@ -43,7 +43,11 @@ pub(super) fn make<'a>(
     wanted: &'a Wanted,
 ) -> Result<(Maker<'a>, Member), Error> {
     let (mine, other) = socket::pair().map_err(|source| limits::Error::HandOver { source })?;
-    let made = if wanted.ground.manager.is_none() { Some(fresh(who, runtime, wanted)?) } else { None };
+    let made = if wanted.ground.manager.is_none() {
+        Some(Ok((fresh(who, runtime, wanted)?, wanted.ground.clone())))
+    } else {
+        None
+    };
     Ok((Maker { who, runtime, wanted, made, socket: mine }, Member { socket: other }))
 }
 
@@ -57,18 +61,24 @@ fn fresh((proof, identity): (&SingleThread, &Identity), runtime: &Runtime, wante
 impl Maker<'_> {
     /// The cgroup that the keeper's parent is forked into, if it is there already.
     pub(super) fn keeper(&self) -> Result<Option<OwnedFd>, Error> {
-        Ok(self.made.as_ref().map(Group::keeper).transpose()?)
+        let made = self.made.as_ref().and_then(|made| made.as_ref().ok());
+        Ok(made.map(|(group, _)| group.keeper()).transpose()?)
+    }
+
+    /// Has systemd make the cgroup, where it is to, with the keeper's parent in it: that must still be a process of this user.
+    pub(super) fn meet(&mut self, member: Pid) {
+        if self.made.is_none() {
+            self.made = Some(self.in_scope(member));
+        }
     }
 
     /// Lets the keeper's parent go on, as a member of the cgroup, and returns that one's directory.
     ///
     /// # Errors
     /// [`limits::Error`].
-    pub(super) fn admit(mut self, member: Pid) -> Result<PathBuf, Error> {
-        let (group, ground) = match self.made.take() {
-            Some(group) => (group, self.wanted.ground.clone()),
-            None => self.in_scope(member)?,
-        };
+    pub(super) fn admit(self) -> Result<PathBuf, Error> {
+        let none = limits::Error::HandOver { source: io::ErrorKind::NotFound.into() };
+        let (group, ground) = self.made.unwrap_or(Err(none.into()))?;
         group.membership(&ground)?.send(&self.socket)?;
         Ok(group.dir().to_owned())
     }
