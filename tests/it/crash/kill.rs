@@ -78,7 +78,7 @@ impl TestEnvironment {
     }
 
     /// The box's cgroup, as it was noted when it was made.
-    fn group(&self) -> Option<PathBuf> {
+    fn noted_group(&self) -> Option<PathBuf> {
         fs::read_to_string(self.path(&format!("data/envbox/boxes/{BOX}/run/cgroup"))).ok().map(PathBuf::from)
     }
 
@@ -137,7 +137,7 @@ fn a_box_outlives_whoever_is_killed() {
             env.is_whole(&round_name);
             env.envbox(["stop", "--time", "1", BOX]).succeeds();
             assert_eq!((env.keeper(), mounts()), (None, before.clone()), "{round_name}");
-            assert!(env.group().is_none(), "{round_name}");
+            assert!(env.noted_group().is_none(), "{round_name}");
         }
     }
 }
@@ -178,7 +178,7 @@ fn any_command_clears_what_a_killed_box_has_left() {
     ];
     for command in clearing {
         env.envbox(["start", BOX]).succeeds();
-        let group = env.group().unwrap();
+        let group = env.noted_group().unwrap();
         let own = group.join("box/payload/own");
         assert!(own.exists(), "{}: the init has made one that is not this user's", own.display());
         let keeper = env.keeper().unwrap();
