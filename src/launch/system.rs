@@ -16,14 +16,12 @@ impl Live {
     /// # Errors
     /// [`Error::Boot`] if it ends instead, with the reason; [`Error::Join`].
     pub fn await_boot(&self, limit: Duration) -> Result<bool, Error> {
-        let fail = |source| Error::Join { what: "wait for its init", source };
-        match Request::AwaitBoot.send(&self.connection) {
+        let fail = |source: io::Error| match source.kind() {
             // It has ended, and its keeper with it.
-            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
-                return Err(Error::Ending);
-            }
-            sent => sent.map_err(fail)?,
-        }
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Ending,
+            _ => Error::Join { what: "wait for its init", source },
+        };
+        Request::AwaitBoot.send(&self.connection).map_err(fail)?;
         let wanted = [(self.connection.as_fd(), Ready { read: true, write: false })];
         if !poll::wait(&wanted, Some(limit)).map_err(fail)?.iter().any(|ready| ready.read) {
             return Ok(false);
