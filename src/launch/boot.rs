@@ -53,6 +53,7 @@ pub fn boot(
     record::await_last_keeper(runtime)?;
     runtime.clear()?;
     let recording = runtime.new_record()?;
+    let starting = OwnedFd::from(held.try_clone().map_err(fail("keep the box's lock"))?);
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
@@ -77,7 +78,7 @@ pub fn boot(
     let meet = |member| maker.iter_mut().for_each(|maker| maker.meet(member));
     let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), meet, move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
-        keep.extend([held.as_fd(), recording.as_fd()]);
+        keep.extend([starting.as_fd(), recording.as_fd()]);
         keep.extend(console.iter().map(OwnedFd::as_fd));
         let network = client.iter().flat_map(Client::fds);
         let member = match member
@@ -105,8 +106,7 @@ pub fn boot(
                 process::finish(|| {
                     let lock = lock.into();
                     let member = member.as_ref();
-                    let ends =
-                        keeper::Ends { listener, lock, starting: held.as_fd(), report, network, member, console };
+                    let ends = keeper::Ends { listener, lock, starting, report, network, member, console };
                     keeper::start(plan, means, ends, tracing)
                 })
             }

@@ -28,7 +28,7 @@ pub(in crate::launch) struct Ends<'a> {
     /// The box's lock file.
     pub(in crate::launch) lock: OwnedFd,
     /// The same, locked by the process that starts the box. Nobody starts another one, whoever is killed, while it is open.
-    pub(in crate::launch) starting: BorrowedFd<'a>,
+    pub(in crate::launch) starting: OwnedFd,
     /// To the process that starts the box.
     pub(in crate::launch) report: OwnedFd,
     /// What keeps the program that serves the box's network.
@@ -43,7 +43,7 @@ pub(in crate::launch) struct Ends<'a> {
 pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>, tracing: bool) -> u8 {
     let Ends { listener, lock, starting, report, network, member, console } = ends;
     let proof = means.proof;
-    let mut keep = vec![listener.as_fd(), lock.as_fd(), starting, report.as_fd()];
+    let mut keep = vec![listener.as_fd(), lock.as_fd(), starting.as_fd(), report.as_fd()];
     keep.extend(network.iter().chain(&console).map(OwnedFd::as_fd));
     keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
     let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|(outer, fuse)| {
@@ -62,7 +62,7 @@ pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>
     match outcome {
         Ok(mut keeper) => {
             let _ = Report::Ready.send(&report);
-            drop(report);
+            drop((report, starting));
             let kept = keeper.keep();
             member.into_iter().for_each(Membership::leave);
             u8::from(kept.is_err())
