@@ -1,24 +1,23 @@
 //! The parent's side of a boot.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::apply::Means;
 use super::group::{self, Maker};
-use super::live::{Live, await_end, boot_id, connect, start_time};
+use super::live::{Live, connect};
 use super::network::Client;
 use super::overlay::Fuse;
 use super::protocol::Report;
-use super::{Error, keeper, network, overlay};
+use super::{Error, keeper, network, overlay, record};
 use crate::limits::{Membership, Wanted};
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
-use crate::store::{KeeperRecord, Runtime};
+use crate::store::Runtime;
 use crate::sys::namespace::{Kind, Namespaces};
-use crate::sys::process::{self, Fork, Pid, SingleThread};
+use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket, stream};
 use crate::userns::{self, Identity, chain};
@@ -34,26 +33,26 @@ pub struct Programs {
     pub group: Option<Wanted>,
 }
 
-/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock and has found no keeper.
+/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock, `held`,
+/// and has found no keeper; with the keeper it stays held until that one listens, even if the caller is killed.
 ///
 /// # Errors
 /// [`Error::Overlay`] if the root's file system was refused, so that the caller may plan with the other one; everything
-/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace.
+/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace. A cgroup is left
+/// ([`super::remove_group`]).
 pub fn boot(
     proof: &SingleThread,
     identity: &Identity,
     plan: &BootPlan,
-    runtime: &Runtime,
+    (runtime, held): (&Runtime, &File),
     programs: &Programs,
     trace: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Live, Error> {
     let fuse = programs.fuse.as_deref();
     let fail = |what| move |source| Error::Session { what, source };
-    await_last_keeper(runtime)?;
-    if let Some(group) = runtime.recorded().and_then(|last| last.group) {
-        group::remove_group(proof, identity, &group)?;
-    }
+    record::await_last_keeper(runtime)?;
     runtime.clear()?;
+    let recording = runtime.new_record()?;
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
@@ -70,12 +69,15 @@ pub fn boot(
         Network::Host | Network::None => Ok((None, None)),
     }
     .map_err(fail("make a socket pair"))?;
-    let (maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
+    let (mut maker, member) =
+        programs.group.as_ref().map(|wanted| group::make((proof, identity), runtime, wanted)).transpose()?.unzip();
     let cgroup = maker.as_ref().map(Maker::keeper).transpose()?.flatten();
     let inner = identity.map.within();
     let tracing = trace.is_some();
-    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), move |proof| {
+    let meet = |member| maker.iter_mut().for_each(|maker| maker.meet(member));
+    let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), meet, move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+        keep.extend([held.as_fd(), recording.as_fd()]);
         keep.extend(console.iter().map(OwnedFd::as_fd));
         let network = client.iter().flat_map(Client::fds);
         let member = match member
@@ -102,16 +104,21 @@ pub fn boot(
                     Means { proof, fuse, inner: &inner, payload: member.as_ref().map(|member| &member.payload) };
                 process::finish(|| {
                     let lock = lock.into();
-                    let ends = keeper::Ends { listener, lock, report, network, member: member.as_ref(), console };
+                    let member = member.as_ref();
+                    let ends =
+                        keeper::Ends { listener, lock, starting: held.as_fd(), report, network, member, console };
                     keeper::start(plan, means, ends, tracing)
                 })
             }
-            Ok(Fork::Parent(_)) => {
+            Ok(Fork::Parent(keeper)) => {
+                let group = member.as_ref().and_then(|member| member.dir().ok());
+                // By the one who knows it even if the process that starts the box is killed; that one sees to it that it was.
+                let _ = record::of_child(keeper, group).write(&recording);
                 served.map_or(0, |served| told(&report, &Error::Overlay { source: served.serve(&log.into()) }))
             }
         }
     })?;
-    let group = maker.map(|maker| maker.admit(proof, child)).transpose();
+    let group = maker.map(Maker::admit).transpose();
     let dir = group.as_ref().ok().cloned().flatten();
     let served = server.zip(programs.network.as_deref());
     let network = || served.map_or(Ok(()), |(server, program)| server.serve(proof, program, &plan.ports, runtime));
@@ -121,14 +128,12 @@ pub fn boot(
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result.map_err(|error| explained(error, fuse, runtime)).inspect_err(|_| {
-        // The first failure is the one to be told of.
-        let _ = dir.iter().try_for_each(|dir| group::remove_group(proof, identity, dir));
-    })?;
+    result.map_err(|error| explained(error, fuse, runtime))?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
-    let start_time = start_time(live.pid).unwrap_or_default();
-    let pid_namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok()).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir, pid_namespace })?;
+    if runtime.recorded().is_none_or(|record| record.pid != live.pid.as_raw()) {
+        let namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok());
+        runtime.record(&record::of(live.pid, namespace.unwrap_or_default(), dir))?;
+    }
     Ok(live)
 }
 
@@ -204,21 +209,6 @@ fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Re
             None => return Err(Error::KeeperDied),
         }
     }
-}
-
-/// The last keeper may have been killed an instant ago, and its processes may still be on their way out. Two overlays
-/// on one upper directory corrupt it, so a new one waits until the old one is gone for good: an init's pidfd becomes
-/// readable only after all of its pid namespace has ended (pid_namespaces(7)).
-fn await_last_keeper(runtime: &Runtime) -> Result<(), Error> {
-    let fail = |source| Error::Session { what: "wait for the last keeper's end", source };
-    let Some(last) = runtime.recorded() else { return Ok(()) };
-    let pid = Pid::from_raw(last.pid);
-    let Ok(pidfd) = process::pidfd_open(pid) else { return Ok(()) };
-    if start_time(pid) != Some(last.start_time) || boot_id() != last.boot {
-        return Ok(());
-    }
-    // One that does not go has no process left but dead ones, and no mount: it waits for those to be collected.
-    await_end(&pidfd, Duration::from_millis(500)).map(drop).map_err(fail)
 }
 
 /// Opens namespaces of this process, to be handed out.

@@ -1,6 +1,5 @@
 //! A box that is up: found, connected to, ended.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -10,7 +9,7 @@ use super::protocol::{HELLO, Request, extra};
 use super::{Error, keeper};
 use crate::limits::Group;
 use crate::plan::init::BOOTED;
-use crate::store::{KeeperRecord, Runtime};
+use crate::store::Runtime;
 use crate::sys::namespace::{self, Kind};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Pid, Signal, SingleThread};
@@ -19,31 +18,6 @@ use crate::sys::{root, socket};
 /// Whether a box is up: somebody listens on its socket.
 pub fn is_up(runtime: &Runtime) -> bool {
     socket::connect_to(&runtime.socket()).is_ok()
-}
-
-/// The keeper of a box that is up. Nobody is asked, so a box that is looked at every second may leave all the same.
-pub fn keeper_of(runtime: &Runtime) -> Option<KeeperRecord> {
-    // One that is dead and was not collected has still all of its record, and no namespaces.
-    let lives = |record: &KeeperRecord| stat_field(Pid::from_raw(record.pid), 3).is_some_and(|state| state != "Z");
-    let is_it = |record: &KeeperRecord| start_time(Pid::from_raw(record.pid)) == Some(record.start_time);
-    runtime.recorded().filter(|record| lives(record) && is_it(record) && record.boot == boot_id())
-}
-
-/// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
-///
-/// # Errors
-/// [`Error::Session`].
-pub fn kill(runtime: &Runtime, pid: i32) -> Result<(), Error> {
-    let fail = |source| Error::Session { what: "kill the box's keeper", source };
-    let pid = Pid::from_raw(pid);
-    let keeper = process::pidfd_open(pid).map_err(fail)?;
-    // After the pidfd was opened the number cannot change hands any more.
-    match runtime.recorded() {
-        Some(record) if record.pid == pid.as_raw() && start_time(pid) == Some(record.start_time) => {
-            ended(await_end(&keeper, Duration::ZERO).map_err(fail)?, pid)
-        }
-        _ => Err(Error::Silent { pid: pid.as_raw() }),
-    }
 }
 
 /// How long a keeper may take to say hello: it has nothing else to do.
@@ -193,23 +167,6 @@ pub(super) fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
 /// "No such process" (errno(3)).
 const ESRCH: i32 = 3;
 
-fn ended(gone: bool, pid: Pid) -> Result<(), Error> {
+pub(super) fn ended(gone: bool, pid: Pid) -> Result<(), Error> {
     if gone { Ok(()) } else { Err(Error::Undead { pid: pid.as_raw() }) }
-}
-
-/// What tells this boot of the machine from any other (random(4)).
-pub(super) fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
-}
-
-/// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
-pub(super) fn start_time(pid: Pid) -> Option<u64> {
-    stat_field(pid, 22)?.parse().ok()
-}
-
-/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
-fn stat_field(pid: Pid, number: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
 }

@@ -26,6 +26,7 @@ mod payload;
 mod person;
 mod protocol;
 mod pump;
+mod record;
 mod seal;
 mod session;
 mod shells;
@@ -37,7 +38,8 @@ pub use boot::{Programs, boot};
 pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;
-pub use live::{Live, connect, is_up, keeper_of, kill};
+pub use live::{Live, connect, is_up};
 pub use offline::{Program, carry_out, run_in};
+pub use record::{keeper_of, kill};
 
 pub use session::{Terminfo, run};

@@ -125,30 +125,38 @@ impl Room<'_> {
     /// Forks what waits for the init, which does `work` once the root is its own; the exit status is what `work` returns.
     fn spawn(self, kinds: Namespaces, work: impl FnOnce(&SingleThread, &OwnedFd) -> u8) -> Result<Pid, userns::Error> {
         let others = Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
-        userns::spawn(self.proof, self.identity, others, None, move |proof| {
-            let Self { plan, report, .. } = &self;
-            match self.wait_for_init(proof, |fuse, proof| {
-                // If the one that forked us is killed, so is its child, and with that everything in its namespace.
-                let set_up = || -> Result<(), Error> {
-                    process::die_with_parent(Signal::SIGKILL).map_err(failed("arrange for an end"))?;
-                    process::set_dumpable(false).map_err(failed("close this process to others"))?;
-                    tty::new_session().map_err(failed("begin a session"))?;
-                    namespace::unshare(proof, Namespaces::NEWNS | kinds).map_err(failed("make a mount namespace"))?;
-                    if kinds.contains(Namespaces::NEWNET) {
-                        net::raise_loopback().map_err(failed("bring up the loopback device"))?;
+        userns::spawn(
+            self.proof,
+            self.identity,
+            others,
+            None,
+            |_| {},
+            move |proof| {
+                let Self { plan, report, .. } = &self;
+                match self.wait_for_init(proof, |fuse, proof| {
+                    // If the one that forked us is killed, so is its child, and with that everything in its namespace.
+                    let set_up = || -> Result<(), Error> {
+                        process::die_with_parent(Signal::SIGKILL).map_err(failed("arrange for an end"))?;
+                        process::set_dumpable(false).map_err(failed("close this process to others"))?;
+                        tty::new_session().map_err(failed("begin a session"))?;
+                        namespace::unshare(proof, Namespaces::NEWNS | kinds)
+                            .map_err(failed("make a mount namespace"))?;
+                        if kinds.contains(Namespaces::NEWNET) {
+                            net::raise_loopback().map_err(failed("bring up the loopback device"))?;
+                        }
+                        system::set_umask(0);
+                        apply(plan, Means { proof, fuse, inner: &self.identity.map, payload: None }, &mut |_| {})
+                    };
+                    match set_up() {
+                        Ok(()) => work(proof, report),
+                        Err(error) => told(report, &error),
                     }
-                    system::set_umask(0);
-                    apply(plan, Means { proof, fuse, inner: &self.identity.map, payload: None }, &mut |_| {})
-                };
-                match set_up() {
-                    Ok(()) => work(proof, report),
+                }) {
+                    Ok(status) => status,
                     Err(error) => told(report, &error),
                 }
-            }) {
-                Ok(status) => status,
-                Err(error) => told(report, &error),
-            }
-        })
+            },
+        )
     }
 
     /// Forks the init, after a fuse-overlayfs if there is to be one, and waits for both to end. Returns the init's status.

@@ -10,7 +10,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::recipe::settings::Limits;
 use crate::sys::fs as sys_fs;
 use crate::sys::process::Pid;
 use crate::sys::root::{self, Open};
-use crate::sys::{poll, socket};
+use crate::sys::{poll, socket, stream};
 
 /// How long the processes of a killed cgroup may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -59,23 +59,20 @@ impl Group {
         Self { dir, controllers: Controller::parse(&list) }
     }
 
-    /// Makes the cgroup. What a dead box of that name has left is removed before.
+    /// Makes the cgroup, or what is missing of one: of a live box whose `limit` was killed. Whoever makes it for a box that is
+    /// not up removes what is there before.
     ///
     /// # Errors
-    /// [`Error`]; what was made is removed again.
+    /// [`Error`]; what was made by then is there.
     pub fn make(wanted: &Wanted) -> Result<Self, Error> {
-        let dir = wanted.dir();
-        remove(&dir)?;
-        let made = Self::fill(&dir, wanted);
-        made.inspect_err(|_| {
-            // The first failure is the one to be told of.
-            let _ = remove(&dir);
-        })
-    }
-
-    fn fill(dir: &Path, wanted: &Wanted) -> Result<Self, Error> {
+        let dir = &wanted.dir();
         for path in [dir.to_owned(), dir.join("keeper"), dir.join("box"), dir.join("box/payload")] {
-            fs::create_dir(&path).map_err(|source| Error::Cgroup { what: "make the cgroup", path, source })?;
+            match fs::create_dir(&path) {
+                Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::Cgroup { what: "make the cgroup", path, source });
+                }
+                _ => {}
+            }
         }
         // From above to below, each by itself: one that is refused must not take the others along.
         let boxed = dir.join("box");
@@ -166,16 +163,17 @@ impl Group {
             group: open(&self.dir)?,
             limited: open(&self.limited())?,
             payload: self.payload()?,
+            entrance: open_as(&self.limited().join("payload/cgroup.procs"), Open::Write)?,
         })
     }
 }
 
 fn open(path: &Path) -> Result<OwnedFd, Error> {
-    root::open_absolute(path, Open::Directory).map_err(|source| Error::Cgroup {
-        what: "open",
-        path: path.to_owned(),
-        source,
-    })
+    open_as(path, Open::Directory)
+}
+
+fn open_as(path: &Path, how: Open) -> Result<OwnedFd, Error> {
+    root::open_absolute(path, how).map_err(|source| Error::Cgroup { what: "open", path: path.to_owned(), source })
 }
 
 /// The cgroup of sessions in a system box, below the payload.
@@ -193,6 +191,9 @@ pub struct Membership {
     pub limited: OwnedFd,
     /// The root of what the box sees of it.
     pub payload: OwnedFd,
+    /// That one's list of processes, opened outside of the box: what is beside the root of its own cgroup namespace may not go
+    /// below it by any other (`nsdelegate` in cgroup-v2.rst, `ENOENT`).
+    entrance: OwnedFd,
 }
 
 impl Membership {
@@ -216,13 +217,21 @@ impl Membership {
         name.truncate(length);
         let mut fds = fds.into_iter();
         let mut next = || fds.next().ok_or(Error::HandOver { source: io::ErrorKind::UnexpectedEof.into() });
-        let (base, group, limited, payload) = (next()?, next()?, next()?, next()?);
-        Ok(Self { name: OsString::from_vec(name), base, group, limited, payload, home: fds.next() })
+        let (base, group, limited, payload, entrance) = (next()?, next()?, next()?, next()?, next()?);
+        Ok(Self { name: OsString::from_vec(name), base, group, limited, payload, entrance, home: fds.next() })
+    }
+
+    /// The directory of the cgroup.
+    ///
+    /// # Errors
+    /// readlink(2)'s.
+    pub fn dir(&self) -> io::Result<PathBuf> {
+        fs::read_link(format!("/proc/self/fd/{}", self.group.as_raw_fd()))
     }
 
     /// All descriptors of it.
     pub fn fds(&self) -> Vec<&OwnedFd> {
-        [&self.base, &self.group, &self.limited, &self.payload].into_iter().chain(&self.home).collect()
+        [&self.base, &self.group, &self.limited, &self.payload, &self.entrance].into_iter().chain(&self.home).collect()
     }
 
     /// Gives the payload to the box's root, as far as the kernel has it that a cgroup's new owner should
@@ -239,6 +248,14 @@ impl Membership {
         Ok(())
     }
 
+    /// Moves this process into the payload.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn enter(&self) -> io::Result<()> {
+        stream::write(&self.entrance, b"0").map(drop)
+    }
+
     /// Makes the cgroup of sessions in a system box, beside what its init has made: once an init gives controllers to its own, there
     /// may be no process in the payload itself (cgroups(7), "no internal processes").
     ///
@@ -251,7 +268,7 @@ impl Membership {
         }
     }
 
-    /// Removes what an init that has ended has left in the payload.
+    /// Removes what an init that has ended has left in the payload, which can take its successor then.
     pub fn clear(&self) {
         let entries = sys_fs::list(&self.payload).unwrap_or_default();
         for (name, _) in entries.into_iter().filter(|(name, is_dir)| *is_dir && name != SESSIONS) {
@@ -259,6 +276,12 @@ impl Membership {
             let _ = sys_fs::open_child(&self.payload, &name)
                 .and_then(|dir| remove_below(&dir))
                 .and_then(|()| sys_fs::remove_dir(&self.payload, &name));
+        }
+        if let Ok(control) = root::open(&self.payload, Path::new("cgroup.subtree_control"), Open::Write) {
+            for controller in Controller::ALL {
+                // One that was not given to those below cannot be taken from them, nor need it be.
+                let _ = stream::write(&control, format!("-{}", controller.name()).as_bytes());
+            }
         }
     }
 
@@ -269,7 +292,7 @@ impl Membership {
         let emptied = sys_fs::remove_dir(&self.limited, "payload".as_ref())
             .and_then(|()| sys_fs::remove_dir(&self.group, "box".as_ref()));
         if let (Ok(()), Some(home)) = (emptied, &self.home) {
-            let left = crate::sys::stream::write(home, b"0")
+            let left = stream::write(home, b"0")
                 .and_then(|_| sys_fs::remove_dir(&self.group, "keeper".as_ref()))
                 .and_then(|()| sys_fs::remove_dir(&self.base, &self.name));
             // What is left is empty, and removed by the next envbox that looks.

@@ -65,13 +65,12 @@ pub fn fork_into(proof: &SingleThread, cgroup: impl AsFd) -> io::Result<Fork> {
     clone(proof, 0, Some(cgroup.as_fd()))
 }
 
-/// Forks the first process of a new pid namespace (pid_namespaces(7)), which belongs to the caller's user namespace; in
-/// another cgroup, where one is given.
+/// Forks the first process of a new pid namespace (pid_namespaces(7)), which belongs to the caller's user namespace.
 ///
 /// # Errors
-/// Those of [`fork_into`].
-pub fn fork_init(proof: &SingleThread, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
-    clone(proof, u64::try_from(libc::CLONE_NEWPID).unwrap_or_default(), cgroup)
+/// clone3(2)'s.
+pub fn fork_init(proof: &SingleThread) -> io::Result<Fork> {
+    clone(proof, u64::try_from(libc::CLONE_NEWPID).unwrap_or_default(), None)
 }
 
 fn clone(_: &SingleThread, flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {

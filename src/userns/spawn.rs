@@ -6,14 +6,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use super::refusal::{Refusal, Stage};
 use super::{Error, Extent, IdHelpers, IdMap, Identity, Namespaces};
 use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
 use crate::sys::{id, namespace, system, tty};
 
 /// Forks a child into a new user namespace with `map`, and into whatever other `namespaces` are asked for, into another
-/// `cgroup` if there is to be one, and runs
-/// `work` there as root. Returns the child once its map is written; the child's exit status is what `work` returns, or
-/// [`process::EXIT_PANIC`].
+/// `cgroup` if there is to be one, and runs `work` there as root. Returns the child once its map is written; the child's exit
+/// status is what `work` returns, or [`process::EXIT_PANIC`].
+///
+/// `meet` gets the child while that is still the caller's own, by its user: systemd does not serve anybody for a process of
+/// another one.
 ///
 /// The order is user_namespaces(7)'s: the child makes the user namespace first and alone, so that the others belong to
 /// it; the parent, who has the privilege, has the maps written; the child becomes root and makes the rest.
@@ -25,6 +28,7 @@ pub fn spawn(
     identity: &Identity,
     namespaces: Namespaces,
     cgroup: Option<&OwnedFd>,
+    meet: impl FnOnce(Pid),
     work: impl FnOnce(&SingleThread) -> u8,
 ) -> Result<Pid, Error> {
     let (parent_end, child_end) =
@@ -40,7 +44,7 @@ pub fn spawn(
         }
         Fork::Parent(pid) => {
             drop(child_end);
-            let result = let_in(proof, pid, identity, parent_end);
+            let result = let_in(proof, pid, identity, meet, parent_end);
             if result.is_err() {
                 // The closed socket has ended the child's wait; collecting it leaves no zombie.
                 let _ = process::wait(pid);
@@ -69,13 +73,23 @@ fn enter(proof: &SingleThread, namespaces: Namespaces, mut parent: UnixStream) -
 }
 
 /// The parent's half of the handshake.
-fn let_in(proof: &SingleThread, pid: Pid, identity: &Identity, mut child: UnixStream) -> Result<(), Error> {
+fn let_in(
+    proof: &SingleThread,
+    pid: Pid,
+    identity: &Identity,
+    meet: impl FnOnce(Pid),
+    mut child: UnixStream,
+) -> Result<(), Error> {
     let mut errno = [0; 4];
     child.read_exact(&mut errno).map_err(|source| Error::Parent { what: "hear from the child", source })?;
     match i32::from_ne_bytes(errno) {
         0 => {}
-        errno => return Err(Error::Refused { source: io::Error::from_raw_os_error(errno) }),
+        errno => {
+            let refusal = Refusal { stage: Stage::Unshare, source: io::Error::from_raw_os_error(errno) };
+            return Err(Error::Refused { remedy: refusal.remedy(), source: refusal.source });
+        }
     }
+    meet(pid);
     let map = &identity.map;
     match &identity.helpers {
         IdHelpers::Direct => {

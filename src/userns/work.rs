@@ -36,13 +36,20 @@ where
     let (results, answer) =
         UnixStream::pair().map_err(|source| Error::Parent { what: "make a socket pair", source })?;
     // Owned by the closure: the parent's copy goes with it, so that the end of the child is the end of the stream.
-    let pid = spawn(proof, identity, Namespaces::NEWNS, None, move |proof| {
-        let outcome = process::die_with_parent(process::Signal::SIGKILL)
-            .map_err(|error| vec![error.to_string()])
-            .and_then(|()| work(proof).map_err(|error| chain(&error)));
-        let sent = serde_json::to_vec(&outcome).is_ok_and(|bytes| (&answer).write_all(&bytes).is_ok());
-        u8::from(!sent)
-    })?;
+    let pid = spawn(
+        proof,
+        identity,
+        Namespaces::NEWNS,
+        None,
+        |_| {},
+        move |proof| {
+            let outcome = process::die_with_parent(process::Signal::SIGKILL)
+                .map_err(|error| vec![error.to_string()])
+                .and_then(|()| work(proof).map_err(|error| chain(&error)));
+            let sent = serde_json::to_vec(&outcome).is_ok_and(|bytes| (&answer).write_all(&bytes).is_ok());
+            u8::from(!sent)
+        },
+    )?;
     Ok(Work { pid: Some(pid), results, result: PhantomData })
 }
 

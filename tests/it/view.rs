@@ -165,7 +165,7 @@ fn requests_that_no_honest_program_makes() {
 
 #[test]
 fn what_goes_by_a_files_size_finds_all_of_it() {
-    requires!(userns, subid, overlay, fixtures, fuse);
+    requires!(userns, subid, overlay, fixtures, fuse_device);
     let env = limited("files");
     // A program that reads to the end, where stat(2) says that it may be (coreutils' tail and wc), must find the end there.
     let sizes = says(&env, "stat -c '%s %o' /proc/meminfo /proc/stat /sys/devices/system/cpu/online");

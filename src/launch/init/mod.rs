@@ -8,7 +8,7 @@ mod fresh;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::Error;
@@ -16,6 +16,7 @@ use super::apply::apply_fresh;
 use super::boot::{own_namespaces, told};
 use super::protocol::Report;
 use super::view;
+use crate::limits::Membership;
 use crate::plan::Step;
 use crate::plan::init::{Ask, Completion, InitPlan, NOTIFY_SOCKET};
 use crate::sys::namespace::{self, Kind, Namespaces};
@@ -36,8 +37,8 @@ pub(super) struct Start<'a> {
     pub(super) plan: &'a InitPlan,
     /// The steps to its root.
     pub(super) fresh: &'a [Step],
-    /// The cgroup that it begins in.
-    pub(super) cgroup: Option<&'a OwnedFd>,
+    /// The cgroup in whose payload it begins.
+    pub(super) member: Option<&'a Membership>,
     /// The terminal that is its console.
     pub(super) console: &'a OwnedFd,
     /// Whether it sees the box's limits in its `/proc`, and whom its programs ask by sysinfo(2).
@@ -75,7 +76,7 @@ pub(super) fn start(start: Start<'_>) -> Result<Init, Error> {
     let (words, word) = socket::pair().map_err(fail)?;
     // Of a mount in this process's namespace, which the child leaves.
     let console = mount::copy_open_tree(start.console).map_err(fail)?;
-    match process::fork_init(start.proof, start.cgroup.map(|cgroup| cgroup.as_fd())).map_err(fail)? {
+    match process::fork_init(start.proof).map_err(fail)? {
         Fork::Child => process::finish(|| told(&word, &become_init(&start, console, &word))),
         Fork::Parent(pid) => {
             drop(word);
@@ -101,6 +102,7 @@ fn hear(pid: Pid, words: &OwnedFd) -> Result<Init, Error> {
 fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
     let fail = |source| Error::Session { what: "prepare the box's init", source };
     let prepared = || {
+        start.member.map_or(Ok(()), Membership::enter).map_err(fail)?;
         namespace::unshare(start.proof, Namespaces::NEWNS).map_err(fail)?;
         apply_fresh(start.fresh, console)?;
         if !matches!(start.view, View::None) {

@@ -73,14 +73,7 @@ impl<'a> System<'a> {
         let Ends { run, log, answers } = ends;
         let console = Console::new(log).map_err(no_console)?;
         let view = seen(plan, answers.as_ref());
-        let start = Start {
-            proof,
-            plan: init_plan,
-            fresh: &plan.fresh,
-            cgroup: cgroup(member),
-            console: console.terminal(),
-            view,
-        };
+        let start = Start { proof, plan: init_plan, fresh: &plan.fresh, member, console: console.terminal(), view };
         let init = launch(start, &run)?;
         Ok(Self { proof, plan, init_plan, member, run, answers, init, console, booted: false })
     }
@@ -144,7 +137,7 @@ impl<'a> System<'a> {
             proof: self.proof,
             plan: self.init_plan,
             fresh: &self.plan.fresh,
-            cgroup: cgroup(self.member),
+            member: self.member,
             console: self.console.terminal(),
             view: seen(self.plan, self.answers.as_ref()),
         };
@@ -196,10 +189,6 @@ fn seen<'a>(plan: &BootPlan, answers: Option<&'a OwnedFd>) -> View<'a> {
         (Seen::Full, Some(answers)) => View::Full(answers),
         (Seen::Files | Seen::Full, _) => View::Files,
     }
-}
-
-fn cgroup(member: Option<&Membership>) -> Option<&OwnedFd> {
-    member.map(|member| &member.payload)
 }
 
 fn launch(start: Start<'_>, run: &OwnedFd) -> Result<Init, Error> {

@@ -61,7 +61,7 @@ requirements! {
     overlay: overlay_works;
     /// A cgroup of version 2 that this user may divide, or a systemd that divides one for them.
     cgroup: cgroup_works;
-    /// A cgroup of this user's that has the controllers of limits.
+    /// A cgroup that has the controllers of limits, of this user's or of their systemd's.
     controllers: has_controllers;
     /// None.
     no_controllers: || !has_controllers();
@@ -147,8 +147,10 @@ fn cgroup_works() -> bool {
 }
 
 fn has_controllers() -> bool {
+    // Its own, or those of the systemd that is the user's.
     let script = "at=$(findmnt -nft cgroup2 -o TARGET) && own=$(sed -n 's/^0:://p' /proc/self/cgroup) \
-        && cd \"$at${own%/envbox-outside}\" && test -w cgroup.procs && grep -w memory cgroup.controllers";
+        && user=user.slice/user-$(id -u).slice/user@$(id -u).service \
+        && { cd \"$at${own%/envbox-outside}\" && test -w cgroup.procs || cd \"$at/$user\"; } && grep -w memory cgroup.controllers";
     works("sh", &["-c", script])
 }
 
