@@ -43,14 +43,10 @@ fn alter(context: &Context<'_>, args: &cli::Limit) -> Result<()> {
     let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
     let stored = context.store.open_box(name)?;
     let live = launch::connect(&runtime)?;
-<<<<<<< HEAD
-    let written = over(&stored.config.limits, &args.limits)?;
-=======
     if live.is_none() {
         group::clear(context, name)?;
     }
-    let written = over(&stored.config.limits, &args.limits);
->>>>>>> main
+    let written = over(&stored.config.limits, &args.limits)?;
     if let Some(live) = &live {
         let settings = runtime.settings();
         let now = settings.as_ref().map(|settings| settings.limits.clone()).unwrap_or_default();
