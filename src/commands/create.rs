@@ -128,7 +128,7 @@ fn make(
     (source, limits): (&Source, &Limiting),
 ) -> Result<()> {
     config.overlay = source.overlay.map_or(Overlay::Auto, Into::into);
-    config.limits = limit::over(&config.limits, limits);
+    config.limits = limit::over(&config.limits, limits)?;
     // Room that rubbish takes may be wanted.
     sweep::if_needed(context)?;
     match context.store.create_box(name, &config, leased) {

@@ -56,7 +56,7 @@ fn plain(context: &Context<'_>, target: &Target, args: &Enter, wish: &session::W
     if let Some(overlay) = args.source.overlay {
         stored.config.overlay = overlay.into();
     }
-    stored.config.limits = limit::over(&stored.config.limits, &args.limits);
+    stored.config.limits = limit::over(&stored.config.limits, &args.limits)?;
     print(context, &stored, wish)
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{group, identity, provision, settings, sweep, system, world};
+use super::{group, identity, limit, provision, settings, sweep, system, world};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
@@ -44,6 +44,7 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let _made = world::make(context, stored)?;
     let proof = proof()?;
     let group = group::of(context, stored)?;
+    let stored = &limit::showable(context, stored)?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
         let plan = plan(context, stored, agent.clone(), Some(&identity.map), fuse.is_some(), group.is_some())?;
         let mut trace = |step: &str| context.ui.step(step);

@@ -77,7 +77,7 @@ fn throw_away(
 ) -> Result {
     config.ephemeral = true;
     config.linger = 0;
-    config.limits = limit::over(&config.limits, &args.limits);
+    config.limits = limit::over(&config.limits, &args.limits)?;
     if let Some(overlay) = args.source.overlay {
         config.overlay = overlay.into();
     }

@@ -26,9 +26,10 @@ use crate::sys::seccomp;
 use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::{bound, socket};
 
-/// For so long an answer of sysinfo(2) is good: nobody limits how much of the processors' time the keeper takes, so a program
-/// that does nothing but ask must not make it work for each answer.
+/// For so long an answer of sysinfo(2) is good, and for so many times as long as it took: nobody limits how much of the
+/// processors' time the keeper takes, so a program that does nothing but ask must not make it work for each answer.
 const FRESH: Duration = Duration::from_millis(20);
+const FRESH_TIMES: u32 = 10;
 
 /// Where the files are served, below the run directory.
 const DIR: &str = "view";
@@ -62,7 +63,7 @@ pub(super) struct View {
     shown: Shown,
     load: Load,
     answerer: Answerer,
-    /// The last answer.
+    /// The last answer, and until when it is good.
     answer: Option<(Instant, SysInfo)>,
     /// `/dev/fuse`, to be opened again in this user namespace.
     device: OwnedFd,
@@ -178,12 +179,13 @@ impl View {
         self.hear_sessions();
         let Self { answerer, answer, sources, shown, load, .. } = self;
         answerer.turn(sources.proc(), || {
-            if let Some((_, last)) = answer.filter(|(made, _)| made.elapsed() < FRESH) {
+            let begun = Instant::now();
+            if let Some((_, last)) = answer.filter(|(until, _)| begun < *until) {
                 return Ok(last);
             }
             ask(load, sources, shown);
             let new = sources.sysinfo(shown)?;
-            *answer = Some((Instant::now(), new));
+            *answer = Some((Instant::now() + FRESH.max(begun.elapsed() * FRESH_TIMES), new));
             Ok(new)
         });
         self.hear_server();

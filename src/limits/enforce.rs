@@ -144,8 +144,9 @@ pub fn processors(limits: &Limits, machine: &Machine, place: u64) -> Vec<u32> {
 
 /// The limits as the cgroup is to have them.
 pub fn of_group(limits: &Limits, machine: &Machine, place: u64) -> Limits {
-    let chosen = CpuSet::of(&processors(limits, machine, place));
-    Limits { cpuset: chosen.or_else(|| limits.cpuset.clone()), ..limits.clone() }
+    let chosen = processors(limits, machine, place);
+    // The kernel takes no number that the machine does not have, and no numbers at all for as many as there are.
+    Limits { cpuset: CpuSet::of(&chosen), ..limits.clone() }
 }
 
 /// What is left to each process by itself.
@@ -254,6 +255,8 @@ mod tests {
         assert_eq!(processors(&of("1-3", Some(Cpus(1500))), &machine, 5), [1, 3]);
         assert_eq!(processors(&of("0-9", None), &machine, 0), [0; 0]);
         assert_eq!(means_of(&of("8-9", None), &machine), [("cpuset", By::Nothing, false)]);
+        let group = |set: &str| of_group(&of(set, None), &machine, 0).cpuset.map(|set| set.to_string());
+        assert_eq!((group("0-9"), group("8-9"), group("3-9")), (None, None, Some("3".to_owned())));
         assert_eq!(means_of(&of("1", None), &machine), [("cpuset", By::Affinity, false)]);
     }
 }

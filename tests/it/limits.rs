@@ -73,6 +73,23 @@ fn all_or_nothing_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn limits_under_which_nothing_could_run_are_refused() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox();
+    for flags in [["--memory", "512"], ["--pids", "0"], ["--nofile", "0"], ["--io-read", "0"]] {
+        for verb in [&["run", flags[0], flags[1], BOX, "--", "true"][..], &["limit", flags[0], flags[1], BOX]] {
+            let refused = env.envbox(verb).exits(125);
+            assert!(refused.stderr.contains("is too little for anything to run"), "{}", refused.stderr);
+        }
+    }
+    env.configure(BOX, "limits: {memory: 512}");
+    let refused = env.envbox(["run", BOX, "--", "true"]).exits(125);
+    assert!(refused.stderr.contains("memory: 512 is too little"), "{}", refused.stderr);
+    env.envbox(["limit", BOX, "--memory", "none"]).succeeds();
+    env.envbox(["run", BOX, "--", "true"]).succeeds();
+}
+
+#[test]
 fn limits_of_one_start_stay_until_it_ends() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox();

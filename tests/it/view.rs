@@ -164,6 +164,41 @@ fn requests_that_no_honest_program_makes() {
 }
 
 #[test]
+fn what_goes_by_a_files_size_finds_all_of_it() {
+    requires!(userns, subid, overlay, fixtures, fuse_device);
+    let env = limited("files");
+    // A program that reads to the end, where stat(2) says that it may be (coreutils' tail and wc), must find the end there.
+    let sizes = says(&env, "stat -c '%s %o' /proc/meminfo /proc/stat /sys/devices/system/cpu/online");
+    for line in sizes.lines() {
+        let (size, block) = line.split_once(' ').unwrap();
+        assert!(block.parse::<u64>().unwrap() >= size.parse().unwrap(), "{sizes}");
+    }
+}
+
+#[test]
+fn without_the_device_a_box_starts_and_sees_the_machine_as_root() {
+    requires!(root, userns, overlay, fixtures);
+    let env = limited("full");
+    // All that a box is given of the host's devices, and no /dev/fuse.
+    let script = format!(
+        "mkdir \"$dev\" && mount --rbind /dev \"$dev\" && mount -t tmpfs none /dev && mkdir /dev/pts /dev/shm
+        for name in null zero full random urandom tty; do
+            touch /dev/$name && mount --bind \"$dev\"/$name /dev/$name
+        done
+        $envbox run {BOX} -- head -n 1 /proc/meminfo || exit 1
+        $envbox stop {BOX}
+        $envbox run --limits require --memory none --swap none --cpus 1024 {BOX} -- true"
+    );
+    let mut command = env.command("unshare");
+    command.env("envbox", crate::support::envbox()).env("dev", env.path("dev"));
+    let output = command.args(["--mount", "sh", "-c", &script]).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(stdout.starts_with("MemTotal:") && !stdout.contains(LIMIT), "{stdout}{stderr}");
+    assert_eq!(output.status.code(), Some(125), "{stderr}");
+    assert_eq!(stderr.matches("cannot be shown its limits: /dev/fuse: No such file").count(), 2, "{stderr}");
+}
+
+#[test]
 fn the_load_is_the_boxs_own() {
     requires!(userns, subid, overlay, fixtures, fuse_device);
     let env = limited("full");

@@ -9,8 +9,11 @@ use crate::recipe::settings::{Enforce, Io, Limits, View};
 use crate::store::StoredBox;
 
 /// The limits, with what was typed in the place of what there is.
-pub(in crate::commands) fn over(limits: &Limits, flags: &Limiting) -> Limits {
-    Limits {
+///
+/// # Errors
+/// Limits under which nothing could run.
+pub(in crate::commands) fn over(limits: &Limits, flags: &Limiting) -> Result<Limits> {
+    let new = Limits {
         memory: one(flags.memory, limits.memory),
         swap: one(flags.swap, limits.swap),
         cpus: one(flags.cpus, limits.cpus),
@@ -20,7 +23,8 @@ pub(in crate::commands) fn over(limits: &Limits, flags: &Limiting) -> Limits {
         nofile: one(flags.nofile, limits.nofile),
         view: flags.view.map(Into::into).or(limits.view),
         enforce: flags.limits.map(Into::into).or(limits.enforce),
-    }
+    };
+    new.checked().map_err(Error::new)
 }
 
 fn one<T>(typed: Option<Most<T>>, now: Option<T>) -> Option<T> {
@@ -44,17 +48,22 @@ pub(in crate::commands) fn for_this_start(
         return Ok(());
     }
     if !launch::is_up(&context.store.runtime(&stored.name)) {
-        stored.config.limits = over(&stored.config.limits, flags);
+        stored.config.limits = over(&stored.config.limits, flags)?;
         return Ok(());
     }
     let now = Force::of(context, &stored.name).limits;
-    if over(&now, flags) == now {
+    if over(&now, flags)? == now {
         return Ok(());
     }
     let (name, typed) = (&stored.name, words(flags));
-    Err(Error::new(format!("the box `{name}` is up, and has other limits"))
-        .hint(format!("envbox limit {name}{typed}   changes them while it runs"))
-        .hint(format!("envbox stop {name}   and the next start takes those that you give it")))
+    let error = Error::new(format!("the box `{name}` is up, and has other limits"));
+    // How they are enforced and shown has no other value to be typed.
+    let error = if typed.is_empty() {
+        error
+    } else {
+        error.hint(format!("envbox limit {name}{typed}   changes them while it runs"))
+    };
+    Err(error.hint(format!("envbox stop {name}   and the next start takes those that you give it")))
 }
 
 /// As they were typed.
@@ -105,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_comes_before_what_there_is() {
-        let limits = Limits { memory: Some(Size(1)), cpus: Some(Cpus(1500)), pids: Some(7), ..Limits::default() };
+        let limits = Limits { memory: Some(Size(1 << 20)), cpus: Some(Cpus(1500)), pids: Some(7), ..Limits::default() };
         let flags = Limiting {
             memory: Some(Most::At(Size(2 << 30))),
             cpus: Some(Most::None),
@@ -114,8 +123,8 @@ mod tests {
         };
         let expected =
             Limits { memory: Some(Size(2 << 30)), pids: Some(7), view: Some(View::None), ..Limits::default() };
-        assert_eq!(over(&limits, &flags), expected);
-        assert_eq!(over(&limits, &Limiting::default()), limits);
+        assert_eq!(over(&limits, &flags).unwrap(), expected);
+        assert_eq!(over(&limits, &Limiting::default()).unwrap(), limits);
         assert_eq!(words(&flags), " --memory 2G --cpus none");
     }
 }

@@ -3,12 +3,14 @@
 mod change;
 mod flags;
 mod force;
+mod showable;
 mod told;
 
 use serde::Serialize;
 
 pub(super) use flags::{for_this_start, over};
 pub(super) use force::{Force, announce, disks, place};
+pub(super) use showable::showable;
 pub(super) use told::Watch;
 
 use super::group;
@@ -44,11 +46,11 @@ fn alter(context: &Context<'_>, args: &cli::Limit) -> Result<()> {
     if live.is_none() {
         group::clear(context, name)?;
     }
-    let written = over(&stored.config.limits, &args.limits);
+    let written = over(&stored.config.limits, &args.limits)?;
     if let Some(live) = &live {
         let settings = runtime.settings();
         let now = settings.as_ref().map(|settings| settings.limits.clone()).unwrap_or_default();
-        let wanted = if args.apply { written.clone() } else { over(&now, &args.limits) };
+        let wanted = if args.apply { written.clone() } else { over(&now, &args.limits)? };
         change::change(context, &stored, live, wanted.clone())?;
         let config = settings.map_or_else(|| stored.config.clone(), |settings| settings.config);
         let config = BoxConfig { limits: written.clone(), ..config };

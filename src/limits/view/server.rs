@@ -165,7 +165,8 @@ impl View {
             uid: 0,
             gid: 0,
             rdev: 0,
-            blksize: 4096,
+            // wc and tail go by a file's size only where it has more than one block.
+            blksize: u32::try_from(size.next_power_of_two()).unwrap_or(4096).max(4096),
             flags: 0,
         })
     }

@@ -62,7 +62,44 @@ pub enum Enforce {
     Require,
 }
 
+/// Bytes without which no program starts. Whoever writes `512` has forgotten the unit.
+const LEAST_MEMORY: Size = Size(1 << 20);
+
+/// A limit under which nothing could run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {value} is too little for anything to run: it takes {least} at the least, or `none`")]
+pub struct TooLittle {
+    /// Its key in `box.yaml`.
+    key: &'static str,
+    value: String,
+    least: String,
+}
+
 impl Limits {
+    /// These limits, if something could run under them.
+    ///
+    /// # Errors
+    /// The first that is too little.
+    pub fn checked(self) -> Result<Self, TooLittle> {
+        let rate = |rate: Option<super::Rate>| rate.map(|rate| rate.0);
+        let all = [
+            ("memory", self.memory.map(|size| size.0), LEAST_MEMORY.0),
+            ("pids", self.pids, 1),
+            ("io: read", rate(self.io.read), 1),
+            ("io: write", rate(self.io.write), 1),
+            ("nofile", self.nofile, 1),
+        ];
+        let bytes =
+            |key: &str, number: u64| if key == "memory" { Size(number).to_string() } else { number.to_string() };
+        let little = all.into_iter().find(|(_, given, least)| given.is_some_and(|given| given < *least));
+        match little {
+            Some((key, given, least)) => {
+                Err(TooLittle { key, value: bytes(key, given.unwrap_or(0)), least: bytes(key, least) })
+            }
+            None => Ok(self),
+        }
+    }
+
     /// How much of them programs in the box see. Where nothing is limited that they could see, that is nothing.
     pub fn seen(&self) -> View {
         let visible = self.memory.is_some() || self.swap.is_some() || self.cpus.is_some() || self.cpuset.is_some();
@@ -88,5 +125,32 @@ impl Limits {
             ("nofile", self.nofile.map(|nofile| nofile.to_string())),
         ];
         all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rate;
+    use super::*;
+
+    #[test]
+    fn limits_under_which_nothing_could_run() {
+        let fault = |limits: Limits| limits.checked().map_err(|fault| fault.to_string());
+        let memory = |bytes| Limits { memory: Some(Size(bytes)), ..Limits::default() };
+        assert_eq!(
+            fault(memory(512)),
+            Err("memory: 512 is too little for anything to run: it takes 1M at the least, or `none`".to_owned())
+        );
+        let none = Io { read: Some(Rate(0)), write: None };
+        for limits in [
+            memory(0),
+            Limits { pids: Some(0), ..Limits::default() },
+            Limits { nofile: Some(0), ..Limits::default() },
+            Limits { io: none, ..Limits::default() },
+        ] {
+            assert!(fault(limits.clone()).is_err(), "{limits:?}");
+        }
+        let some = Limits { swap: Some(Size(0)), pids: Some(1), ..memory(1 << 20) };
+        assert_eq!(fault(some.clone()), Ok(some));
     }
 }
