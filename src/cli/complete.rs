@@ -196,8 +196,10 @@ fn names(arg: &Arg) -> Vec<Names> {
         vec![Names::Boxes]
     } else if is::<RecipeWord>(arg) {
         vec![Names::Recipes]
-    } else if is::<ImageName>(arg) || arg.get_long() == Some("image") {
+    } else if is::<ImageName>(arg) {
         vec![Names::Images]
+    } else if matches!(arg.get_long(), Some("image" | "system")) {
+        vec![Names::Images, Names::Recipes]
     } else {
         BY_ID.iter().filter(|(id, _)| arg.get_id() == id).map(|(_, names)| *names).collect()
     }
@@ -304,9 +306,16 @@ mod tests {
 
     #[test]
     fn names_of_images_where_one_may_stand() {
-        for line in
-            ["enter ", "run ", "create x --image ", "image inspect ", "image rm a ", "image tag ", "image verify "]
-        {
+        for line in [
+            "enter ",
+            "run ",
+            "create x --image ",
+            "create x --system ",
+            "image inspect ",
+            "image rm a ",
+            "image tag ",
+            "image verify ",
+        ] {
             assert!(has(line, Names::Images), "{line}");
         }
         for line in ["image tag a ", "image list ", "rm "] {
@@ -316,7 +325,7 @@ mod tests {
 
     #[test]
     fn names_of_recipes_where_one_may_stand() {
-        for line in ["enter ", "run ", "create ", "recipe show "] {
+        for line in ["enter ", "run ", "create ", "create x --image ", "create x --system ", "recipe show "] {
             assert!(has(line, Names::Recipes), "{line}");
         }
         for line in ["stop ", "rm ", "list ", "recipe check ", "enter -- "] {

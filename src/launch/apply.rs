@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use super::follow::Follower;
 use super::overlay::{self, Fuse};
 use super::seal::seal;
 use super::{Error, account, home, init, nested};
@@ -126,6 +127,9 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>, map: &IdMap) -> io:
             mount::attach(terminal, bind_place(root, at, Kind::File)?)
         }
         Step::MachineId(id) => init::machine_id(root, id),
+        Step::Follow { hostname, network } => {
+            Follower::once(hostname, *network).refresh_all(&root::open(root, Path::new(RUN_DIR), Open::Directory)?)
+        }
         Step::Proc { at } => {
             let harmless = Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOEXEC;
             attach(&Context::open("proc")?.mount(harmless)?, root, at)

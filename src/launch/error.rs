@@ -72,6 +72,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The user may not put a process of this one's into the box's cgroup.
+    #[error("the box has a cgroup that no process from here may be put into")]
+    OtherGround {
+        /// The kernel's reason.
+        source: io::Error,
+    },
     /// The program could not be run.
     #[error("cannot run `{program}` in the box")]
     Exec {

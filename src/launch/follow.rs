@@ -1,7 +1,8 @@
 //! Keeping the box's resolver configuration, hosts and time zone the same as the host's.
 //!
 //! In the box these are links into its run directory, so no file of a package's is touched. Each session writes them as
-//! it begins, and one with a terminal, which may last for days, again whenever the host's change.
+//! it begins, and one with a terminal, which may last for days, again whenever the host's change. For the services of a system
+//! box, which begin before any session, they are written once more ahead of its init.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -29,9 +30,14 @@ impl Follower {
     /// With a watch on the host's files for a session with a terminal, which may last. Closing a watch costs milliseconds (the kernel waits for its
     /// readers), which a short command should not pay.
     pub(super) fn new(plan: &SessionPlan) -> Self {
-        let resolver = (plan.network == Network::Private).then_some(net::RESOLVER);
         // A user at the limit of watches has a box that does not follow until the next session.
-        Self { hostname: plan.hostname.clone(), resolver, watch: plan.terminal.then(watch).and_then(Result::ok) }
+        Self { watch: plan.terminal.then(watch).and_then(Result::ok), ..Self::once(&plan.hostname, plan.network) }
+    }
+
+    /// Without a watch.
+    pub(super) fn once(hostname: &str, network: Network) -> Self {
+        let resolver = (network == Network::Private).then_some(net::RESOLVER);
+        Self { hostname: hostname.to_owned(), resolver, watch: None }
     }
 
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {

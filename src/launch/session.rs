@@ -108,6 +108,8 @@ enum Outcome {
 fn ending(source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::OutOfMemory => Error::Ending,
+        // The cgroup above this process's and the box's is not the user's (cgroups(7), "Delegation containment").
+        io::ErrorKind::PermissionDenied => Error::OtherGround { source },
         _ => Error::Session { what: "fork", source },
     }
 }

@@ -2,20 +2,23 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::protocol::{Report, Request};
 use super::{Error, Live};
 use crate::sys::poll::{self, Ready};
 use crate::sys::socket;
 
+/// How often whoever waits is reminded that time goes by.
+const TICK: Duration = Duration::from_secs(1);
+
 impl Live {
     /// Waits until the init of a system box says that it has booted, and says whether it did so in time. Where there is none,
-    /// or one that says nothing, there is nothing to wait for.
+    /// or one that says nothing, there is nothing to wait for. `tick` is called every second until then.
     ///
     /// # Errors
     /// [`Error::Boot`] if it ends instead, with the reason; [`Error::Join`].
-    pub fn await_boot(&self, limit: Duration) -> Result<bool, Error> {
+    pub fn await_boot(&self, limit: Duration, tick: &mut dyn FnMut()) -> Result<bool, Error> {
         let fail = |source: io::Error| match source.kind() {
             // It has ended, and its keeper with it.
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Ending,
@@ -23,8 +26,16 @@ impl Live {
         };
         Request::AwaitBoot.send(&self.connection).map_err(fail)?;
         let wanted = [(self.connection.as_fd(), Ready { read: true, write: false })];
-        if !poll::wait(&wanted, Some(limit)).map_err(fail)?.iter().any(|ready| ready.read) {
-            return Ok(false);
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if poll::wait(&wanted, Some(left.min(TICK))).map_err(fail)?.iter().any(|ready| ready.read) {
+                break;
+            }
+            if left.is_zero() {
+                return Ok(false);
+            }
+            tick();
         }
         match Report::receive(&self.connection).map_err(fail)? {
             Some(Report::Ready) => Ok(true),

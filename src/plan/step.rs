@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{BoxPath, HostPath, SUPERVISOR};
 use crate::host::SubIds;
-use crate::recipe::settings::Size;
+use crate::recipe::settings::{Network, Size};
 
 /// One step. They are carried out in order, and all before the first program of the box runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,13 @@ pub enum Step {
     },
     /// Gives the box an id (machine-id(5)), unless it has one.
     MachineId(String),
+    /// Copies the host's resolver configuration, hosts and time zone: an init begins before any session does that.
+    Follow {
+        /// The box's name, which the hosts file has as well.
+        hostname: String,
+        /// Which network the box has.
+        network: Network,
+    },
     /// Mounts a proc of the box's own pid namespace.
     Proc {
         /// On which directory.
@@ -282,6 +289,7 @@ impl fmt::Display for Step {
             }
             Self::Console { at } => write!(f, "console   {at}"),
             Self::MachineId(id) => write!(f, "id        {id}  (unless it has one)"),
+            Self::Follow { .. } => write!(f, "follow    resolver, hosts and time zone of the host"),
             Self::Proc { at } => write!(f, "proc      {at}"),
             Self::Sysfs { at } => write!(f, "sysfs     {at}  (ro)"),
             Self::Cgroups { at } => write!(f, "cgroup2   {at}"),

@@ -120,6 +120,9 @@ fn without_an_init_it_is_said_where_one_comes_from() {
     env.configure(BOX, "init: /opt/init");
     let none = env.envbox(["start", BOX]).exits(125).stderr;
     assert!(none.contains("the box has no program `/opt/init`"), "{none}");
+    env.configure(BOX, "init: yes");
+    let none = env.envbox(["start", BOX]).exits(125).stderr;
+    assert!(none.contains("`init` is to be auto, none, or a program of the box: `yes`"), "{none}");
 }
 
 #[test]
@@ -235,4 +238,16 @@ fn debian_gets_systemd_once() {
     // A box of the same that is none has nothing of it.
     env.envbox(["create", "plain", "--image", "debian:12"]).succeeds();
     env.envbox(["run", "plain", "--", "test", "!", "-e", "/sbin/init"]).succeeds();
+}
+
+#[test]
+fn services_begin_with_the_hosts_names_and_without_its_groups() {
+    requires!(userns, subid, overlay, fixtures);
+    let rc = "cat /etc/hosts > /hosts; cp /etc/resolv.conf /resolv.conf; grep ^Groups: /proc/1/status > /groups";
+    let env = busybox_init("", rc);
+    env.envbox(["start", BOX]).succeeds();
+    // Of the first boot, before there was any session.
+    assert_eq!(env.sh("cmp /resolv.conf /etc/resolv.conf && cat /groups").succeeds().stdout.trim(), "Groups:");
+    assert!(env.sh("cat /hosts").succeeds().stdout.contains("localhost"));
+    env.envbox(["stop", BOX]).succeeds();
 }

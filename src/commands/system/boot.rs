@@ -40,7 +40,7 @@ pub(crate) fn wait(
     let clock = context.ui.clock(&format!("starting `{}` ({})", stored.name, init.kind));
     clock.begin();
     let outcome = match init.completion {
-        Completion::Notified => notified(live, seconds),
+        Completion::Notified => notified(live, seconds, &mut || clock.tick()),
         Completion::Runlevel => seen(context, (stored, live), seconds, &["runlevel"]),
         Completion::Process(name) => seen(context, (stored, live), seconds, &["process", name]),
         Completion::Settled { without } => seen(context, (stored, live), seconds, &[&["settled"], without].concat()),
@@ -50,8 +50,8 @@ pub(crate) fn wait(
 }
 
 /// Waits for an init that tells the keeper.
-fn notified(live: &Live, seconds: u32) -> Result<Outcome> {
-    match live.await_boot(Duration::from_secs(seconds.into())) {
+fn notified(live: &Live, seconds: u32, tick: &mut dyn FnMut()) -> Result<Outcome> {
+    match live.await_boot(Duration::from_secs(seconds.into()), tick) {
         Ok(true) => Ok(Outcome::Booted),
         Ok(false) => Ok(Outcome::Late),
         Err(launch::Error::Boot(_) | launch::Error::Ending) => Ok(Outcome::Ended),
@@ -67,7 +67,7 @@ fn seen(context: &Context<'_>, (stored, live): (&StoredBox, &Live), seconds: u32
         0 => Ok(Outcome::Booted),
         1 => Ok(Outcome::Late),
         // What it has ended with, the keeper has said in the log by then.
-        apart::GONE => notified(live, LAST_WORDS),
+        apart::GONE => notified(live, LAST_WORDS, &mut || {}),
         other => Err(Error::new(format!("waiting for the boot of `{}` failed ({other})", stored.name))),
     }
 }

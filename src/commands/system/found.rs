@@ -66,7 +66,9 @@ pub(super) fn first(tree: &Tree) -> Result<Option<Found>> {
 
 /// The init that was named.
 fn named(tree: &Tree, path: &str) -> Result<Found> {
-    let program = BoxPath::new(path).map_err(|error: NotABoxPath| Error::new(error))?;
+    let program = BoxPath::new(path).map_err(|error: NotABoxPath| {
+        Error::new(format!("`init` is to be auto, none, or a program of the box: {error}")).hint("init: auto")
+    })?;
     let file = file(tree, &program)?.ok_or_else(|| {
         Error::new(format!("the box has no program `{program}`, which `init` names")).hint("init: auto")
     })?;

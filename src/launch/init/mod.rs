@@ -21,7 +21,7 @@ use crate::plan::Step;
 use crate::plan::init::{Ask, Completion, InitPlan, NOTIFY_SOCKET};
 use crate::sys::namespace::{self, Kind, Namespaces};
 use crate::sys::process::{self, Fork, Pid, SingleThread};
-use crate::sys::{capabilities, mount, signal, socket, system, tty};
+use crate::sys::{capabilities, id, mount, signal, socket, system, tty};
 pub(super) use fresh::{machine_id, renew};
 
 /// The namespaces that are an init's own.
@@ -115,6 +115,8 @@ fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
         }
         Report::Ready.send_with(word, &open).map_err(fail)?;
         take_console().map_err(fail)?;
+        // Those of the host's user, which the services that run as root would have as well.
+        id::set_groups(&[]).map_err(fail)?;
         capabilities::give_up(start.plan.without.iter().map(|capability| capability.number)).map_err(fail)?;
         capabilities::inherit_none().map_err(fail)?;
         process::ordinary_descriptor_limit().map_err(fail)?;
@@ -168,7 +170,8 @@ impl Init {
         match process::fork(proof)? {
             Fork::Parent(child) => process::wait(child).map(drop),
             Fork::Child => process::finish(|| {
-                let ready = process::close_rest_on_exec().and_then(|()| signal::reset_all());
+                let ready =
+                    id::set_groups(&[]).and_then(|()| process::close_rest_on_exec()).and_then(|()| signal::reset_all());
                 let name = plan.argv.first().cloned().unwrap_or_default();
                 let argv: Vec<String> =
                     std::iter::once(name).chain(words.iter().map(|&word| word.to_owned())).collect();

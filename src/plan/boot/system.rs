@@ -28,6 +28,8 @@ pub(super) fn prepared(request: &BootRequest<'_>, init: &InitPlan, hostname: &st
         // Its owner closes it to others; what is shared lies in it, since logind has its own idea of /run/user/UID.
         Step::MakeDir { at: BoxPath::known(SHARES), mode: 0o700, owner: (request.user.uid, request.user.gid) },
     ];
+    // Services look for them as they begin.
+    steps.push(Step::Follow { hostname: hostname.to_owned(), network: request.config.network });
     if let Some(uuid) = init.env.get("container_uuid") {
         steps.push(Step::MachineId(uuid.replace('-', "")));
     }
