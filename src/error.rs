@@ -172,10 +172,13 @@ impl From<userns::Error> for Error {
                 let error = Self::from_texts(&texts);
                 if full { error.hint(MAKE_ROOM) } else { error }
             }
-            userns::Error::Refused { .. }
-            | userns::Error::Helper { .. }
-            | userns::Error::HelperRefused { .. }
-            | userns::Error::WriteMap { .. } => Self::new(error).hint(DOCTOR),
+            userns::Error::Refused { ref remedy, .. } => {
+                let lines = remedy.lines.clone();
+                Self::new(error).hint(DOCTOR).hint(lines)
+            }
+            userns::Error::Helper { .. } | userns::Error::HelperRefused { .. } | userns::Error::WriteMap { .. } => {
+                Self::new(error).hint(DOCTOR)
+            }
             userns::Error::Parent { .. } | userns::Error::ChildDied(_) => Self::new(error),
         }
     }
@@ -304,9 +307,10 @@ mod tests {
     #[test]
     fn the_source_of_an_error_is_its_cause() {
         let source = std::io::Error::from_raw_os_error(1);
-        let error = Error::from(userns::Error::Refused { source });
+        let remedy = userns::refusal::Remedy { cause: "x".into(), lines: "sudo y".into() };
+        let error = Error::from(userns::Error::Refused { remedy, source });
         assert_eq!(texts(&error)[1], "Operation not permitted (os error 1)");
-        assert_eq!(error.hints().len(), 1);
+        assert_eq!(error.hints().last().map(String::as_str), Some("sudo y"));
         assert_eq!(error.exit_status(), 125);
     }
 }

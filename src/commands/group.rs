@@ -1,19 +1,59 @@
 //! The cgroup that a box is to have.
 
-use super::{limit, system};
+use super::{identity, limit, live, system};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::launch;
 use crate::limits::enforce::{self, Machine};
 use crate::limits::{Controller, Ground, Wanted};
-use crate::recipe::BoxConfig;
 use crate::recipe::settings::{Init, Limits};
-use crate::store::StoredBox;
+use crate::recipe::{BoxConfig, BoxName};
+use crate::store::{self, StoredBox};
 
 /// Whether a box is to have one: a plain application box pays nothing for what it does not need.
 pub(super) fn wanted(config: &BoxConfig) -> bool {
     // Open files are each process's own matter.
     let limits = Limits { nofile: None, ..config.limits.clone() };
     !limits.is_empty() || config.init != Init::None
+}
+
+/// Removes the cgroup of a box that has died, with all that is left in it. Under the box's lock; nobody's keeper is up.
+///
+/// # Errors
+/// Whatever keeps it from going.
+pub(super) fn clear(context: &Context<'_>, name: &BoxName) -> Result<()> {
+    let runtime = context.store.runtime(name);
+    let Some(dir) = runtime.noted_group() else { return Ok(()) };
+    if dir.exists() {
+        launch::remove_group(&live::proof()?, &identity::of(context)?, &dir)?;
+    }
+    Ok(runtime.forget_group()?)
+}
+
+/// The same for a box of which nothing is known: one that is up, or about to be, is left alone.
+///
+/// # Errors
+/// As [`clear`].
+pub(super) fn clear_if_dead(context: &Context<'_>, name: &BoxName) -> Result<()> {
+    let runtime = context.store.runtime(name);
+    if runtime.noted_group().is_none() || launch::is_up(&runtime) {
+        return Ok(());
+    }
+    match runtime.try_lock()? {
+        Some(_lock) if !launch::is_up(&runtime) => clear(context, name),
+        // Whoever has it sees to that.
+        _ => Ok(()),
+    }
+}
+
+/// The same for all boxes. What cannot be removed is said and left alone.
+pub(super) fn clear_dead(context: &Context<'_>) {
+    for name in store::box_names(context.store.data()) {
+        if let Err(error) = clear_if_dead(context, &name) {
+            let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+            context.ui.warning(&format!("cannot remove what `{name}` has left: {}", texts.join(": ")));
+        }
+    }
 }
 
 /// What a box that is about to be started wants of cgroups; nothing where it is to have none, or where there is no ground for
@@ -23,6 +63,14 @@ pub(super) fn wanted(config: &BoxConfig) -> bool {
 /// A box that cannot do without.
 pub(super) fn of(context: &Context<'_>, stored: &StoredBox) -> Result<Option<Wanted>> {
     let found = found(context, stored)?;
+    if found.is_none()
+        && let Some(init) = system::init(context, stored)?.filter(|init| init.needs_cgroup)
+    {
+        let reason = Ground::find(context.host).err().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let (name, kind) = (&stored.name, init.kind);
+        let error = format!("`{name}` has {kind} as its init, which needs a cgroup that is yours{reason}");
+        return Err(Error::new(error).hint("envbox doctor --cgroup shows how to have one"));
+    }
     limit::announce(context, stored, &seen(stored, found.as_ref()))?;
     Ok(found)
 }
@@ -35,18 +83,8 @@ pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<
     if !wanted(&stored.config) {
         return Ok(None);
     }
-    let ground = match Ground::find(context.host) {
-        Ok(ground) => ground,
-        Err(reason) => {
-            return system::init(context, stored)?.filter(|init| init.needs_cgroup).map_or(Ok(None), |init| {
-                let name = &stored.name;
-                Err(Error::new(format!(
-                    "`{name}` has {} as its init, which needs a cgroup that is yours: {reason}",
-                    init.kind
-                ))
-                .hint("envbox doctor --cgroup shows how to have one"))
-            });
-        }
+    let Ok(ground) = Ground::find(context.host) else {
+        return Ok(None);
     };
     let limits = &stored.config.limits;
     let disks = limit::disks(context, &stored.name, limits);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::system;
+use super::{group, system};
 use crate::cli::List;
 use crate::context::Context;
 use crate::error::Result;
@@ -42,6 +42,7 @@ enum Kind {
 
 pub(super) fn run(args: &List, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
+    group::clear_dead(&context);
     let names = store::box_names(context.store.data());
     let rows: Vec<Row> = names.into_iter().map(|name| row(&context, name)).collect();
     if args.json {

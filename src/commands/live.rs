@@ -26,7 +26,7 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         settings::compare(context, stored, &runtime);
         return Ok(live);
     }
-    let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
+    let lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
     if let Some(live) = launch::connect(&runtime)? {
         return Ok(live);
     }
@@ -37,6 +37,7 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let stored = &StoredBox { config: stored.config.clone(), ..there };
     let identity = identity::of(context)?;
     sweep::abandoned(context, &identity);
+    group::clear(context, &stored.name)?;
     runtime.record_settings(&settings)?;
     // Held until the box has it: an agent of a build that is not this one's is garbage otherwise.
     let (agent, _lease) = agent(context, &identity)?;
@@ -48,9 +49,12 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
         let programs = Programs { fuse, network: network_program(context, stored)?, group: group.clone() };
-        Ok(launch::boot(&proof, &identity, &plan, &runtime, &programs, trace)?)
+        Ok(launch::boot(&proof, &identity, &plan, (&runtime, &lock), &programs, trace)?)
     };
-    on_overlay(context, stored.config.overlay, start)
+    on_overlay(context, stored.config.overlay, start).inspect_err(|_| {
+        // The first failure is the one to be told of.
+        let _ = group::clear(context, &stored.name);
+    })
 }
 
 /// Does what takes an overlay with the one that is asked for: the kernel's, or a program for fuse-overlayfs.

@@ -1,6 +1,6 @@
 //! `envbox logs` of a system box: its journal, else its console. Those of services are `services`' own.
 
-use super::{project, services, system};
+use super::{group, project, services, system};
 use crate::cli::Logs;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -18,6 +18,7 @@ use crate::ui::Ui;
 pub(super) fn of_a_system(args: &Logs, host: &Host, ui: &Ui) -> Result<Option<u8>> {
     let context = Context::open(host, ui)?;
     let Some(stored) = meant(&context, args)? else { return Ok(None) };
+    group::clear_if_dead(&context, &stored.name)?;
     let wanted = system::Tail { lines: args.lines, follow: args.follow };
     if launch::is_up(&context.store.runtime(&stored.name)) && system::journal(&context, &stored, wanted)? {
         return Ok(Some(0));

@@ -1,6 +1,6 @@
 //! `envbox rm`
 
-use super::{identity, project, stop, sweep};
+use super::{group, identity, project, stop, sweep};
 use crate::cli::Remove;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -66,6 +66,7 @@ pub(super) fn remove(context: &Context<'_>, name: &BoxName, stop_first: bool) ->
     // It may have been started since it was looked at.
     check(context, name, stop_first)?;
     stop::stop(context, name, 0)?;
+    group::clear(context, name)?;
     // Given up at once: the sweep takes it over.
     Ok(context.store.remove_box(name).map(drop)?)
 }

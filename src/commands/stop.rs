@@ -1,9 +1,9 @@
 //! `envbox stop`
 
-use super::{identity, live, project};
+use super::{group, project};
 use crate::cli::Stop;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::launch;
 use crate::recipe::BoxName;
@@ -17,16 +17,19 @@ pub(super) fn run(args: &Stop, host: &Host, ui: &Ui) -> Result {
         [] => project::own(&context)?,
         named => named.to_vec(),
     };
-    for name in &names {
-        if !context.store.has_box(name) {
-            return Err(store::Error::NoBox(name.clone()).into());
-        }
-        stop(&context, name, args.time)?;
+    if let Some(name) = names.iter().find(|name| !context.store.has_box(name)) {
+        return Err(store::Error::NoBox(name.clone()).into());
     }
-    Ok(0)
+    let mut failed = Vec::new();
+    for name in &names {
+        let stopped = stop(&context, name, args.time).and_then(|()| group::clear_if_dead(&context, name));
+        // One that cannot be stopped keeps no other one up.
+        failed.extend(stopped.inspect_err(|error| ui.error(error)).err());
+    }
+    Ok(failed.iter().map(Error::exit_status).max().unwrap_or(0))
 }
 
-/// Ends whatever runs in a box. Nothing happens to one that is not up.
+/// Ends whatever runs in a box. Nothing happens to one that is not up. Its cgroup may be left ([`group::clear`]).
 ///
 /// # Errors
 /// A keeper that cannot be reached or ended.
@@ -41,11 +44,7 @@ pub(super) fn stop(context: &Context<'_>, name: &BoxName, grace: u32) -> Result<
         }
         Err(error) => return Err(error.into()),
     }
-    // A keeper that was killed leaves it, and one that may not write to the directory above.
-    match runtime.recorded().and_then(|keeper| keeper.group).filter(|group| group.exists()) {
-        Some(group) => Ok(launch::remove_group(&live::proof()?, &identity::of(context)?, &group)?),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What cannot leave is dead, and no more in the way of the box than a zombie is.

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 
 use super::janitor::Janitor;
 use super::live::proof;
-use super::{identity, remove};
+use super::{group, identity, remove};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::store::Staging;
@@ -14,9 +14,10 @@ use crate::sys::tree;
 use crate::userns;
 use crate::userns::Identity;
 
-/// Deletes what processes that are gone have left: throw-away boxes, and whatever is in `staging/`. Whatever cannot be
+/// Deletes what processes that are gone have left: cgroups, throw-away boxes, and whatever is in `staging/`. Whatever cannot be
 /// deleted is said and left alone: it is in nobody's way.
 pub(super) fn abandoned(context: &Context<'_>, identity: &Identity) {
+    group::clear_dead(context);
     for name in context.store.orphaned_boxes() {
         if let Err(error) = remove::remove(context, &name, true) {
             say(context, &format!("cannot remove the box {name}"), &error);
@@ -38,6 +39,7 @@ fn say(context: &Context<'_>, what: &str, error: &Error) {
 /// # Errors
 /// Where what there is cannot be deleted for want of an identity.
 pub(super) fn if_needed(context: &Context<'_>) -> Result<()> {
+    group::clear_dead(context);
     if context.store.has_abandoned() || !context.store.orphaned_boxes().is_empty() {
         abandoned(context, &identity::of(context)?);
     }

@@ -64,9 +64,9 @@ pub(super) fn apply(plan: &BootPlan, means: Means<'_>, trace: &mut dyn FnMut(&St
 pub(super) fn apply_fresh(steps: &[Step], console: OwnedFd) -> Result<(), Error> {
     let failed = |step: &Step, source| Error::Step { step: step.to_string(), source };
     let place = steps.iter().find_map(|step| if let Step::Console { at } = step { Some(at) } else { None });
-    let mut copies: Copies<'_> = place.map(|at| (at, console)).into_iter().collect();
-    // Whose ids are whose has been written down before.
+    // None of these steps is about ids.
     let none = IdMap { uid: Vec::new(), gid: Vec::new() };
+    let mut copies: Copies<'_> = place.map(|at| (at, console)).into_iter().collect();
     steps.iter().try_for_each(|step| {
         let root = root::open_absolute(Path::new("/"), Open::Directory).map_err(|source| failed(step, source))?;
         take(step, &root, &mut copies, &none).map_err(|source| failed(step, source))

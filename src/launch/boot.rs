@@ -1,61 +1,26 @@
-//! The parent's side of a boot, and finding a box that is up.
+//! The parent's side of a boot.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::apply::Means;
 use super::group::{self, Maker};
+use super::live::{Live, connect};
 use super::network::Client;
 use super::overlay::Fuse;
-use super::protocol::{HELLO, Report, Request, extra};
-use super::{Error, keeper, network, overlay};
-use crate::limits::{Group, Membership, Wanted};
-use crate::plan::init::BOOTED;
+use super::protocol::Report;
+use super::{Error, keeper, network, overlay, record};
+use crate::limits::{Membership, Wanted};
 use crate::plan::{BootPlan, Overlay, Step};
 use crate::recipe::settings::Network;
-use crate::store::{KeeperRecord, Runtime};
+use crate::store::Runtime;
 use crate::sys::namespace::{Kind, Namespaces};
-use crate::sys::poll::{self, Ready};
-use crate::sys::process::{self, Fork, Pid, Signal, SingleThread};
+use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket, stream};
 use crate::userns::{self, Identity, chain};
-
-/// Whether a box is up: somebody listens on its socket.
-pub fn is_up(runtime: &Runtime) -> bool {
-    socket::connect_to(&runtime.socket()).is_ok()
-}
-
-/// The keeper of a box that is up. Nobody is asked, so a box that is looked at every second may leave all the same.
-pub fn keeper_of(runtime: &Runtime) -> Option<KeeperRecord> {
-    // One that is dead and was not collected has still all of its record, and no namespaces.
-    let lives = |record: &KeeperRecord| stat_field(Pid::from_raw(record.pid), 3).is_some_and(|state| state != "Z");
-    let is_it = |record: &KeeperRecord| start_time(Pid::from_raw(record.pid)) == Some(record.start_time);
-    runtime.recorded().filter(|record| lives(record) && is_it(record) && record.boot == boot_id())
-}
-
-/// Kills the keeper of a box, and with it all that runs there, if it is the one that was recorded.
-///
-/// # Errors
-/// [`Error::Session`].
-pub fn kill(runtime: &Runtime, pid: i32) -> Result<(), Error> {
-    let fail = |source| Error::Session { what: "kill the box's keeper", source };
-    let pid = Pid::from_raw(pid);
-    let keeper = process::pidfd_open(pid).map_err(fail)?;
-    // After the pidfd was opened the number cannot change hands any more.
-    match runtime.recorded() {
-        Some(record) if record.pid == pid.as_raw() && start_time(pid) == Some(record.start_time) => {
-            ended(await_end(&keeper, Duration::ZERO).map_err(fail)?, pid)
-        }
-        _ => Err(Error::Silent { pid: pid.as_raw() }),
-    }
-}
-
-/// How long a keeper may take to say hello: it has nothing else to do.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Programs of the host's that serve a box.
 #[derive(Debug, Clone, Default)]
@@ -68,170 +33,26 @@ pub struct Programs {
     pub group: Option<Wanted>,
 }
 
-/// A connection to the keeper of a box that is up. The box stays up as long as it is held.
-#[derive(Debug)]
-pub struct Live {
-    /// The keeper, as the host sees it.
-    pub pid: Pid,
-    pub(super) connection: OwnedFd,
-    outer: Vec<OwnedFd>,
-    inner: Vec<OwnedFd>,
-    pub(super) run_dir: OwnedFd,
-    network: Option<OwnedFd>,
-    pub(super) payload: Option<OwnedFd>,
-    pub(super) view: Option<OwnedFd>,
-    /// Whether its sysinfo(2) is answered there.
-    pub(super) sysinfo: bool,
-}
-
-/// Connects to a box's keeper; `None` if the box is not up.
-///
-/// # Errors
-/// [`Error::Silent`] if the keeper hangs, [`Error::OtherVersion`], [`Error::Join`].
-pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
-    let fail = |source| Error::Join { what: "connect to its keeper", source };
-    let connection = match socket::connect_to(&runtime.socket()) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
-        }
-        result => result.map_err(fail)?,
-    };
-    let (pid, _) = socket::peer(&connection).map_err(fail)?;
-    let wanted = [(connection.as_fd(), Ready { read: true, write: false })];
-    if !poll::wait(&wanted, Some(PATIENCE)).map_err(fail)?.iter().any(|ready| ready.read) {
-        return Err(Error::Silent { pid: pid.as_raw() });
-    }
-    let mut hello = [0; 64];
-    let (length, fds) = match socket::receive(&connection, &mut hello) {
-        // It went away between our connecting and its accepting.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
-        result => result.map_err(fail)?,
-    };
-    if length == 0 {
-        return Ok(None);
-    }
-    let mut fds = fds.into_iter();
-    let outer: Vec<OwnedFd> = fds.by_ref().take(keeper::OUTER.len()).collect();
-    let inner: Vec<OwnedFd> = fds.by_ref().take(keeper::INNER.len()).collect();
-    match fds.next() {
-        Some(run_dir) if hello[..length].starts_with(HELLO) => {
-            let mut live = Live {
-                pid,
-                connection,
-                outer,
-                inner,
-                run_dir,
-                network: None,
-                payload: None,
-                view: None,
-                sysinfo: false,
-            };
-            for (letter, fd) in hello[HELLO.len()..length].iter().zip(fds) {
-                match *letter {
-                    extra::NETWORK => live.network = Some(fd),
-                    extra::PAYLOAD => live.payload = Some(fd),
-                    extra::VIEW => live.view = Some(fd),
-                    extra::SYSINFO => (live.view, live.sysinfo) = (Some(fd), true),
-                    _ => return Err(Error::OtherVersion { pid: pid.as_raw() }),
-                }
-            }
-            Ok(Some(live))
-        }
-        _ => Err(Error::OtherVersion { pid: pid.as_raw() }),
-    }
-}
-
-impl Live {
-    /// Joins the outer user namespace, which only has a say over its children's pid namespace, and that.
-    pub(super) fn join_outer(&self, proof: &SingleThread) -> io::Result<()> {
-        join(proof, &keeper::OUTER, &self.outer)
-    }
-
-    /// Joins all the rest; [`Live::join_outer`] must have come first.
-    pub(super) fn join_inner(&self, proof: &SingleThread) -> io::Result<()> {
-        // It belongs to the outer user namespace, whose privilege is gone in the inner one.
-        self.network.iter().try_for_each(|network| namespace::join(proof, network, Kind::Network))?;
-        join(proof, &keeper::INNER, &self.inner)
-    }
-
-    /// Whether the init of a system box is known to have booted ([`BOOTED`]).
-    pub fn has_booted(&self) -> bool {
-        let mark = Path::new(BOOTED).file_name().map(Path::new);
-        mark.is_some_and(|mark| root::open_beneath(&self.run_dir, mark).is_ok())
-    }
-
-    /// Lets go of the namespaces, which would keep the box's mounts alive when the box is gone. What is left are the
-    /// connection and the run directory.
-    pub(super) fn into_ends(self) -> (OwnedFd, OwnedFd) {
-        (self.connection, self.run_dir)
-    }
-
-    /// Lets sessions be forked into a cgroup which the box was given when it was up already, where that can be opened.
-    pub fn enter(&mut self, group: &Group) {
-        if self.payload.is_none() {
-            self.payload = group.payload().ok();
-        }
-    }
-
-    /// Asks the keeper to end the box, and waits until it has. After `grace` seconds nothing is asked any more.
-    ///
-    /// # Errors
-    /// [`Error::Join`].
-    pub fn stop(self, grace: u32) -> Result<(), Error> {
-        let fail = |source| Error::Join { what: "stop it", source };
-        let keeper = process::pidfd_open(self.pid).map_err(fail)?;
-        match Request::Stop(grace).send(&self.connection) {
-            // It is on its way out already.
-            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {}
-            sent => sent.map_err(fail)?,
-        }
-        let limit = Duration::from_secs(u64::from(grace)) + PATIENCE;
-        ended(await_end(&keeper, limit).map_err(fail)?, self.pid)
-    }
-}
-
-fn join(proof: &SingleThread, kinds: &[(Kind, &str)], namespaces: &[OwnedFd]) -> io::Result<()> {
-    kinds.iter().zip(namespaces).try_for_each(|((kind, _), namespace)| namespace::join(proof, namespace, *kind))
-}
-
-/// Waits for the process a pidfd names to be gone, kills it when the time is up, and says whether it went.
-fn await_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
-    let gone = |limit| {
-        let wanted = [(pidfd.as_fd(), Ready { read: true, write: false })];
-        poll::wait(&wanted, Some(limit)).map(|ready| ready.iter().any(|ready| ready.read))
-    };
-    if gone(limit)? {
-        return Ok(true);
-    }
-    match process::pidfd_signal(pidfd, Signal::SIGKILL) {
-        Err(error) if error.raw_os_error() != Some(ESRCH) => Err(error),
-        _ => gone(PATIENCE),
-    }
-}
-
-/// "No such process" (errno(3)).
-const ESRCH: i32 = 3;
-
-/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock and has found no keeper.
+/// Starts a box's keeper, which carries `plan` out and stays, and connects to it. The caller holds the box's lock, `held`,
+/// and has found no keeper; with the keeper it stays held until that one listens, even if the caller is killed.
 ///
 /// # Errors
 /// [`Error::Overlay`] if the root's file system was refused, so that the caller may plan with the other one; everything
-/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace.
+/// else as it comes. Nothing is left running, and no mount: they were in the keeper's own namespace. A cgroup is left
+/// ([`super::remove_group`]).
 pub fn boot(
     proof: &SingleThread,
     identity: &Identity,
     plan: &BootPlan,
-    runtime: &Runtime,
+    (runtime, held): (&Runtime, &File),
     programs: &Programs,
     trace: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Live, Error> {
     let fuse = programs.fuse.as_deref();
     let fail = |what| move |source| Error::Session { what, source };
-    await_last_keeper(runtime)?;
-    if let Some(group) = runtime.recorded().and_then(|last| last.group) {
-        group::remove_group(proof, identity, &group)?;
-    }
+    record::await_last_keeper(runtime)?;
     runtime.clear()?;
+    let recording = runtime.new_record()?;
     let listener = socket::bound(&runtime.socket()).map_err(fail("make the keeper's socket"))?;
     let lock = runtime.lock_file()?;
     let log = fs::File::create(runtime.fuse_log()).map_err(fail("make fuse-overlayfs's log"))?;
@@ -248,13 +69,15 @@ pub fn boot(
         Network::Host | Network::None => Ok((None, None)),
     }
     .map_err(fail("make a socket pair"))?;
-    let (mut maker, member) = programs.group.as_ref().map(group::make).transpose()?.unzip();
+    let (mut maker, member) =
+        programs.group.as_ref().map(|wanted| group::make((proof, identity), runtime, wanted)).transpose()?.unzip();
     let cgroup = maker.as_ref().map(Maker::keeper).transpose()?.flatten();
     let inner = identity.map.within();
     let tracing = trace.is_some();
-    let meet = |member| maker.iter_mut().for_each(|maker| maker.meet(proof, member));
+    let meet = |member| maker.iter_mut().for_each(|maker| maker.meet(member));
     let child = userns::spawn(proof, identity, kinds, cgroup.as_ref(), meet, move |proof| {
         let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd(), log.as_fd()];
+        keep.extend([held.as_fd(), recording.as_fd()]);
         keep.extend(console.iter().map(OwnedFd::as_fd));
         let network = client.iter().flat_map(Client::fds);
         let member = match member
@@ -281,11 +104,16 @@ pub fn boot(
                     Means { proof, fuse, inner: &inner, payload: member.as_ref().map(|member| &member.payload) };
                 process::finish(|| {
                     let lock = lock.into();
-                    let ends = keeper::Ends { listener, lock, report, network, member: member.as_ref(), console };
+                    let member = member.as_ref();
+                    let ends =
+                        keeper::Ends { listener, lock, starting: held.as_fd(), report, network, member, console };
                     keeper::start(plan, means, ends, tracing)
                 })
             }
-            Ok(Fork::Parent(_)) => {
+            Ok(Fork::Parent(keeper)) => {
+                let group = member.as_ref().and_then(|member| member.dir().ok());
+                // By the one who knows it even if the process that starts the box is killed; that one sees to it that it was.
+                let _ = record::of_child(keeper, group).write(&recording);
                 served.map_or(0, |served| told(&report, &Error::Overlay { source: served.serve(&log.into()) }))
             }
         }
@@ -300,14 +128,12 @@ pub fn boot(
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result.map_err(|error| explained(error, fuse, runtime)).inspect_err(|_| {
-        // The first failure is the one to be told of.
-        let _ = dir.iter().try_for_each(|dir| group::remove_group(proof, identity, dir));
-    })?;
+    result.map_err(|error| explained(error, fuse, runtime))?;
     let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
-    let start_time = start_time(live.pid).unwrap_or_default();
-    let pid_namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok()).unwrap_or_default();
-    runtime.record(&KeeperRecord { pid: live.pid.as_raw(), start_time, boot: boot_id(), group: dir, pid_namespace })?;
+    if runtime.recorded().is_none_or(|record| record.pid != live.pid.as_raw()) {
+        let namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok());
+        runtime.record(&record::of(live.pid, namespace.unwrap_or_default(), dir))?;
+    }
     Ok(live)
 }
 
@@ -383,42 +209,6 @@ fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Re
             None => return Err(Error::KeeperDied),
         }
     }
-}
-
-/// The last keeper may have been killed an instant ago, and its processes may still be on their way out. Two overlays
-/// on one upper directory corrupt it, so a new one waits until the old one is gone for good: an init's pidfd becomes
-/// readable only after all of its pid namespace has ended (pid_namespaces(7)).
-fn await_last_keeper(runtime: &Runtime) -> Result<(), Error> {
-    let fail = |source| Error::Session { what: "wait for the last keeper's end", source };
-    let Some(last) = runtime.recorded() else { return Ok(()) };
-    let pid = Pid::from_raw(last.pid);
-    let Ok(pidfd) = process::pidfd_open(pid) else { return Ok(()) };
-    if start_time(pid) != Some(last.start_time) || boot_id() != last.boot {
-        return Ok(());
-    }
-    // One that does not go has no process left but dead ones, and no mount: it waits for those to be collected.
-    await_end(&pidfd, Duration::from_millis(500)).map(drop).map_err(fail)
-}
-
-fn ended(gone: bool, pid: Pid) -> Result<(), Error> {
-    if gone { Ok(()) } else { Err(Error::Undead { pid: pid.as_raw() }) }
-}
-
-/// What tells this boot of the machine from any other (random(4)).
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
-}
-
-/// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22).
-fn start_time(pid: Pid) -> Option<u64> {
-    stat_field(pid, 22)?.parse().ok()
-}
-
-/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
-fn stat_field(pid: Pid, number: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
 }
 
 /// Opens namespaces of this process, to be handed out.

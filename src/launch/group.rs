@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use crate::limits::systemd::{self, Manager};
 use crate::limits::{self, Ground, Group, Membership, Wanted};
+use crate::store::Runtime;
 use crate::sys::process::{self, Fork, Pid, SingleThread};
 use crate::sys::{socket, stream};
 use crate::userns::{self, Identity};
@@ -18,9 +19,11 @@ use crate::userns::{self, Identity};
 /// The end of the process that starts the box.
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
+    who: (&'a SingleThread, &'a Identity),
+    runtime: &'a Runtime,
     wanted: &'a Wanted,
     /// None as long as systemd is to make it, which wants a process to be there first.
-    made: Option<Result<(Group, Ground), limits::Error>>,
+    made: Option<Result<(Group, Ground), Error>>,
     socket: OwnedFd,
 }
 
@@ -33,11 +36,26 @@ pub(super) struct Member {
 /// Makes the cgroup, where that is for this user to do, and the two ends.
 ///
 /// # Errors
-/// [`limits::Error`].
-pub(super) fn make(wanted: &Wanted) -> Result<(Maker<'_>, Member), Error> {
+/// [`limits::Error`]; those of [`remove_group`].
+pub(super) fn make<'a>(
+    who: (&'a SingleThread, &'a Identity),
+    runtime: &'a Runtime,
+    wanted: &'a Wanted,
+) -> Result<(Maker<'a>, Member), Error> {
     let (mine, other) = socket::pair().map_err(|source| limits::Error::HandOver { source })?;
-    let made = if wanted.ground.manager.is_none() { Some((Group::make(wanted)?, wanted.ground.clone())) } else { None };
-    Ok((Maker { wanted, made: made.map(Ok), socket: mine }, Member { socket: other }))
+    let made = if wanted.ground.manager.is_none() {
+        Some(Ok((fresh(who, runtime, wanted)?, wanted.ground.clone())))
+    } else {
+        None
+    };
+    Ok((Maker { who, runtime, wanted, made, socket: mine }, Member { socket: other }))
+}
+
+/// Makes a cgroup, in the place of whatever is left of the box before.
+fn fresh((proof, identity): (&SingleThread, &Identity), runtime: &Runtime, wanted: &Wanted) -> Result<Group, Error> {
+    runtime.note_group(&wanted.dir())?;
+    remove_group(proof, identity, &wanted.dir())?;
+    Ok(Group::make(wanted)?)
 }
 
 impl Maker<'_> {
@@ -48,9 +66,10 @@ impl Maker<'_> {
     }
 
     /// Has systemd make the cgroup, where it is to, with the keeper's parent in it: that must still be a process of this user.
-    pub(super) fn meet(&mut self, proof: &SingleThread, member: Pid) {
-        let wanted = self.wanted;
-        self.made.get_or_insert_with(|| in_scope(proof, wanted, member));
+    pub(super) fn meet(&mut self, member: Pid) {
+        if self.made.is_none() {
+            self.made = Some(self.in_scope(member));
+        }
     }
 
     /// Lets the keeper's parent go on, as a member of the cgroup, and returns that one's directory.
@@ -59,26 +78,23 @@ impl Maker<'_> {
     /// [`limits::Error`].
     pub(super) fn admit(self) -> Result<PathBuf, Error> {
         let none = limits::Error::HandOver { source: io::ErrorKind::NotFound.into() };
-        let (group, ground) = self.made.unwrap_or(Err(none))?;
-        let sent = group.membership(&ground).and_then(|membership| membership.send(&self.socket));
-        sent.inspect_err(|_| {
-            // The first failure is the one to be told of.
-            let _ = limits::remove(group.dir());
-        })?;
+        let (group, ground) = self.made.unwrap_or(Err(none.into()))?;
+        group.membership(&ground)?.send(&self.socket)?;
         Ok(group.dir().to_owned())
     }
-}
 
-/// Has systemd make a scope for the process, and makes the cgroup in there.
-fn in_scope(proof: &SingleThread, wanted: &Wanted, member: Pid) -> Result<(Group, Ground), limits::Error> {
-    let none = || limits::Error::HandOver { source: io::ErrorKind::NotFound.into() };
-    let manager = wanted.ground.manager.as_ref().ok_or_else(none)?;
-    let (unit, description) = (format!("{}.scope", wanted.name), format!("envbox {}", wanted.name));
-    let dir = systemd::start_scope(proof, manager, &unit, &description, member)?;
-    let ground = wanted.ground.clone().of_unit(&dir);
-    let group = Group::make(&Wanted { ground: ground.clone(), ..wanted.clone() })?;
-    group.take_keeper(member)?;
-    Ok((group, ground))
+    /// Has systemd make a scope for the process, and makes the cgroup in there.
+    fn in_scope(&self, member: Pid) -> Result<(Group, Ground), Error> {
+        let none = || limits::Error::HandOver { source: io::ErrorKind::NotFound.into() };
+        let Self { who, wanted, .. } = self;
+        let manager = wanted.ground.manager.as_ref().ok_or_else(none)?;
+        let (unit, description) = (format!("{}.scope", wanted.name), format!("envbox {}", wanted.name));
+        let dir = systemd::start_scope(who.0, manager, &unit, &description, member).map_err(limits::Error::from)?;
+        let ground = wanted.ground.clone().of_unit(&dir);
+        let group = fresh(*who, self.runtime, &Wanted { ground: ground.clone(), ..(*wanted).clone() })?;
+        group.take_keeper(member)?;
+        Ok((group, ground))
+    }
 }
 
 /// Forks into the box's cgroup. Where this user may not move a process there, since the two have no cgroup above them that is

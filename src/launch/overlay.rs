@@ -48,8 +48,9 @@ fn adopt(plan: &Overlay) -> io::Result<()> {
     if have.uid() == want.uid() && have.gid() == want.gid() {
         return Ok(());
     }
-    sys::fs::set_owner(&upper, want.uid(), want.gid())?;
-    sys::fs::set_mode(&upper, want.mode() & 0o7777)
+    // The owner last: it is what says that this has been done.
+    sys::fs::set_mode(&upper, want.mode() & 0o7777)?;
+    sys::fs::set_owner(&upper, want.uid(), want.gid())
 }
 
 /// The layers, topmost first, each once. An image may have a layer twice, which the kernel refuses and which is the same as

@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::follow::Follower;
-use super::payload::{self, Word};
+use super::payload;
 use super::protocol::Request;
 use super::pump::{Pump, Turn};
+use super::word::Word;
 use super::{Error, Live, group};
 use crate::limits::systemd::Manager;
 use crate::plan::SessionPlan;

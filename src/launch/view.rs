@@ -19,6 +19,7 @@ use crate::limits::{Membership, Processors};
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::{Limits, Size, View as Seen};
 use crate::sys::mount::{self, Attributes};
+use crate::sys::namespace::{self, Kind};
 use crate::sys::process::{self, Fork, Pid, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::seccomp;
@@ -69,6 +70,8 @@ pub(super) struct View {
     starts: Vec<Instant>,
     /// Whether sysinfo(2) is answered.
     answers: bool,
+    /// The mount namespace of a system box's init, which has the files over a proc of its own.
+    also_in: Option<OwnedFd>,
     /// What sessions send to, and where it arrives.
     handout: OwnedFd,
     arriving: OwnedFd,
@@ -111,6 +114,7 @@ impl View {
             server: None,
             starts: Vec::new(),
             answers: plan.limits.seen() == Seen::Full,
+            also_in: None,
             handout,
             arriving,
         };
@@ -124,6 +128,11 @@ impl View {
     /// Whether sysinfo(2) is answered.
     pub(super) fn answers(&self) -> bool {
         self.answers
+    }
+
+    /// Shows the files of later servers in this mount namespace as well, which has those of the present one.
+    pub(super) fn show_in(&mut self, mounts: OwnedFd) {
+        self.also_in = Some(mounts);
     }
 
     /// What sessions get: see [`divert_sysinfo`] and [`Live::show`].
@@ -253,7 +262,13 @@ impl View {
         // into it would wait for ever.
         drop(device);
         match process::fork(&proof)? {
-            Fork::Child => process::finish(|| u8::from(bind(mounted, again).is_err())),
+            Fork::Child => process::finish(|| {
+                let bound = bind(mounted, again).and_then(|()| match &self.also_in {
+                    Some(mounts) => bind_in(&proof, mounts),
+                    None => Ok(()),
+                });
+                u8::from(bound.is_err())
+            }),
             Fork::Parent(binder) => Ok(binder),
         }
     }
@@ -308,6 +323,15 @@ fn bind(mounted: OwnedFd, again: bool) -> io::Result<()> {
     }
     mount::attach(mounted, root::make_dirs(&run, Path::new(DIR), 0o555)?)?;
     bind_over(&copies()?, again)
+}
+
+/// Shows what is bound here in another mount namespace, which has a dead server's.
+fn bind_in(proof: &SingleThread, mounts: &OwnedFd) -> io::Result<()> {
+    let dir = Path::new(RUN_DIR).join(DIR);
+    let (whole, copies) = (mount::copy_tree(&dir)?, copies()?);
+    namespace::join(proof, mounts, Kind::Mount)?;
+    bind_over(&[(whole, dir.as_path())], true)?;
+    bind_over(&copies, true)
 }
 
 /// The files of the view that this machine has, to be bound over its own: a copy of each, and the path.

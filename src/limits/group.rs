@@ -10,7 +10,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,23 +59,20 @@ impl Group {
         Self { dir, controllers: Controller::parse(&list) }
     }
 
-    /// Makes the cgroup. What a dead box of that name has left is removed before.
+    /// Makes the cgroup, or what is missing of one: of a live box whose `limit` was killed. Whoever makes it for a box that is
+    /// not up removes what is there before.
     ///
     /// # Errors
-    /// [`Error`]; what was made is removed again.
+    /// [`Error`]; what was made by then is there.
     pub fn make(wanted: &Wanted) -> Result<Self, Error> {
-        let dir = wanted.dir();
-        remove(&dir)?;
-        let made = Self::fill(&dir, wanted);
-        made.inspect_err(|_| {
-            // The first failure is the one to be told of.
-            let _ = remove(&dir);
-        })
-    }
-
-    fn fill(dir: &Path, wanted: &Wanted) -> Result<Self, Error> {
+        let dir = &wanted.dir();
         for path in [dir.to_owned(), dir.join("keeper"), dir.join("box"), dir.join("box/payload")] {
-            fs::create_dir(&path).map_err(|source| Error::Cgroup { what: "make the cgroup", path, source })?;
+            match fs::create_dir(&path) {
+                Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::Cgroup { what: "make the cgroup", path, source });
+                }
+                _ => {}
+            }
         }
         // From above to below, each by itself: one that is refused must not take the others along.
         let boxed = dir.join("box");
@@ -222,6 +219,14 @@ impl Membership {
         let mut next = || fds.next().ok_or(Error::HandOver { source: io::ErrorKind::UnexpectedEof.into() });
         let (base, group, limited, payload, entrance) = (next()?, next()?, next()?, next()?, next()?);
         Ok(Self { name: OsString::from_vec(name), base, group, limited, payload, entrance, home: fds.next() })
+    }
+
+    /// The directory of the cgroup.
+    ///
+    /// # Errors
+    /// readlink(2)'s.
+    pub fn dir(&self) -> io::Result<PathBuf> {
+        fs::read_link(format!("/proc/self/fd/{}", self.group.as_raw_fd()))
     }
 
     /// All descriptors of it.

@@ -3,8 +3,9 @@
 //! In the box's own directory, and not in `$XDG_RUNTIME_DIR`: that differs between a login, a cron job and a `su`, and two
 //! of them would each start a keeper, and mount one upper directory twice.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,17 @@ pub struct KeeperRecord {
     /// The box's cgroup, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<PathBuf>,
+}
+
+impl KeeperRecord {
+    /// Writes it into a file that is empty.
+    ///
+    /// # Errors
+    /// write(2)'s.
+    pub fn write(&self, mut file: &File) -> io::Result<()> {
+        // Not synced: after a power cut there is no keeper to be found.
+        file.write_all(&serde_json::to_vec(self).unwrap_or_default())
+    }
 }
 
 /// What a box was started with.
@@ -114,7 +126,7 @@ impl Runtime {
         // Not synced, as the keeper's record is not; whole, since those who read it take no lock.
         let path = self.settings_file();
         let bytes = serde_json::to_vec(settings).unwrap_or_default();
-        let new = self.dir.join(format!("settings.{}", std::process::id()));
+        let new = self.dir.join("settings.new");
         let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
         written.map_err(|source| Error::Write { path, source })
     }
@@ -188,20 +200,67 @@ impl Runtime {
         }
     }
 
+    /// Takes the lock if nobody has it. The box may have been removed meanwhile, and is nobody's then.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn try_lock(&self) -> Result<Option<File>, Error> {
+        let file = self.lock_file()?;
+        let locked =
+            lock::try_exclusive(&file).map_err(|source| Error::Write { path: self.dir.join("lock"), source })?;
+        Ok(locked.then_some(file))
+    }
+
     /// Records the keeper. Written under the lock.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn record(&self, keeper: &KeeperRecord) -> Result<(), Error> {
-        // Not synced: after a power cut there is no keeper to be found.
+        let file = self.new_record()?;
+        keeper.write(&file).map_err(|source| Error::Write { path: self.record_file(), source })
+    }
+
+    /// Opens the record of a keeper to be, which is empty as yet: whoever writes it may not be this user.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn new_record(&self) -> Result<File, Error> {
         let path = self.record_file();
-        let bytes = serde_json::to_vec(keeper).unwrap_or_default();
-        fs::write(&path, bytes).map_err(|source| Error::Write { path, source })
+        File::create(&path).map_err(|source| Error::Write { path, source })
     }
 
     /// The keeper that was recorded last, if the record can be read.
     pub fn recorded(&self) -> Option<KeeperRecord> {
         serde_json::from_slice(&fs::read(self.record_file()).ok()?).ok()
+    }
+
+    fn group_file(&self) -> PathBuf {
+        self.dir.join("cgroup")
+    }
+
+    /// Notes a cgroup that is about to be made for the box, so that it is found whoever is killed meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn note_group(&self, dir: &Path) -> Result<(), Error> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = self.group_file();
+        fs::write(&path, dir.as_os_str().as_bytes()).map_err(|source| Error::Write { path, source })
+    }
+
+    /// The cgroup that was last made for the box, or was about to be, unless it is known to be gone.
+    pub fn noted_group(&self) -> Option<PathBuf> {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bytes = fs::read(self.group_file()).ok()?;
+        (!bytes.is_empty()).then(|| OsString::from_vec(bytes).into())
+    }
+
+    /// Forgets the cgroup, which is gone.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn forget_group(&self) -> Result<(), Error> {
+        remove_if_there(&self.group_file())
     }
 
     /// Removes what a keeper that is gone has left, under the lock.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::refusal::Remedy;
+
 /// A failure to make or enter a user namespace, or to do work inside one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -15,8 +17,10 @@ pub enum Error {
         source: io::Error,
     },
     /// unshare(2) failed in the child: the machine does not let this user make namespaces.
-    #[error("the kernel refuses a user namespace to this user")]
+    #[error("the kernel refuses a user namespace to this user: {}", remedy.cause)]
     Refused {
+        /// Who forbids it, and what ends that.
+        remedy: Remedy,
         /// The kernel's answer.
         source: io::Error,
     },

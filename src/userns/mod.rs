@@ -7,6 +7,7 @@ mod error;
 mod identity;
 mod idmap;
 pub mod probe;
+pub mod refusal;
 mod spawn;
 mod split;
 mod work;

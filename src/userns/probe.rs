@@ -4,35 +4,10 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
+use super::refusal::{Refusal, Stage};
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::{id, probe};
-
-/// How far a child came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Stage {
-    /// It may not have a user namespace at all.
-    Unshare = 1,
-    /// It may not map its own user into it.
-    Map = 2,
-    /// It has no right to mount in it. AppArmor's restriction shows here or one stage before, not at the first.
-    Mount = 3,
-}
-
-/// Why there is no working user namespace for this user.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", match stage {
-    Stage::Unshare => "the kernel refuses a user namespace",
-    Stage::Map => "the user namespace may not be given a map",
-    Stage::Mount => "the user namespace has no right to mount",
-})]
-pub struct Refusal {
-    /// Where it failed.
-    pub stage: Stage,
-    /// The kernel's answer.
-    pub source: io::Error,
-}
 
 /// Makes a user namespace and a mount namespace in a forked child, maps one id, and makes a mount.
 ///

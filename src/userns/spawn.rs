@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use super::refusal::{Refusal, Stage};
 use super::{Error, Extent, IdHelpers, IdMap, Identity, Namespaces};
 use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
 use crate::sys::{id, namespace, system, tty};
@@ -83,7 +84,10 @@ fn let_in(
     child.read_exact(&mut errno).map_err(|source| Error::Parent { what: "hear from the child", source })?;
     match i32::from_ne_bytes(errno) {
         0 => {}
-        errno => return Err(Error::Refused { source: io::Error::from_raw_os_error(errno) }),
+        errno => {
+            let refusal = Refusal { stage: Stage::Unshare, source: io::Error::from_raw_os_error(errno) };
+            return Err(Error::Refused { remedy: refusal.remedy(), source: refusal.source });
+        }
     }
     meet(pid);
     let map = &identity.map;

@@ -1,5 +1,7 @@
 //! envbox killed at any moment: the next command works, and nothing is left of the last.
 
+mod kill;
+
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};

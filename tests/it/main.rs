@@ -45,6 +45,7 @@ mod session;
 mod shares;
 mod source;
 mod store;
+mod system;
 mod system_verbs;
 mod task;
 mod terminal;

@@ -1,5 +1,7 @@
 //! Debian 12 in a machine of its own: systemd, cgroup v2 alone, kernel 6.1.
 
+mod refusal;
+
 use crate::support::requires;
 use crate::support::vm::{BOOKWORM, TRIXIE};
 

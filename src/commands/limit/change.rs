@@ -94,6 +94,8 @@ fn adopted(
     let mut stored = stored.clone();
     stored.config.limits = Limits { enforce: None, ..limits.clone() };
     let Some(wanted) = group::found(context, &stored)? else { return Ok(None) };
+    let runtime = context.store.runtime(&stored.name);
+    runtime.note_group(&wanted.dir())?;
     let group = Group::make(&wanted).map_err(Error::new)?;
     if !moved(context, &group, members) {
         // Nobody is in there.
@@ -101,7 +103,7 @@ fn adopted(
         return Ok(None);
     }
     let group_dir = Some(group.dir().to_owned());
-    context.store.runtime(&stored.name).record(&KeeperRecord { group: group_dir, ..record.clone() })?;
+    runtime.record(&KeeperRecord { group: group_dir, ..record.clone() })?;
     Ok(Some(group))
 }
 

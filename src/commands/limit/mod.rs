@@ -11,6 +11,7 @@ pub(super) use flags::{for_this_start, over};
 pub(super) use force::{Force, announce, disks, place};
 pub(super) use told::Watch;
 
+use super::group;
 use crate::cli::{self, Limiting};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -40,6 +41,9 @@ fn alter(context: &Context<'_>, args: &cli::Limit) -> Result<()> {
     let _lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
     let stored = context.store.open_box(name)?;
     let live = launch::connect(&runtime)?;
+    if live.is_none() {
+        group::clear(context, name)?;
+    }
     let written = over(&stored.config.limits, &args.limits);
     if let Some(live) = &live {
         let settings = runtime.settings();
@@ -83,6 +87,7 @@ struct Shown {
 
 fn show(context: &Context<'_>, name: &BoxName, json: bool) -> Result<()> {
     let stored = context.store.open_box(name)?;
+    group::clear_if_dead(context, name)?;
     let running = launch::is_up(&context.store.runtime(name));
     let force = if running { Force::of(context, name) } else { expected(context, &stored)? };
     let shown = Shown {

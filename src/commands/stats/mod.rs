@@ -8,6 +8,7 @@ use serde::Serialize;
 
 pub(super) use table::share;
 
+use super::group;
 use crate::cli::Stats;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -84,6 +85,7 @@ fn rate(last: u64, now: u64, time: Duration) -> f64 {
 
 pub(super) fn run(args: &Stats, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
+    group::clear_dead(&context);
     let mut boxes = Vec::new();
     for name in &args.names {
         if !context.store.has_box(name) {

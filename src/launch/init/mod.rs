@@ -15,6 +15,7 @@ use super::Error;
 use super::apply::apply_fresh;
 use super::boot::{own_namespaces, told};
 use super::protocol::Report;
+use super::view;
 use crate::limits::Membership;
 use crate::plan::Step;
 use crate::plan::init::{Ask, Completion, InitPlan, NOTIFY_SOCKET};
@@ -40,6 +41,19 @@ pub(super) struct Start<'a> {
     pub(super) member: Option<&'a Membership>,
     /// The terminal that is its console.
     pub(super) console: &'a OwnedFd,
+    /// Whether it sees the box's limits in its `/proc`, and whom its programs ask by sysinfo(2).
+    pub(super) view: View<'a>,
+}
+
+/// What an init sees of its box's limits.
+#[derive(Clone, Copy)]
+pub(super) enum View<'a> {
+    /// Nothing.
+    None,
+    /// The files in `/proc`.
+    Files,
+    /// The files, and what sysinfo(2) says: its answers come by this socket.
+    Full(&'a OwnedFd),
 }
 
 /// An init that runs.
@@ -91,6 +105,10 @@ fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
         start.member.map_or(Ok(()), Membership::enter).map_err(fail)?;
         namespace::unshare(start.proof, Namespaces::NEWNS).map_err(fail)?;
         apply_fresh(start.fresh, console)?;
+        if !matches!(start.view, View::None) {
+            // Over the proc that is the init's own; that of the keeper has them already.
+            view::copies().and_then(|copies| view::bind_over(&copies, false)).map_err(fail)?;
+        }
         let mut open = own_namespaces(&OWN).map_err(fail)?;
         if start.plan.completion == Completion::Notified {
             open.push(socket::mailbox(Path::new(NOTIFY_SOCKET)).map_err(fail)?);
@@ -101,6 +119,9 @@ fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
         capabilities::inherit_none().map_err(fail)?;
         process::ordinary_descriptor_limit().map_err(fail)?;
         process::close_rest_on_exec().map_err(fail)?;
+        if let View::Full(socket) = start.view {
+            view::divert_sysinfo(socket).map_err(fail)?;
+        }
         signal::reset_all().map_err(fail)
     };
     match prepared() {

@@ -145,6 +145,9 @@ impl Console {
 fn open() -> io::Result<(OwnedFd, OwnedFd)> {
     let (master, slave) = tty::open_pty(Path::new("/dev/pts/ptmx"))?;
     socket::set_nonblocking(&master)?;
+    // One without a size is asked for it by what it shows, and waited for, though nobody may be there to answer.
+    let usual = tty::Winsize { ws_col: 80, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 };
+    tty::set_window_size(&master, usual)?;
     Ok((master, slave))
 }
 

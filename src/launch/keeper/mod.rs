@@ -187,9 +187,7 @@ impl<'a> Keeper<'a> {
         }
         while let Some(change) = process::reap(false)? {
             let Change::Ended(pid, ended) = change else { continue };
-            if let Some(view) = &mut self.view {
-                view.child_ended(pid);
-            }
+            self.view.iter_mut().for_each(|view| view.child_ended(pid));
             if self.system.as_ref().is_some_and(|system| system.is_init(pid)) {
                 self.init_ended(ended)?;
             }
@@ -197,9 +195,18 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
+    /// What answers sysinfo(2), where that is to be answered.
+    fn answers(&self) -> io::Result<Option<OwnedFd>> {
+        let view = self.view.as_ref().filter(|view| view.answers());
+        view.map(|view| view.handout().try_clone()).transpose()
+    }
+
     /// Gives the box an init to live for. Whoever joins the box from now on joins that.
     fn live_for(&mut self, system: System<'a>) -> io::Result<()> {
         let [pids, mounts] = system.namespaces()?;
+        if let Some(view) = &mut self.view {
+            view.show_in(mounts.try_clone()?);
+        }
         self.handout[PIDS] = pids;
         self.handout[MOUNTS] = mounts;
         // As it ends, systemd removes every cgroup that is empty.

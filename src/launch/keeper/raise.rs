@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::system::Ends as SystemEnds;
 use super::{Keeper, OUTER, System};
 use crate::launch::Error;
 use crate::launch::apply::{Means, apply};
@@ -17,7 +18,7 @@ use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process;
 use crate::sys::root::{self, Open};
 use crate::sys::signal::Signal;
-use crate::sys::{net, system, tty};
+use crate::sys::{net, probe, system, tty};
 
 /// The keeper's ends of what connects it with the host.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(in crate::launch) struct Ends<'a> {
     pub(in crate::launch) listener: OwnedFd,
     /// The box's lock file.
     pub(in crate::launch) lock: OwnedFd,
+    /// The same, locked by the process that starts the box. Nobody starts another one, whoever is killed, while it is open.
+    pub(in crate::launch) starting: BorrowedFd<'a>,
     /// To the process that starts the box.
     pub(in crate::launch) report: OwnedFd,
     /// What keeps the program that serves the box's network.
@@ -38,9 +41,9 @@ pub(in crate::launch) struct Ends<'a> {
 
 /// Builds the root and keeps the box. The result is the exit status.
 pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>, tracing: bool) -> u8 {
-    let Ends { listener, lock, report, network, member, console } = ends;
+    let Ends { listener, lock, starting, report, network, member, console } = ends;
     let proof = means.proof;
-    let mut keep = vec![listener.as_fd(), lock.as_fd(), report.as_fd()];
+    let mut keep = vec![listener.as_fd(), lock.as_fd(), starting, report.as_fd()];
     keep.extend(network.iter().chain(&console).map(OwnedFd::as_fd));
     keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
     let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|(outer, fuse)| {
@@ -49,7 +52,8 @@ pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>
         let mut keeper = Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)?;
         if let Some((init, console)) = plan.init.as_ref().zip(console) {
             let run = root::open_absolute(Path::new(RUN_DIR), Open::Directory).map_err(up_failed)?;
-            let system = System::start(proof, plan, init, member, run, console)?;
+            let answers = keeper.answers().map_err(up_failed)?;
+            let system = System::start(proof, plan, init, member, SystemEnds { run, log: console, answers })?;
             keeper.live_for(system).map_err(up_failed)?;
         }
         Ok(keeper)
@@ -113,6 +117,8 @@ fn set_up(
     if served {
         // This process was forked by the one that is the server now. Without it there is no root, and nothing to keep.
         process::die_with_parent(Signal::SIGKILL).map_err(up_failed)?;
+        // It may have died before that. This is not asked of any cache.
+        probe::file_system(Path::new("/")).map_err(up_failed)?;
     }
     Ok((outer, device))
 }

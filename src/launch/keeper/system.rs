@@ -7,10 +7,11 @@ use std::path::Path;
 
 use super::console::Console;
 use crate::launch::Error;
-use crate::launch::init::{self, Init, Start};
+use crate::launch::init::{self, Init, Start, View};
 use crate::limits::Membership;
 use crate::plan::BootPlan;
 use crate::plan::init::{BOOTED, InitPlan};
+use crate::recipe::settings::View as Seen;
 use crate::sys::poll::Ready;
 use crate::sys::process::{Ended, Pid, SingleThread};
 use crate::sys::signal::{self, Signal};
@@ -49,6 +50,8 @@ pub(super) struct System<'a> {
     init_plan: &'a InitPlan,
     member: Option<&'a Membership>,
     run: OwnedFd,
+    /// What answers sysinfo(2), where that is to be answered.
+    answers: Option<OwnedFd>,
     init: Init,
     pub(super) console: Console,
     /// Whether the init has said that it has booted.
@@ -65,26 +68,14 @@ impl<'a> System<'a> {
         plan: &'a BootPlan,
         init_plan: &'a InitPlan,
         member: Option<&'a Membership>,
-        run: OwnedFd,
-        log: OwnedFd,
+        ends: Ends,
     ) -> Result<Self, Error> {
+        let Ends { run, log, answers } = ends;
         let console = Console::new(log).map_err(no_console)?;
-        let init = Self::launch(proof, plan, init_plan, member, &run, &console)?;
-        Ok(Self { proof, plan, init_plan, member, run, init, console, booted: false })
-    }
-
-    fn launch(
-        proof: &SingleThread,
-        plan: &BootPlan,
-        init_plan: &InitPlan,
-        member: Option<&Membership>,
-        run: &OwnedFd,
-        console: &Console,
-    ) -> Result<Init, Error> {
-        // What an init before has left of its own.
-        let booted = Path::new(BOOTED).file_name().unwrap_or(OsStr::new(""));
-        let _ = fs::remove_file(run, booted);
-        init::start(Start { proof, plan: init_plan, fresh: &plan.fresh, member, console: console.terminal() })
+        let view = seen(plan, answers.as_ref());
+        let start = Start { proof, plan: init_plan, fresh: &plan.fresh, member, console: console.terminal(), view };
+        let init = launch(start, &run)?;
+        Ok(Self { proof, plan, init_plan, member, run, answers, init, console, booted: false })
     }
 
     /// Its pid and its mount namespace.
@@ -142,7 +133,15 @@ impl<'a> System<'a> {
         self.console.renew().map_err(no_console)?;
         self.member.iter().for_each(|member| member.clear());
         self.booted = false;
-        self.init = Self::launch(self.proof, self.plan, self.init_plan, self.member, &self.run, &self.console)?;
+        let start = Start {
+            proof: self.proof,
+            plan: self.init_plan,
+            fresh: &self.plan.fresh,
+            member: self.member,
+            console: self.console.terminal(),
+            view: seen(self.plan, self.answers.as_ref()),
+        };
+        self.init = launch(start, &self.run)?;
         Ok(())
     }
 
@@ -168,11 +167,39 @@ impl<'a> System<'a> {
             return false;
         }
         self.booted = true;
-        let name = Path::new(BOOTED).file_name().unwrap_or(OsStr::new(""));
         // Those who look for it have a bound to their patience.
-        let _ = root::replace_file(&self.run, name, b"", 0o644);
+        let _ = root::replace_file(&self.run, mark(), b"", 0o644);
         true
     }
+}
+
+/// What a system has of its keeper's.
+pub(super) struct Ends {
+    /// The box's run directory.
+    pub(super) run: OwnedFd,
+    /// What the console shows is written there.
+    pub(super) log: OwnedFd,
+    /// What answers sysinfo(2), where that is to be answered.
+    pub(super) answers: Option<OwnedFd>,
+}
+
+fn seen<'a>(plan: &BootPlan, answers: Option<&'a OwnedFd>) -> View<'a> {
+    match (plan.limits.seen(), answers) {
+        (Seen::None, _) => View::None,
+        (Seen::Full, Some(answers)) => View::Full(answers),
+        (Seen::Files | Seen::Full, _) => View::Files,
+    }
+}
+
+fn launch(start: Start<'_>, run: &OwnedFd) -> Result<Init, Error> {
+    // What an init before has left of its own.
+    let _ = fs::remove_file(run, mark());
+    init::start(start)
+}
+
+/// The name of what says that the init has booted.
+fn mark() -> &'static OsStr {
+    Path::new(BOOTED).file_name().unwrap_or(OsStr::new(""))
 }
 
 fn no_console(source: io::Error) -> Error {

@@ -61,7 +61,10 @@ pub(super) fn fresh(user: &User, init: &InitPlan, made: &[Step]) -> Vec<Step> {
     steps.push(Step::Proc { at: BoxPath::known("/proc") });
     steps.push(Step::Console { at: BoxPath::known("/dev/console") });
     if init.kind == Init::Systemd {
-        steps.extend(kept(made, Path::new("/")).iter().flat_map(left_alone));
+        // What is there systemd leaves alone by itself.
+        let kernels = |place: &BoxPath| ["/dev", "/proc", "/sys"].iter().any(|dir| place.as_path().starts_with(dir));
+        let places = kept(made, Path::new("/"));
+        steps.extend(places.iter().filter(|place| !kernels(place)).flat_map(left_alone));
     }
     steps
 }
@@ -109,12 +112,15 @@ fn kept(made: &[Step], dir: &Path) -> Vec<BoxPath> {
     kept
 }
 
-/// Where a step has put something of the host's or the user's.
+/// Where a step has put something of the host's or the user's, or has kept it away.
 fn place(step: &Step) -> Option<&BoxPath> {
     match step {
-        Step::Bind { at, .. } | Step::Scratch { at, .. } | Step::Home { at, .. } | Step::HomeOverlay { at, .. } => {
-            Some(at)
-        }
+        Step::Bind { at, .. }
+        | Step::Scratch { at, .. }
+        | Step::Home { at, .. }
+        | Step::HomeOverlay { at, .. }
+        | Step::Nested { at, .. }
+        | Step::Hide { at } => Some(at),
         _ => None,
     }
 }

@@ -81,14 +81,20 @@ impl Drop for TestEnvironment {
                 panic!("the boxes cannot be removed: {}", removed.stderr);
             }
         }
-        // Layers belong to subordinate ids, which only a user namespace lets their owner delete. As root this is the
-        // plain command with nothing around it.
-        let in_userns = ["unshare", "--user", "--map-root-user", "--map-auto"];
-        let root = rustix::process::geteuid().is_root();
-        let delete = ["rm", "-rf", "--one-file-system", "--"];
-        let words: Vec<_> = in_userns.iter().filter(|_| !root).chain(&delete).collect();
-        let _ = Command::new(words[0]).args(&words[1..]).arg(self.root.path()).stderr(Stdio::null()).status();
+        let _ = deletion(self.root.path()).stderr(Stdio::null()).status();
     }
+}
+
+/// The command that deletes a tree with files of subordinate ids, which only a user namespace lets their owner delete. As
+/// root this is the plain command with nothing around it.
+pub(super) fn deletion(tree: &Path) -> Command {
+    let in_userns = ["unshare", "--user", "--map-root-user", "--map-auto"];
+    let root = rustix::process::geteuid().is_root();
+    let delete = ["rm", "-rf", "--one-file-system", "--"];
+    let words: Vec<_> = in_userns.iter().filter(|_| !root).chain(&delete).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(tree);
+    command
 }
 
 /// A run of the binary, to be.

@@ -11,7 +11,7 @@ mod qemu;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent::Agent;
@@ -39,6 +39,8 @@ const PREAMBLE: &str = "export ENVBOX_BIN=/mnt/envbox ENVBOX_FIXTURES=/mnt/fixtu
 pub(crate) struct Guest {
     agents: BTreeMap<&'static str, Agent>,
     console: Console,
+    /// Held for reading by a script that takes the machine as it is, and for writing by one that changes it for all.
+    shared: RwLock<()>,
 }
 
 impl Guest {
@@ -57,7 +59,11 @@ impl Guest {
         let ports = USERS.map(|user| (user, qemu.port(user)));
         let console = qemu.start();
         let connect = |port: &Path| Agent::connect(port).unwrap_or_else(|error| panic!("{error}\n{}", console.text()));
-        Self { agents: ports.into_iter().map(|(user, port)| (user, connect(&port))).collect(), console }
+        Self {
+            agents: ports.into_iter().map(|(user, port)| (user, connect(&port))).collect(),
+            console,
+            shared: RwLock::new(()),
+        }
     }
 
     /// Runs a script as a user who is logged in, and expects success. The result is its standard output.
@@ -71,6 +77,19 @@ impl Guest {
     /// Runs a script as a user who is logged in, for no longer than that.
     #[track_caller]
     pub(crate) fn answer(&self, user: &str, seconds: u32, script: &str) -> Answer {
+        let _shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        self.run(user, seconds, script)
+    }
+
+    /// The same while no other script runs. It has to leave the machine as it was.
+    #[track_caller]
+    pub(crate) fn answer_alone(&self, user: &str, seconds: u32, script: &str) -> Answer {
+        let _alone = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        self.run(user, seconds, script)
+    }
+
+    #[track_caller]
+    fn run(&self, user: &str, seconds: u32, script: &str) -> Answer {
         let answer = self.agents[user].run(seconds, &format!("{PREAMBLE}{script}"));
         answer.unwrap_or_else(|| panic!("no answer to `{script}`\n{}", self.console.text()))
     }

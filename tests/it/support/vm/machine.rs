@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::super::environment::deletion;
 use super::super::source_dir;
 use super::qemu::{self, Qemu};
 use super::{Guest, run};
@@ -30,7 +31,7 @@ pub(super) fn made(suite: &str) -> PathBuf {
     let kept = cache.join(format!("{suite}-{}", digest(&setup)));
     if !kept.is_dir() {
         forget_others(&cache, suite);
-        let work = tempfile::Builder::new().prefix("making-").tempdir_in(&cache).unwrap();
+        let work = tempfile::Builder::new().prefix(&format!("{suite}-making-")).tempdir_in(&cache).unwrap();
         run(Command::new(setup.join("guest.sh")).arg(suite).arg(work.path()));
         fall_asleep(work.path());
         fs::rename(work.keep(), &kept).unwrap();
@@ -53,11 +54,11 @@ fn cache() -> PathBuf {
     std::env::var_os("ENVBOX_TEST_CACHE").map_or_else(home, PathBuf::from)
 }
 
-/// Removes the systems of a suite that were made of something else.
+/// Removes the systems of a suite that were made of something else, and what has been left half made.
 fn forget_others(cache: &Path, suite: &str) {
     for entry in fs::read_dir(cache).unwrap().map(Result::unwrap) {
         if entry.file_name().to_string_lossy().starts_with(&format!("{suite}-")) {
-            fs::remove_dir_all(entry.path()).unwrap();
+            run(&mut deletion(&entry.path()));
         }
     }
 }

@@ -1,0 +1,34 @@
+//! A host that refuses user namespaces: envbox and its doctor say who does, and what they print ends it.
+
+use crate::support::requires;
+use crate::support::vm::BOOKWORM;
+
+/// What root types: refuses user namespaces by `$REFUSE`, has `tester` try both commands, pastes what the doctor printed,
+/// indented as it is, and has `tester` try again.
+const SCRIPT: &str = r#"
+sudo() { "$@"; }
+tester() { cd /var/tmp && $SESSION runuser -u tester -- env HOME=/home/tester envbox "$@"; }
+eval "$REFUSE"
+tester create refused --image "$ENVBOX_FIXTURES"/alpine-minirootfs-*.tar.gz 2>error && exit 10
+tester doctor >doctor && exit 11
+eval "$(sed -n '/^To mend `user namespaces`:/,/^$/{/^    /p}' doctor)" >/dev/null || exit 12
+tester create refused --image "$ENVBOX_FIXTURES"/alpine-minirootfs-*.tar.gz || exit 13
+tester run refused true || exit 14
+tester rm refused || exit 15
+cat error doctor
+"#;
+
+/// Expects that a machine that refuses so is mended, and that error and doctor named the cause.
+#[track_caller]
+fn is_mended(refuse: &str, session: &str, cause: &str) {
+    let answer = BOOKWORM.answer_alone("root", 300, &format!("REFUSE='{refuse}' SESSION='{session}'\n{SCRIPT}"));
+    assert_eq!(answer.status, 0, "{answer:#?}");
+    assert_eq!(answer.stdout.matches(cause).count(), 2, "{answer:#?}");
+}
+
+#[test]
+fn a_switch_that_is_off_is_named_and_turned_on() {
+    requires!(qemu, fixtures);
+    is_mended("sysctl -qw kernel.unprivileged_userns_clone=0", "", "kernel.unprivileged_userns_clone is 0");
+    is_mended("sysctl -qw user.max_user_namespaces=0", "", "user.max_user_namespaces is 0");
+}
