@@ -328,10 +328,20 @@ pub fn remove(dir: &Path) -> Result<(), Error> {
     };
     // Before Linux 5.14 there is no such file; what is in there has been killed with its keeper then.
     let _ = fs::write(dir.join("cgroup.kill"), "1");
-    if !await_empty(&opened).map_err(fail("wait for the end of"))? {
-        return Err(Error::Busy { path: dir.to_owned() });
+    match await_empty(&opened) {
+        Ok(true) => {}
+        Ok(false) => return Err(Error::Busy { path: dir.to_owned() }),
+        Err(error) => return unless_gone(error).map_err(fail("wait for the end of")),
     }
-    remove_below(&opened).and_then(|()| fs::remove_dir(dir)).map_err(fail("remove the cgroup"))
+    let removed = remove_below(&opened).and_then(|()| fs::remove_dir(dir));
+    removed.or_else(unless_gone).map_err(fail("remove the cgroup"))
+}
+
+/// What is in a scope of systemd's is removed by systemd as well, as soon as it is empty. Files of a cgroup that was open
+/// are not found then, or say that it is no more (`ENODEV`).
+fn unless_gone(error: io::Error) -> io::Result<()> {
+    const ENODEV: i32 = 19;
+    if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ENODEV) { Ok(()) } else { Err(error) }
 }
 
 /// Removes the cgroups below one that is empty, as far as that goes.

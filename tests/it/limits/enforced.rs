@@ -24,6 +24,7 @@ const HOG: &str = "tail /dev/zero";
 fn a_memory_hog_is_killed_and_reported() {
     requires!(userns, subid, overlay, fixtures, controllers);
     let env = busybox();
+    env.configure(BOX, "linger: 60");
     env.configure(BOX, "limits: {memory: 64M, swap: 0}");
     let mut neighbour = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
     let killed = env.run(HOG.split(' ')).exits(137);
