@@ -62,7 +62,7 @@ fn complete_on_a_terminal(mut shell: Pty) {
         ("envbox rm -y be\t", "envbox rm -y beta-2.1 "),
         ("envbox stop --ti\t", "envbox stop --time "),
         ("envbox enter --overlay fu\t", "envbox enter --overlay fuse "),
-        ("envbox create x --image no\t", "envbox create x --image notes.tar "),
+        ("envbox create x --image not\t", "envbox create x --image notes.tar "),
         ("envbox run alpha -- env\tx", "envbox run alpha -- env"),
     ] {
         shell.send(typed);
@@ -118,7 +118,7 @@ fn fish_completes() {
     assert_eq!(complete("envbox rm -y be"), ["beta-2.1"]);
     assert_eq!(complete("envbox stop --ti"), ["--time"]);
     assert_eq!(complete("envbox enter --overlay fu"), ["fuse"]);
-    assert_eq!(complete("envbox create x --image no"), ["notes.tar"]);
+    assert_eq!(complete("envbox create x --image not"), ["notes.tar"]);
     assert!(complete("envbox run alpha -- env").contains(&"env".to_owned()));
 }
 
