@@ -21,7 +21,11 @@ pub fn hostname() -> OsString {
 
 /// Bytes of a page of memory.
 pub fn page_size() -> usize {
-    rustix::param::page_size()
+    // Not rustix's: before Linux 6.4, which gives the auxiliary vector out by prctl(2), that wants a proc in which it finds
+    // itself.
+    // SAFETY: it has no conditions, and asks nobody (sysconf(3)).
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
 }
 
 /// Whether setuid bits have no effect on what an open file is mounted on (statvfs(3), `ST_NOSUID`).

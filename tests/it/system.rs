@@ -28,7 +28,7 @@ impl TestEnvironment {
     }
 
     /// The cgroup of the box, where it has one.
-    fn group(&self) -> Option<String> {
+    fn cgroup(&self) -> Option<String> {
         let record = fs::read(self.path(&format!("data/envbox/boxes/{BOX}/run/keeper.json"))).ok()?;
         let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
         record["group"].as_str().map(str::to_owned)
@@ -76,7 +76,7 @@ fn reboot_and_poweroff_do_what_they_say() {
     let env = busybox_init();
     env.envbox(["start", BOX]).succeeds();
     let keeper = env.keeper().unwrap();
-    let group = env.group();
+    let group = env.cgroup();
     // The session is ended with all the others, at some point.
     env.as_root("touch /run/before /kept; reboot").output();
     eventually("it boots anew", || env.sh("test ! -e /run/before").output().status.success());
@@ -122,7 +122,7 @@ fn whoever_is_killed_leaves_nothing() {
             _ => start.kill().unwrap(),
         }
         start.wait().unwrap();
-        let group = env.group();
+        let group = env.cgroup();
         env.envbox(["start", BOX]).succeeds();
         env.sh("ps | grep -q '[s]leep 100000'").succeeds();
         env.envbox(["stop", BOX]).succeeds();
@@ -137,7 +137,7 @@ fn boots(suite: &str) {
     let env = TestEnvironment::new();
     with_proxies(env.envbox(["create", BOX, "--ignore-valid-until", "--system", suite])).succeeds();
     env.envbox(["start", BOX]).succeeds();
-    let group = env.group();
+    let group = env.cgroup();
     assert_eq!(env.enter("systemctl is-system-running").succeeds().stdout, "running\n");
     assert_eq!(env.sh("systemctl list-units --failed --plain --no-legend").succeeds().stdout, "");
     assert_eq!(env.as_root("find /etc/systemd /run/systemd -lname /dev/null").succeeds().stdout, "");
