@@ -3,19 +3,19 @@
 use crate::support::requires;
 use crate::support::vm::BOOKWORM;
 
-/// What root types: refuses user namespaces by `$REFUSE`, has `tester` be told of `$CAUSE`, pastes what the
-/// doctor printed, indented as it is, and has `tester` try again.
+/// What root types: has a user make a box, refuses user namespaces by `$REFUSE`, has the user be told of `$CAUSE`, pastes
+/// what the doctor printed, indented as it is, and has the user try again.
 const SCRIPT: &str = r#"
 sudo() { "$@"; }
 tester() ( cd /home/tester && runuser -u tester -- env HOME=/home/tester envbox "$@" )
+tester create refused --image "$ENVBOX_FIXTURES"/alpine-minirootfs-*.tar.gz || exit 9
 eval "$REFUSE"
-tester create refused --image "$ENVBOX_FIXTURES"/alpine-minirootfs-*.tar.gz 2>error && exit 10
+tester run refused true 2>error && exit 10
 tester doctor >doctor && exit 11
-grep -qF "$CAUSE" error && grep "^user namespaces" doctor | grep -qF "$CAUSE" || exit 16
+grep -qF "$CAUSE" error && grep "^user namespaces" doctor | grep -qF "$CAUSE" || exit 15
 eval "$(sed -n '/^To mend `user namespaces`:/,/^$/{/^    /p}' doctor)" >/dev/null || exit 12
-tester create refused --image "$ENVBOX_FIXTURES"/alpine-minirootfs-*.tar.gz || exit 13
-tester run refused true || exit 14
-tester rm --yes --force refused || exit 15
+tester run refused true || exit 13
+tester rm --yes --force refused || exit 14
 "#;
 
 /// Expects that a machine that refuses so is mended, and that error and doctor named the cause.
