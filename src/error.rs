@@ -204,7 +204,7 @@ impl From<plan::NoBoot> for Error {
             plan::NoBoot::Mount { cause: plan::Cause::Moved(_), .. } => {
                 Self::new(error).hint("enter it from the project: cd PROJECT && envbox enter   asks whether it may")
             }
-            plan::NoBoot::Project { .. } | plan::NoBoot::Mount { .. } => Self::new(error),
+            plan::NoBoot::Project { .. } | plan::NoBoot::Mount { .. } | plan::NoBoot::MachinesRoot => Self::new(error),
         }
     }
 }

@@ -13,6 +13,9 @@ pub enum NoBoot {
     /// The home directory is one that the box has of its own.
     #[error("the home directory is `{}`, which a box has of its own", .0.display())]
     OwnHome(PathBuf),
+    /// Root of the machine would be root of a box whose init has a proc of its own, with the kernel's controls in it.
+    #[error("a system box of the machine's root would have the kernel's controls: start it as an ordinary user")]
+    MachinesRoot,
     /// The project's directory cannot be bound into the box.
     #[error("the project's directory {} cannot be in a box", root.display())]
     Project {

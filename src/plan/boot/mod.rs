@@ -128,6 +128,9 @@ impl BootPlan {
     /// [`NoBoot`].
     pub fn new(request: &BootRequest<'_>) -> Result<Self, NoBoot> {
         let user = request.user;
+        if request.machines_root && request.init.is_some() {
+            return Err(NoBoot::MachinesRoot);
+        }
         let home = home::place(user)?;
         let host = |path: &Path| HostPath(path.to_owned());
         let mut steps = vec![Step::Overlay(Overlay {
