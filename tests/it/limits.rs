@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::boxes::{BOX, busybox, eventually};
-use crate::support::{Pty, TestEnvironment, envbox, requires};
+use crate::support::{Pty, TestEnvironment, envbox, only_where, requires};
 
 impl TestEnvironment {
     /// What `limit --json` says of the box.
@@ -36,7 +36,8 @@ const WHAT: &str = "nproc; ulimit -n; ulimit -d";
 
 #[test]
 fn each_process_is_limited_and_that_is_said_once() {
-    requires!(userns, subid, overlay, fixtures, no_controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(no_controllers);
     let env = busybox();
     env.configure(BOX, "limits: {memory: 256M, cpus: 1, nofile: 500, swap: 0}");
     let first = env.sh(WHAT).succeeds();
@@ -52,7 +53,8 @@ fn each_process_is_limited_and_that_is_said_once() {
 
 #[test]
 fn processes_of_a_box_are_counted_apart() {
-    requires!(user, userns, subid, overlay, fixtures, no_controllers);
+    requires!(user, userns, subid, overlay, fixtures);
+    only_where!(no_controllers);
     let env = busybox();
     env.configure(BOX, "limits: {pids: 10}");
     let many = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 3 & done";
@@ -64,7 +66,8 @@ fn processes_of_a_box_are_counted_apart() {
 
 #[test]
 fn all_or_nothing_is_refused_before_anything_starts() {
-    requires!(userns, subid, overlay, fixtures, no_controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(no_controllers);
     let env = busybox();
     let refused = env.envbox(["run", "--memory", "1G", "--limits", "require", BOX, "--", "true"]).exits(125);
     assert!(refused.stderr.contains("cannot be enforced on this machine: memory: each process"), "{}", refused.stderr);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::TestEnvironment;
 use crate::support::boxes::{BOX, busybox, eventually};
-use crate::support::requires;
+use crate::support::{only_where, requires};
 
 impl TestEnvironment {
     /// A file of the cgroup with the box's limits.
@@ -22,7 +22,8 @@ const HOG: &str = "tail /dev/zero";
 
 #[test]
 fn a_memory_hog_is_killed_and_reported() {
-    requires!(userns, subid, overlay, fixtures, controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(controllers);
     let env = busybox();
     env.configure(BOX, "linger: 60");
     env.configure(BOX, "limits: {memory: 64M, swap: 0}");
@@ -41,7 +42,8 @@ fn a_memory_hog_is_killed_and_reported() {
 
 #[test]
 fn what_is_killed_in_the_background_is_told_of_at_the_next_session() {
-    requires!(userns, subid, overlay, fixtures, controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(controllers);
     let env = busybox();
     env.configure(BOX, "limits: {memory: 64M, swap: 0}");
     env.in_background(&format!("exec sh -c 'sleep 1; {HOG}; sleep 60'"));
@@ -52,7 +54,8 @@ fn what_is_killed_in_the_background_is_told_of_at_the_next_session() {
 
 #[test]
 fn a_fork_bomb_is_held() {
-    requires!(userns, subid, overlay, fixtures, controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(controllers);
     let env = busybox();
     env.configure(BOX, "limits: {pids: 40}");
     env.in_background("bomb() { bomb | bomb & }; bomb; sleep 60");
@@ -64,7 +67,8 @@ fn a_fork_bomb_is_held() {
 
 #[test]
 fn a_burner_gets_its_part_of_the_processors() {
-    requires!(userns, subid, overlay, fixtures, controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(controllers);
     let env = busybox();
     env.configure(BOX, "limits: {cpus: 0.5}");
     assert_eq!(env.run(["nproc"]).succeeds().stdout, "1\n");
@@ -79,7 +83,8 @@ fn a_burner_gets_its_part_of_the_processors() {
 
 #[test]
 fn limits_of_a_live_box_are_changed_in_its_cgroup() {
-    requires!(userns, subid, overlay, fixtures, controllers);
+    requires!(userns, subid, overlay, fixtures);
+    only_where!(controllers);
     let env = busybox();
     env.configure(BOX, "linger: 60");
     env.configure(BOX, "limits: {memory: 64M, pids: 100, cpus: 1.5, enforce: require}");

@@ -38,10 +38,17 @@ pub(crate) fn tree(script: &str) -> Place {
 
 /// What GNU tar makes of a tree.
 pub(crate) fn gnu_tar(tree: &Path) -> Vec<u8> {
-    let out = tempfile::NamedTempFile::new().unwrap();
-    let script = format!("{GNU_TAR} -cf {} .", out.path().display());
+    let dir = out_of_the_way();
+    let out = dir.path().join("tar");
+    let script = format!("{GNU_TAR} -cf {} .", out.display());
     work_at::<()>(tree, &Work::Shell { script }).unwrap();
-    fs::read(out.path()).unwrap()
+    fs::read(out).unwrap()
+}
+
+/// A directory for what root of a user namespace is to write: in /tmp itself it may not write to a file that is another's
+/// (proc_sys_fs(5), `protected_regular`).
+fn out_of_the_way() -> tempfile::TempDir {
+    tempfile::TempDir::new().unwrap()
 }
 
 /// GNU tar, saying all that it can.
@@ -54,9 +61,9 @@ pub(crate) fn seen_by_gnu_tar(tree: &Path) -> Tree {
 
 /// Packs a tree.
 pub(crate) fn pack(tree: &Path, compression: Compression, threads: usize) -> Result<(Packed, Vec<u8>), String> {
-    let out = tempfile::NamedTempFile::new().unwrap();
-    let threads = NonZeroUsize::new(threads).unwrap();
-    let work = Work::Layer { out: out.path().to_owned(), compression, threads };
+    let dir = out_of_the_way();
+    let (out, threads) = (dir.path().join("layer"), NonZeroUsize::new(threads).unwrap());
+    let work = Work::Layer { out: out.clone(), compression, threads };
     let packed: Result<Packed, String> = work_at(tree, &work).unwrap();
-    packed.map(|packed| (packed, fs::read(out.path()).unwrap()))
+    packed.map(|packed| (packed, fs::read(out).unwrap()))
 }
