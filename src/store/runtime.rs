@@ -127,7 +127,11 @@ impl Runtime {
         let path = self.settings_file();
         let bytes = serde_json::to_vec(settings).unwrap_or_default();
         let new = self.dir.join("settings.new");
-        let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
+        let written = fs::write(&new, &bytes).and_then(|()| fs::rename(&new, &path)).or_else(|_| {
+            // A full disk has room for what takes an old one's place, and the box is started to make more.
+            let _ = fs::remove_file(&new);
+            fs::write(&path, bytes)
+        });
         written.map_err(|source| Error::Write { path, source })
     }
 

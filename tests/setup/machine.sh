@@ -69,16 +69,17 @@ cgroup_mount() {
 # Makes a cgroup that a user may divide, with a leaf for the processes that are outside of boxes, puts the calling shell into
 # that, and says where it is: enter_cgroup USER NAME. `envbox doctor --cgroup` prints the like for users.
 enter_cgroup() {
-    local mount dir file controller
-    mount=$(cgroup_mount) && dir=$mount/$2 && mkdir -p "$dir/envbox-outside" || return
+    local mount dir file controller owner
+    # With the group: root of a user namespace may do nothing with what has an owner who is not in there.
+    mount=$(cgroup_mount) && dir=$mount/$2 && owner=$1:$(id -g "$1") && mkdir -p "$dir/envbox-outside" || return
     for controller in $(<"$mount/cgroup.controllers"); do
         # One that the host will not give is no reason to go without the others.
         echo "+$controller" >"$mount/cgroup.subtree_control"
     done 2>/dev/null
-    chown "$1" "$dir" "$dir/envbox-outside"
+    chown "$owner" "$dir" "$dir/envbox-outside"
     while read -r file; do
-        [[ ! -e $dir/$file ]] || chown "$1" "$dir/$file"
-        [[ ! -e $dir/envbox-outside/$file ]] || chown "$1" "$dir/envbox-outside/$file"
+        [[ ! -e $dir/$file ]] || chown "$owner" "$dir/$file"
+        [[ ! -e $dir/envbox-outside/$file ]] || chown "$owner" "$dir/envbox-outside/$file"
     done </sys/kernel/cgroup/delegate
     echo "$BASHPID" >"$dir/envbox-outside/cgroup.procs"
 }

@@ -114,15 +114,16 @@ fn program(top: &Path, uid: u32) -> String {
 [ "$PAM_TYPE" != close_session ] || exit 0
 uid=${{1-$(id -u "$PAM_USER")}} pid=${{2-$PPID}}
 case $uid in {uid}) ;; *) exit 0 ;; esac
+owner=$uid:$(id -g "$uid")
 top={top} dir={top}/{prefix}$uid
 mkdir -p "$dir/{OUTSIDE}"
 for controller in $(cat "$top/cgroup.controllers"); do
     echo "+$controller" > "$top/cgroup.subtree_control"
 done 2> /dev/null
 for group in "$dir" "$dir/{OUTSIDE}"; do
-    chown "$uid" "$group"
+    chown "$owner" "$group"
     for file in $(cat /sys/kernel/cgroup/delegate); do
-        [ ! -e "$group/$file" ] || chown "$uid" "$group/$file"
+        [ ! -e "$group/$file" ] || chown "$owner" "$group/$file"
     done
 done
 echo "$pid" > "$dir/{OUTSIDE}/cgroup.procs"

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(crate) use environment::{LIMIT, Run, TestEnvironment};
 pub(crate) use golden::golden;
 pub(crate) use pty::Pty;
-pub(crate) use requirement::requires;
+pub(crate) use requirement::{only_where, requires};
 
 /// The project's source tree: where `tests/run` has put a copy that its ordinary user can read, else where it was built.
 pub(crate) fn source_dir() -> PathBuf {
