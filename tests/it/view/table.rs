@@ -12,6 +12,8 @@ pub(crate) struct Row {
     script: &'static str,
     /// That line, where a cgroup has the limits.
     reports: &'static str,
+    /// The version that was seen to report it, as the page says where.
+    seen: &'static str,
     /// Where it has it from, and why it is not another number.
     because: &'static str,
 }
@@ -42,6 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &[],
         script: "echo \"$(nproc) processors\"",
         reports: "2 processors",
+        seen: "coreutils 9.1",
         because: "the affinity: whole processors, enough for 1.5",
     },
     Row {
@@ -50,6 +53,7 @@ pub(crate) const ROWS: &[Row] = &[
         script: "echo \"$(getconf _NPROCESSORS_ONLN) processors, \
                  $(($(getconf _PHYS_PAGES) * $(getconf PAGE_SIZE) >> 20)) MiB\"",
         reports: "2 processors, 512 MiB",
+        seen: "glibc 2.36",
         because: "`/sys/devices/system/cpu/online`; sysinfo(2)",
     },
     Row {
@@ -57,6 +61,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["procps"],
         script: "set -- $(free -m | grep ^Mem) && echo \"$2 MiB\"",
         reports: "512 MiB",
+        seen: "procps 4.0.2",
         because: "`/proc/meminfo`",
     },
     Row {
@@ -64,6 +69,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["procps"],
         script: "set -- $(top -bn1 | grep '^MiB Mem') && echo \"$4 MiB\"",
         reports: "512.0 MiB",
+        seen: "procps 4.0.2",
         because: "`/proc/meminfo`",
     },
     Row {
@@ -72,6 +78,7 @@ pub(crate) const ROWS: &[Row] = &[
         script: "set -- $(stat -c %Y /run/.containerenv) $(date -d \"$(uptime -s)\" +%s) && \
                  [ $(($1 - $2)) -lt 3 ] && [ $(($2 - $1)) -lt 3 ] && echo 'since the start of the box'",
         reports: "since the start of the box",
+        seen: "procps 4.0.2",
         because: "`/proc/uptime`",
     },
     Row {
@@ -79,14 +86,17 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["make"],
         script: "printf 'all:\\n\\t@echo $(filter -j%%,$(MAKEFLAGS))\\n' | make -s -f - -j$(nproc)",
         reports: "-j2",
+        seen: "GNU make 4.3",
         because: "the affinity",
     },
     Row {
         program: "OpenJDK",
         packages: &["default-jdk-headless"],
         script: JAVA,
-        reports: "heap 134217728 memory 512.00M processors 2",
-        because: "its cgroup; a quarter of the memory is for the heap by default",
+        reports: "heap 134217728 memory Unlimited processors 2",
+        seen: "17.0.21",
+        because: "its cgroup; the heap is a quarter of the 512 MiB. A limit that is not less than what sysinfo(2) says the \
+                  machine has is none to it; with `view: files`, where sysinfo(2) is the machine's, it says `512.00M`",
     },
     Row {
         program: "Python",
@@ -94,6 +104,7 @@ pub(crate) const ROWS: &[Row] = &[
         script: "python3 -c 'import os; s = os.sysconf; \
                  print(os.cpu_count(), \"processors,\", s(\"SC_PHYS_PAGES\") * s(\"SC_PAGE_SIZE\") >> 20, \"MiB\")'",
         reports: "2 processors, 512 MiB",
+        seen: "3.11.2",
         because: "`/sys/devices/system/cpu/online`; sysinfo(2)",
     },
     Row {
@@ -101,6 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["nodejs"],
         script: "node -p 'const os = require(\"os\"); `${os.cpus().length} processors, ${os.totalmem() / 1048576} MiB`'",
         reports: "2 processors, 512 MiB",
+        seen: "18.20.4",
         because: "`/proc/stat` and `/proc/cpuinfo`; `/proc/meminfo`",
     },
     Row {
@@ -108,6 +120,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["golang-go"],
         script: GO,
         reports: "2 processors",
+        seen: "1.19.8",
         because: "the affinity; from Go 1.25 on its cgroup as well, rounded up",
     },
     Row {
@@ -115,6 +128,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["rustc"],
         script: RUST,
         reports: "1 processors",
+        seen: "1.63.0",
         because: "its cgroup, and std rounds the 1.5 down; 2 where no cgroup has the limit",
     },
     Row {
@@ -122,6 +136,7 @@ pub(crate) const ROWS: &[Row] = &[
         packages: &["musl-tools"],
         script: MUSL,
         reports: "2 processors, 512 MiB",
+        seen: "musl 1.2.3",
         because: "the affinity; sysinfo(2)",
     },
 ];
@@ -137,9 +152,9 @@ impl Row {
 
 /// The page, with the table in it as it has to be.
 pub(crate) fn page(old: &str) -> String {
-    let mut table = String::from("| program | reports | from |\n|---|---|---|\n");
-    for Row { program, reports, because, .. } in ROWS {
-        writeln!(table, "| {program} | {reports} | {because} |").unwrap();
+    let mut table = String::from("| program | reports | from | seen with |\n|---|---|---|---|\n");
+    for Row { program, reports, because, seen, .. } in ROWS {
+        writeln!(table, "| {program} | {reports} | {because} | {seen} |").unwrap();
     }
     let (before, rest) = old.split_once(MARKS[0]).expect("a mark before the table");
     let (_, after) = rest.split_once(MARKS[1]).expect("a mark after the table");
