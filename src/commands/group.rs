@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::launch;
 use crate::limits::enforce::{self, Machine};
 use crate::limits::{Controller, Ground, Wanted};
+use crate::plan::Bounds;
 use crate::recipe::settings::{Init, Limits};
 use crate::recipe::{BoxConfig, BoxName};
 use crate::store::{self, StoredBox};
@@ -100,6 +101,11 @@ pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<
 /// As [`found`].
 pub(super) fn machine(context: &Context<'_>, stored: &StoredBox) -> Result<Machine> {
     Ok(seen(stored, found(context, stored)?.as_ref()))
+}
+
+/// What each process of a box is left to keep to, where its cgroup is to be that of `found`.
+pub(super) fn bounds(stored: &StoredBox, found: Option<&Wanted>) -> Bounds {
+    enforce::bounds(&stored.config.limits, &seen(stored, found), limit::place(&stored.name))
 }
 
 fn seen(stored: &StoredBox, found: Option<&Wanted>) -> Machine {

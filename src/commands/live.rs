@@ -46,7 +46,8 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
     let group = group::of(context, stored)?;
     let stored = &limit::showable(context, stored)?;
     let start = |fuse: Option<PathBuf>| -> Result<Live> {
-        let plan = plan(context, stored, agent.clone(), Some(&identity.map), fuse.is_some(), group.is_some())?;
+        let mut plan = plan(context, stored, agent.clone(), Some(&identity.map), fuse.is_some(), group.is_some())?;
+        plan.init.iter_mut().for_each(|init| init.bounds = group::bounds(stored, group.as_ref()));
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
         let programs = Programs { fuse, network: network_program(context, stored)?, group: group.clone() };

@@ -88,6 +88,31 @@ fn reboot_and_poweroff_do_what_they_say() {
     env.envbox(["stop", BOX]).succeeds();
 }
 
+/// An init is limited as a session is, and so are the services that it starts; also after it has started anew.
+#[test]
+fn services_see_the_limits_that_sessions_see() {
+    requires!(userns, subid, overlay);
+    let env = busybox_init();
+    env.configure(BOX, "limits: {cpus: 1, nofile: 500}");
+    env.envbox(["start", BOX]).succeeds();
+    let script = "for pid in self 1 $(pidof sleep); do \
+                  grep -h -e Cpus_allowed_list -e 'open files' /proc/$pid/status /proc/$pid/limits | xargs; done";
+    let limited = |when: &str| {
+        eventually("its service runs", || env.as_root("pidof sleep").output().status.success());
+        let said = env.as_root(script).succeeds().stdout;
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!((lines.len(), lines[1], lines[2]), (3, lines[0], lines[0]), "{when}: {said}");
+        assert!(lines[0].ends_with("Max open files 500 500 files"), "{said}");
+        let processors = lines[0].split_whitespace().nth(1).unwrap();
+        assert!(processors.parse::<u32>().is_ok(), "one: {said}");
+    };
+    limited("at first");
+    env.as_root("touch /run/before; reboot").output();
+    eventually("it boots anew", || env.sh("test ! -e /run/before").output().status.success());
+    limited("anew");
+    env.envbox(["stop", BOX]).succeeds();
+}
+
 #[test]
 fn what_a_dead_session_leaves_is_ended_in_a_system_too() {
     requires!(userns, subid, overlay);

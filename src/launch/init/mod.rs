@@ -15,7 +15,7 @@ use super::Error;
 use super::apply::apply_fresh;
 use super::boot::{own_namespaces, told};
 use super::protocol::Report;
-use super::view;
+use super::{bounds, view};
 use crate::limits::Membership;
 use crate::plan::Step;
 use crate::plan::init::{Ask, Completion, InitPlan, NOTIFY_SOCKET};
@@ -124,6 +124,8 @@ fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
         if let View::Full(socket) = start.view {
             view::divert_sysinfo(socket).map_err(fail)?;
         }
+        // Sessions have them said what they cannot have.
+        bounds::apply(&start.plan.bounds).map(drop).map_err(fail)?;
         signal::reset_all().map_err(fail)
     };
     match prepared() {

@@ -7,7 +7,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::BoxPath;
+use super::{Bounds, BoxPath};
 use crate::image::signal_number;
 use table::{PLACES, Row, TABLE, WITHOUT};
 
@@ -98,6 +98,8 @@ pub struct InitPlan {
     pub volatile_tmp: bool,
     /// Capabilities that it is started without: those that are left out of its bounding set (capabilities(7)).
     pub without: &'static [Capability],
+    /// What each of its processes may use, where no cgroup says it for all of the box.
+    pub bounds: Bounds,
 }
 
 /// What an init plan is made from.
@@ -156,6 +158,7 @@ impl InitPlan {
             needs_cgroup: row.needs_cgroup,
             volatile_tmp: row.volatile_tmp,
             without: WITHOUT,
+            bounds: Bounds::default(),
         })
     }
 }
