@@ -92,11 +92,14 @@ pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &Sessio
     system::wait_if_booting(context, stored, &live)?;
     let force = Force::of(context, &stored.name);
     force.group.iter().for_each(|group| live.enter(group));
-    let bounded = SessionPlan { bounds: force.bounds(), ..plan.clone() };
+    let bounds = force.bounds();
+    // A box without limits has none, and its sessions' environments need not be copied.
+    let bounded = (bounds != plan.bounds).then(|| SessionPlan { bounds, ..plan.clone() });
+    let plan = bounded.as_ref().unwrap_or(plan);
     let watch = Watch::begin(context, &stored.name, force, &live);
     let terminfo = plan.terminal.then(|| context.host.terminfo()).flatten();
     let manager = || context.host.cgroups().manager;
-    let ended = launch::run(&live::proof()?, live, &bounded, terminfo, &manager, &mut |note| context.ui.note(note))?;
+    let ended = launch::run(&live::proof()?, live, plan, terminfo, &manager, &mut |note| context.ui.note(note))?;
     watch.end(context);
     Ok(ended.status())
 }
