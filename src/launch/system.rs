@@ -54,13 +54,4 @@ impl Live {
         Request::Console.send_with(&self.connection, &[there]).map_err(fail)?;
         Ok(here)
     }
-
-    /// Tells the console of a system box how large the terminal is that shows it.
-    ///
-    /// # Errors
-    /// [`Error::Join`].
-    pub fn resize_console(&self, columns: u16, rows: u16) -> Result<(), Error> {
-        let fail = |source| Error::Join { what: "have its console", source };
-        Request::Resize(columns, rows).send(&self.connection).map_err(fail)
-    }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::Controller;
+use super::{Controller, Processors};
 use crate::plan::Bounds;
 use crate::recipe::settings::{CpuSet, Limits};
 use crate::sys::{bound, id, system};
@@ -119,7 +119,8 @@ fn whole(cpus: crate::recipe::settings::Cpus) -> usize {
 }
 
 fn allowed(limits: &Limits, machine: &Machine) -> Vec<u32> {
-    let has = |number: &&u32| limits.cpuset.as_ref().is_none_or(|set| set.has(**number));
+    let set = limits.cpuset.as_ref().map(|set| Processors::read(set.as_str()));
+    let has = |number: &&u32| set.as_ref().is_none_or(|set| set.has(**number));
     machine.processors.iter().filter(has).copied().collect()
 }
 

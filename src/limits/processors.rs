@@ -83,6 +83,8 @@ mod tests {
         }
         assert_eq!(Processors::read("3,1-2\n").online(), "1-3\n");
         assert_eq!(Processors::read("x,1-y,7,4294967295,9-8").to_string(), "7");
+        let set = Processors::read("0-2,5");
+        assert_eq!((0..7).filter(|number| set.has(*number)).collect::<Vec<_>>(), [0, 1, 2, 5]);
         let some = Processors::read("2,5-6");
         assert_eq!((some.count(), some.has(5), some.has(3), some.place(5), some.place(6)), (3, true, false, 1, 2));
     }
