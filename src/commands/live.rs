@@ -51,7 +51,12 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
         let mut trace = |step: &str| context.ui.step(step);
         let trace = context.ui.shows_steps().then_some(&mut trace as &mut dyn FnMut(&str));
         let programs = Programs { fuse, network: network_program(context, stored)?, group: group.clone() };
-        Ok(launch::boot(&proof, &identity, &plan, (&runtime, &lock), &programs, trace)?)
+        launch::boot(&proof, &identity, &plan, (&runtime, &lock), &programs, trace).map_err(|error| {
+            match (&plan.init, error) {
+                (Some(init), launch::Error::Ending) => system::ended(context, stored, init),
+                (_, error) => error.into(),
+            }
+        })
     };
     on_overlay(context, stored.config.overlay, start).inspect_err(|_| {
         // The first failure is the one to be told of.

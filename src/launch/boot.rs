@@ -129,7 +129,8 @@ pub fn boot(
         let _ = process::wait(child);
     }
     result.map_err(|error| explained(error, fuse, runtime))?;
-    let live = connect(runtime)?.ok_or(Error::KeeperDied)?;
+    // It was up. An init may have ended since, and its keeper with it.
+    let live = connect(runtime)?.ok_or(Error::Ending)?;
     if runtime.recorded().is_none_or(|record| record.pid != live.pid.as_raw()) {
         let namespace = live.outer.last().and_then(|namespace| namespace::inode(namespace).ok());
         runtime.record(&record::of(live.pid, namespace.unwrap_or_default(), dir))?;

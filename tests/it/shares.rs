@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::support::boxes::{BOX, with_box};
 use crate::support::rootfs::Rootfs;
@@ -162,11 +163,11 @@ fn a_socket_that_was_made_anew_is_said() {
     requires!(user, userns, subid, overlay, fixtures);
     let env = plain();
     let _listeners = sharing(&env, &["ssh-agent"]);
-    let mut holder = env.sh_command("sleep 60");
+    let mut holder = env.sh_command("echo up; sleep 60");
     let path = env.path("home/a gent");
     holder.env("SSH_AUTH_SOCK", &path);
-    let mut holder = holder.spawn().unwrap();
-    crate::support::boxes::eventually("the box is up", || env.keeper().is_some());
+    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
     assert_eq!(in_session(&env, env.sh("true")).succeeds().stderr, "");
     fs::remove_file(&path).unwrap();
     let _new = UnixListener::bind(&path).unwrap();

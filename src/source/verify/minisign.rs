@@ -51,15 +51,16 @@ impl MinisignKeys {
     }
 }
 
-/// The id of the key in a signature that is a good one, as `minisign` prints it: bytes 2 to 10, the last one first.
+/// The id of the key in a signature that is a good one, as `minisign` prints it: bytes 2 to 10, the last one first, as a
+/// number without zeros before it.
 fn id(signature: &str) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let line = signature.lines().nth(1).unwrap_or_default();
     let bits = line.bytes().take(16).filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte));
     let number = bits.fold(0u128, |number, bits| (number << 6) | u128::try_from(bits).unwrap_or(0));
     // Sixteen digits are twelve bytes: the two of the algorithm, eight of the id, two of the signature.
-    let bytes = (number >> 16).to_be_bytes();
-    bytes[8..].iter().rev().map(|byte| format!("{byte:02X}")).collect()
+    let [.., a, b, c, d, e, f, g, h] = (number >> 16).to_be_bytes();
+    format!("{:X}", u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
 fn describe(error: &Failure) -> String {
@@ -89,6 +90,11 @@ wLMDjy9FLAuxZ3q4NlEvkgtyhrr0gtTu6KC4KBJdITbbOeAi1zBIYo0v4iTgt8jJpIidRJnp94ABQkJA
             let keys = MinisignKeys::parse(&[form]).unwrap();
             assert_eq!(keys.detached("x", SIGNATURE.as_bytes(), &b"test"[..]).unwrap().keys, ["E7620F1842B4E81F"]);
         }
+    }
+
+    #[test]
+    fn an_id_is_a_number() {
+        assert_eq!(id("untrusted comment: x\nRUTJ6itooR8LBrVTym+S9t2W\n"), "60B1FA1682BEAC9");
     }
 
     #[test]
