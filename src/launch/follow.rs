@@ -2,7 +2,7 @@
 //!
 //! In the box these are links into its run directory, so no file of a package's is touched. Each session writes them as
 //! it begins, and one with a terminal, which may last for days, again whenever the host's change. For the services of a system
-//! box, which begin before any session, they are written once more ahead of its init.
+//! box, which begin before any session and need none, they are written ahead of its init, and followed by its keeper.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::net;
 use crate::plan::SessionPlan;
 use crate::recipe::settings::Network;
 use crate::sys::poll::Watch;
-use crate::sys::root;
+use crate::sys::root::{self, Open};
 
 const FILES: [&str; 3] = ["resolv.conf", "hosts", "localtime"];
 
@@ -24,6 +24,8 @@ pub(super) struct Follower {
     hostname: String,
     resolver: Option<&'static str>,
     watch: Option<Watch>,
+    /// The host's root, for who has left it.
+    host: Option<OwnedFd>,
 }
 
 impl Follower {
@@ -37,7 +39,17 @@ impl Follower {
     /// Without a watch.
     pub(super) fn once(hostname: &str, network: Network) -> Self {
         let resolver = (network == Network::Private).then_some(net::RESOLVER);
-        Self { hostname: hostname.to_owned(), resolver, watch: None }
+        Self { hostname: hostname.to_owned(), resolver, watch: None, host: None }
+    }
+
+    /// With a watch, for a process that leaves the host's root after this. Its hold on that root is for looking only, and a
+    /// link in a file's place leads nowhere else than it would on the host.
+    ///
+    /// # Errors
+    /// open(2)'s and those of inotify(7).
+    pub(super) fn from_afar(hostname: &str, network: Network) -> io::Result<Self> {
+        let host = root::open_absolute(Path::new("/"), Open::Path)?;
+        Ok(Self { watch: Some(watch()?), host: Some(host), ..Self::once(hostname, network) })
     }
 
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -58,7 +70,9 @@ impl Follower {
     }
 
     fn refresh(&self, run_dir: &OwnedFd, name: &str) -> io::Result<()> {
-        let Ok(host) = fs::read(Path::new("/etc").join(name)) else { return Ok(()) };
+        let path = Path::new("/etc").join(name);
+        let host = self.host.as_ref().map_or_else(|| fs::read(&path), |host| root::read(host, &path));
+        let Ok(host) = host else { return Ok(()) };
         let content = match (name, self.resolver) {
             ("hosts", _) => with_own_name(host, &self.hostname),
             ("resolv.conf", Some(resolver)) => with_resolver(&host, resolver),

@@ -152,6 +152,32 @@ fn on_console(env: &TestEnvironment, keys: &[&str]) -> Pty {
 }
 
 #[test]
+fn services_learn_of_a_resolver_of_the_hosts_without_a_session() {
+    requires!(user, userns, subid, overlay, fixtures);
+    // The host is a box, whose root may give it another resolver.
+    let env = with_box(Rootfs::alpine().tar());
+    let says = "#!/bin/sh\nwhile sleep 0.05; do cmp -s /etc/resolv.conf /seen || { cp /etc/resolv.conf /seen; cat /seen; }; done\n";
+    let system = Rootfs::busybox().dir("sbin").file("sbin/init", 0o755, says.as_bytes());
+    fs::write(env.path("home/s.tar"), system.tar()).unwrap();
+    let script = "set -e
+        envbox --quiet create s --system ~/s.tar
+        envbox --quiet start --no-wait s
+        says() { n=0; until envbox logs s | grep \"$1\"; do n=$((n + 1)); [ $n -lt 200 ] || exit 9; sleep 0.05; done; }
+        for address in 192.0.2.1 192.0.2.2; do
+            echo \"nameserver $address\" > /tmp/new
+            sudo sh -c 'cat /tmp/new > /etc/resolv.conf'
+            says \"$address\"
+        done
+        sudo sh -c 'rm /etc/resolv.conf && ln -s /run/mine/resolv.conf /etc && mkdir /run/mine'
+        echo nameserver 192.0.2.3 | sudo tee /run/mine/resolv.conf >/dev/null
+        sudo touch /etc/resolv.conf.lock
+        says 192.0.2.3
+        envbox --quiet stop --time 0 s";
+    let said = env.sh(script).succeeds().stdout.replace('\r', "");
+    assert_eq!(said, "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n");
+}
+
+#[test]
 fn two_terminals_on_one_console() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox_init("console::respawn:-/bin/sh", "");

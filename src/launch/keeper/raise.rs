@@ -9,10 +9,11 @@ use super::{Keeper, OUTER, System};
 use crate::launch::Error;
 use crate::launch::apply::{Means, apply};
 use crate::launch::boot::{own_namespaces, told};
+use crate::launch::follow::Follower;
 use crate::launch::protocol::Report;
 use crate::launch::view::{self, View};
 use crate::limits::Membership;
-use crate::plan::{BootPlan, RUN_DIR};
+use crate::plan::{BootPlan, RUN_DIR, Step};
 use crate::recipe::settings::Network;
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process;
@@ -46,14 +47,14 @@ pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>
     let mut keep = vec![listener.as_fd(), lock.as_fd(), starting.as_fd(), report.as_fd()];
     keep.extend(network.iter().chain(&console).map(OwnedFd::as_fd));
     keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
-    let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|(outer, fuse)| {
-        let view = fuse.map(|fuse| View::start(plan, fuse, member)).transpose();
+    let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|Opened { outer, view, follower }| {
+        let view = view.map(|fuse| View::start(plan, fuse, member)).transpose();
         let view = view.map_err(|source| Error::Session { what: "show the box its limits", source })?;
         let mut keeper = Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)?;
         if let Some((init, console)) = plan.init.as_ref().zip(console) {
             let run = root::open_absolute(Path::new(RUN_DIR), Open::Directory).map_err(up_failed)?;
             let answers = keeper.answers().map_err(up_failed)?;
-            let system = System::start(proof, plan, init, member, SystemEnds { run, log: console, answers })?;
+            let system = System::start(proof, plan, init, member, SystemEnds { run, log: console, answers, follower })?;
             keeper.live_for(system).map_err(up_failed)?;
         }
         Ok(keeper)
@@ -75,15 +76,23 @@ fn up_failed(source: io::Error) -> Error {
     Error::Session { what: "become the box's keeper", source }
 }
 
-/// Builds the root. The result is what cannot be opened any more from behind the seal: the outer namespaces, and the device
-/// of the view that the box is to have.
+/// What cannot be opened any more from behind the seal.
+struct Opened {
+    outer: Vec<OwnedFd>,
+    /// The device of the view that the box is to have.
+    view: Option<OwnedFd>,
+    /// What follows the host for the services of a system box.
+    follower: Option<Follower>,
+}
+
+/// Builds the root.
 fn set_up(
     plan: &BootPlan,
     means: Means<'_>,
     keep: &[BorrowedFd<'_>],
     report: &OwnedFd,
     tracing: bool,
-) -> Result<(Vec<OwnedFd>, Option<OwnedFd>), Error> {
+) -> Result<Opened, Error> {
     // Nobody but its own loop may look into this process (CVE-2016-9962).
     process::set_dumpable(false).map_err(up_failed)?;
     // Else everybody in the box could read the words of the command that happened to start it, for as long as it is up.
@@ -97,7 +106,9 @@ fn set_up(
     // A pipe of the caller's that stayed open here would keep its reader waiting for as long as the box lives.
     process::close_all_but(&keep).map_err(up_failed)?;
     let outer = own_namespaces(&OUTER).map_err(up_failed)?;
-    let device = view::device(plan).map_err(|source| Error::Session { what: "open /dev/fuse", source })?;
+    let view = view::device(plan).map_err(|source| Error::Session { what: "open /dev/fuse", source })?;
+    // A user at the limit of watches has services that do not follow.
+    let follower = plan.init.as_ref().and_then(|_| followed(plan)?.ok());
     if plan.network != Network::Host {
         net::raise_loopback().map_err(up_failed)?;
         // The network belongs to the namespace outside of the seal, so the box's root has no privilege over it; and who has
@@ -120,5 +131,13 @@ fn set_up(
         // It may have died before that. This is not asked of any cache.
         probe::file_system(Path::new("/")).map_err(up_failed)?;
     }
-    Ok((outer, device))
+    Ok(Opened { outer, view, follower })
+}
+
+/// What is to follow the host, by the step of a plan that begins it.
+fn followed(plan: &BootPlan) -> Option<io::Result<Follower>> {
+    plan.steps.iter().find_map(|step| match step {
+        Step::Follow { hostname, network } => Some(Follower::from_afar(hostname, *network)),
+        _ => None,
+    })
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::console::Console;
 use crate::launch::Error;
+use crate::launch::follow::Follower;
 use crate::launch::init::{self, Init, Start, View};
 use crate::limits::Membership;
 use crate::plan::BootPlan;
@@ -52,6 +53,8 @@ pub(super) struct System<'a> {
     run: OwnedFd,
     /// What answers sysinfo(2), where that is to be answered.
     answers: Option<OwnedFd>,
+    /// What follows the host for those who are no session's.
+    follower: Option<Follower>,
     init: Init,
     pub(super) console: Console,
     /// Whether the init has said that it has booted.
@@ -70,12 +73,12 @@ impl<'a> System<'a> {
         member: Option<&'a Membership>,
         ends: Ends,
     ) -> Result<Self, Error> {
-        let Ends { run, log, answers } = ends;
+        let Ends { run, log, answers, follower } = ends;
         let console = Console::new(log).map_err(no_console)?;
         let view = seen(plan, answers.as_ref());
         let start = Start { proof, plan: init_plan, fresh: &plan.fresh, member, console: console.terminal(), view };
         let init = launch(start, &run)?;
-        Ok(Self { proof, plan, init_plan, member, run, answers, init, console, booted: false })
+        Ok(Self { proof, plan, init_plan, member, run, answers, follower, init, console, booted: false })
     }
 
     /// Its pid and its mount namespace.
@@ -148,12 +151,16 @@ impl<'a> System<'a> {
     /// What to wait for.
     pub(super) fn wants(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Ready)> {
         let read = Ready { read: true, write: false };
-        self.console.wants().chain(self.init.mailbox.iter().map(move |mailbox| (mailbox.as_fd(), read)))
+        let follower = self.follower.iter().filter_map(Follower::as_fd);
+        let heard = follower.chain(self.init.mailbox.iter().map(OwnedFd::as_fd));
+        self.console.wants().chain(heard.map(move |fd| (fd, read)))
     }
 
     /// Takes in what was said and printed. `true`: the init has just said that it has booted.
     pub(super) fn turn(&mut self) -> bool {
         self.console.turn();
+        // What cannot be written now is tried again at the host's next change, and by the next session.
+        let _ = self.follower.as_ref().map(|follower| follower.refresh_changed(&self.run));
         let mut buffer = [0; 4096];
         let mut ready = false;
         while let Some((length, _, sender)) =
@@ -181,6 +188,8 @@ pub(super) struct Ends {
     pub(super) log: OwnedFd,
     /// What answers sysinfo(2), where that is to be answered.
     pub(super) answers: Option<OwnedFd>,
+    /// What follows the host.
+    pub(super) follower: Option<Follower>,
 }
 
 fn seen<'a>(plan: &BootPlan, answers: Option<&'a OwnedFd>) -> View<'a> {
