@@ -87,7 +87,7 @@ fn a_boot_that_takes_too_long_is_shown_and_goes_on() {
 fn an_init_that_ends_at_once_leaves_its_last_words() {
     requires!(userns, subid, overlay, fixtures);
     // Once while it is waited for, once as likely before anybody could.
-    for init in ["sleep 0.1; echo no root; exit 3", "echo no root; exit 3"] {
+    for init in ["sleep 0.05; echo no root; exit 3", "echo no root; exit 3"] {
         let env = script_init(init);
         let failed = env.envbox(["start", BOX]).exits(125).stderr;
         assert!(failed.contains("no root") && failed.contains("exit status 3"), "{failed}");
