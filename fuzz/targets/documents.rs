@@ -28,7 +28,9 @@ fuzz_target!(|input: &[u8]| {
         let shown = reference.to_string();
         assert_eq!(shown.parse::<Reference>().as_ref(), Ok(&reference), "{shown}");
         // Parts of it become parts of paths and of URLs.
-        assert!(!reference.repository().contains("..") && shown.is_ascii() && !shown.contains(['\\', '?', '#', '%', ' ']));
+        assert!(
+            !reference.repository().contains("..") && shown.is_ascii() && !shown.contains(['\\', '?', '#', '%', ' '])
+        );
     }
     if let Ok(digest) = text.parse::<Digest>() {
         assert_eq!(digest.hex().len(), 64);
