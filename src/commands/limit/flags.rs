@@ -24,7 +24,8 @@ pub(in crate::commands) fn over(limits: &Limits, flags: &Limiting) -> Result<Lim
         view: flags.view.map(Into::into).or(limits.view),
         enforce: flags.limits.map(Into::into).or(limits.enforce),
     };
-    new.checked().map_err(Error::new)
+    new.check().map_err(|little| Error::new(little).hint("`none` is no limit"))?;
+    Ok(new)
 }
 
 fn one<T>(typed: Option<Most<T>>, now: Option<T>) -> Option<T> {

@@ -85,7 +85,8 @@ pub(in crate::commands) fn disks(context: &Context<'_>, name: &BoxName, limits: 
 /// # Errors
 /// There are such, and the user wants all or nothing; some under which nothing could run.
 pub(in crate::commands) fn announce(context: &Context<'_>, stored: &StoredBox, machine: &Machine) -> Result<()> {
-    let limits = &stored.config.limits.clone().checked().map_err(Error::new)?;
+    let limits = &stored.config.limits;
+    limits.check().map_err(Error::new)?;
     let Some(complaint) = enforce::complaint(&enforce::enforced(limits, machine)) else { return Ok(()) };
     if limits.enforce == Some(Enforce::Require) {
         return Err(refused(&stored.name, &complaint));
