@@ -41,7 +41,7 @@ pub(super) fn boxes(context: &Context<'_>, names: &[BoxName]) -> Result<Vec<Stor
 /// Whatever keeps it from starting; that it has ended instead of booting.
 pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) -> Result {
     let was_up = launch::is_up(&context.store.runtime(&stored.name));
-    let live = live::up(context, stored)?;
+    let live = live::up(context, stored)?.live;
     let Some(init) = system::init(context, stored)? else {
         context.ui.note(&match was_up {
             true => format!("`{}` is up", stored.name),

@@ -93,6 +93,7 @@ fn limits_under_which_nothing_could_run_are_refused() {
     env.configure(BOX, "limits: {memory: 512}");
     let refused = env.envbox(["run", BOX, "--", "true"]).exits(125);
     assert!(refused.stderr.contains("memory: 512 is too little"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("hint: envbox limit {BOX} --memory none ")), "{}", refused.stderr);
     env.envbox(["limit", BOX, "--memory", "none"]).succeeds();
     env.envbox(["run", BOX, "--", "true"]).succeeds();
 }

@@ -23,7 +23,7 @@ pub(super) fn change(context: &Context<'_>, stored: &StoredBox, live: &Live, lim
     let record =
         runtime.recorded().ok_or_else(|| Error::new(format!("the box `{name}` has no record of its keeper")))?;
     let mut members = Members::new(record.pid_namespace, live.pid);
-    let before = Force::of(context, name);
+    let before = Force::of(context, name, runtime.limits());
     let disks = force::disks(context, name, &limits);
     let group = match &record.group {
         Some(dir) => Some(Group::at(dir.clone())),

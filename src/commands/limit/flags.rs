@@ -1,6 +1,5 @@
 //! Limits that were typed, over those that a box has.
 
-use super::force::Force;
 use crate::cli::{self, Limiting, Most};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -48,11 +47,12 @@ pub(in crate::commands) fn for_this_start(
     if *flags == Limiting::default() {
         return Ok(());
     }
-    if !launch::is_up(&context.store.runtime(&stored.name)) {
+    let runtime = context.store.runtime(&stored.name);
+    if !launch::is_up(&runtime) {
         stored.config.limits = over(&stored.config.limits, flags)?;
         return Ok(());
     }
-    let now = Force::of(context, &stored.name).limits;
+    let now = runtime.limits();
     if over(&now, flags)? == now {
         return Ok(());
     }
