@@ -164,7 +164,6 @@ Keys:
 Examples:
   envbox top --sort memory";
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

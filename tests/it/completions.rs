@@ -166,7 +166,7 @@ fn logs_are_those_of_services_and_of_system_boxes() {
     fs::create_dir(&project).unwrap();
     fs::write(project.join("envbox.yaml"), RECIPE).unwrap();
     let complete = |begun: &str, dir: &str| {
-        boxes.0.envbox(["__complete", "--", "logs", begun]).dir(&boxes.0.path(dir)).succeeds().stdout
+        boxes.0.envbox(["__complete", "--", "logs", begun]).dir(boxes.0.path(dir)).succeeds().stdout
     };
     assert_eq!(complete("", "home"), "sys\t\nsys-2\t\n");
     assert_eq!(complete("", "home/project"), "db\t\nsys\t\nsys-2\t\n");
