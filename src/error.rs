@@ -311,7 +311,7 @@ mod tests {
     fn the_source_of_an_error_is_its_cause() {
         let source = std::io::Error::from_raw_os_error(1);
         let remedy = userns::refusal::Remedy { cause: "x".into(), lines: "sudo y".into() };
-        let error = Error::from(userns::Error::Refused { remedy, source });
+        let error = Error::from(userns::Error::Refused { stage: userns::refusal::Stage::Mount, remedy, source });
         assert_eq!(texts(&error)[1], "Operation not permitted (os error 1)");
         assert_eq!(error.hints().last().map(String::as_str), Some("sudo y"));
         assert_eq!(error.exit_status(), 125);

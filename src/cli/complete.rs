@@ -31,6 +31,8 @@ pub struct Completion {
 pub enum Names {
     /// Of boxes.
     Boxes,
+    /// Of system boxes.
+    Systems,
     /// Of images in the store.
     Images,
     /// Of recipes that boxes are made of.
@@ -48,16 +50,17 @@ pub enum Names {
 }
 
 /// The names that an argument takes which is called like this, whatever its command.
-const BY_ID: [(&str, Names); 9] = [
-    ("variant", Names::Variants),
-    ("task", Names::Tasks),
-    ("tasks", Names::Tasks),
-    ("service", Names::Services),
-    ("services", Names::Services),
-    ("package", Names::Packages),
-    ("packages", Names::Packages),
-    ("upgrade", Names::Packages),
-    ("trusted", Names::Trusted),
+const BY_ID: [(&str, &[Names]); 10] = [
+    ("variant", &[Names::Variants]),
+    ("task", &[Names::Tasks]),
+    ("tasks", &[Names::Tasks]),
+    ("service", &[Names::Services]),
+    ("services", &[Names::Services]),
+    ("log", &[Names::Services, Names::Systems]),
+    ("package", &[Names::Packages]),
+    ("packages", &[Names::Packages]),
+    ("upgrade", &[Names::Packages]),
+    ("trusted", &[Names::Trusted]),
 ];
 
 /// A word, and what it means.
@@ -201,7 +204,7 @@ fn names(arg: &Arg) -> Vec<Names> {
     } else if matches!(arg.get_long(), Some("image" | "system")) {
         vec![Names::Images, Names::Recipes]
     } else {
-        BY_ID.iter().filter(|(id, _)| arg.get_id() == id).map(|(_, names)| *names).collect()
+        BY_ID.iter().filter(|(id, _)| arg.get_id() == id).flat_map(|(_, names)| *names).copied().collect()
     }
 }
 
@@ -270,7 +273,7 @@ mod tests {
         // Arguments of commands that are yet to be.
         let command = |id| Command::new("envbox").arg(Arg::new(id));
         for (id, names) in BY_ID {
-            assert_eq!(complete(command(id), &["".into()]).names, [names], "{id}");
+            assert_eq!(complete(command(id), &["".into()]).names, names, "{id}");
         }
     }
 
@@ -343,6 +346,7 @@ mod tests {
             ("down ", Names::Services),
             ("ps ", Names::Services),
             ("logs -f ", Names::Services),
+            ("logs ", Names::Systems),
             ("task --variant ", Names::Variants),
             ("build ", Names::Variants),
         ] {

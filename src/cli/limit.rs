@@ -12,28 +12,28 @@ use crate::recipe::settings::{CpuSet, Cpus, Rate, Size};
 #[command(next_help_heading = "Limits")]
 pub struct Limiting {
     /// Memory, all processes together: `512M`, `4G`. `none` here and below: no limit
-    #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub memory: Option<Most<Size>>,
     /// Swap space on top of it
-    #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub swap: Option<Most<Size>>,
     /// Processors' time: `1.5` is that of one and a half
-    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub cpus: Option<Most<Cpus>>,
     /// Processors by number: `0-3,5`
-    #[arg(long, value_name = "LIST", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "LIST", value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub cpuset: Option<Most<CpuSet>>,
     /// Processes and threads
-    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other, value_parser = count, allow_negative_numbers = true)]
     pub pids: Option<Most<u64>>,
     /// Open files of each process
-    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other, value_parser = count, allow_negative_numbers = true)]
     pub nofile: Option<Most<u64>>,
     /// What is read from disks: `50M/s`
-    #[arg(long, value_name = "RATE", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "RATE", value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub io_read: Option<Most<Rate>>,
     /// What is written to disks
-    #[arg(long, value_name = "RATE", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "RATE", value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub io_write: Option<Most<Rate>>,
     /// What becomes of a limit that this machine cannot enforce
     #[arg(long, value_name = "HOW", value_enum)]
@@ -58,6 +58,15 @@ impl<T: FromStr> FromStr for Most<T> {
     fn from_str(text: &str) -> Result<Self, T::Err> {
         if text == "none" { Ok(Self::None) } else { text.parse().map(Self::At) }
     }
+}
+
+/// The text is no number of things that are counted whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a whole number of 1 to {}", .0.escape_debug(), u64::MAX)]
+struct ParseCountError(String);
+
+fn count(text: &str) -> Result<Most<u64>, ParseCountError> {
+    text.parse().map_err(|_| ParseCountError(text.chars().take(40).collect()))
 }
 
 /// What becomes of a limit that the machine cannot enforce.
@@ -154,3 +163,36 @@ Keys:
 
 Examples:
   envbox top --sort memory";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        limits: Limiting,
+    }
+
+    #[test]
+    fn what_is_no_limit_is_said_in_words_of_ours() {
+        let said = |words: &[&str]| Line::try_parse_from([&["x"], words].concat()).unwrap_err().to_string();
+        for (option, expected) in [
+            ("--memory", "`-1` is not a size"),
+            ("--cpus", "`-1` is not a number of processors"),
+            ("--cpuset", "`-1` is no list of processors"),
+            ("--pids", "`-1` is not a whole number of 1 to 18446744073709551615"),
+            ("--nofile", "`-1` is not a whole number"),
+            ("--io-read", "`-1` is not"),
+        ] {
+            let text = said(&[option, "-1"]);
+            assert!(text.contains(&format!("'{option} <")) && text.contains(expected), "{text}");
+        }
+        for wrong in ["", "x", "1.5", "18446744073709551616"] {
+            assert!(said(&["--pids", wrong]).contains(&format!("`{wrong}` is not a whole number")), "{wrong}");
+        }
+        let pids = |text| Line::try_parse_from(["x", "--pids", text]).unwrap().limits.pids;
+        assert_eq!((pids("none"), pids("7")), (Some(Most::None), Some(Most::At(7))));
+    }
+}

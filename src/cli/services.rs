@@ -69,7 +69,7 @@ Examples:
 #[command(after_long_help = LOGS_EXAMPLES)]
 pub struct Logs {
     /// Services, all without it; or a system box
-    #[arg(id = "service", value_name = "NAME")]
+    #[arg(id = "log", value_name = "NAME")]
     pub names: Vec<String>,
     /// Go on with what they print from now on
     #[arg(short, long)]

@@ -47,6 +47,7 @@ fn words(names: Names, host: &Host, ui: &Ui) -> Vec<Word> {
     let bare = |word: String| (word, String::new());
     match names {
         Names::Boxes => store::box_names(&host.dirs.data).iter().map(|name| bare(name.to_string())).collect(),
+        Names::Systems => store::system_boxes(&host.dirs.data).iter().map(|name| bare(name.to_string())).collect(),
         Names::Images => image::names(&host.dirs.data).into_iter().map(bare).collect(),
         Names::Recipes => recipes::catalogue(host, ui).words().map(|(word, title)| (word.to_owned(), title)).collect(),
         Names::Trusted => {
@@ -77,7 +78,7 @@ fn of_recipe(names: Names, recipe: &Project) -> Vec<Word> {
         Names::Tasks => recipe.tasks.iter().map(|(name, task)| (name.clone(), about(task))).collect(),
         Names::Services => recipe.services.keys().map(bare).collect(),
         Names::Packages => recipe.packages.iter().map(|name| bare(&name.as_str().to_owned())).collect(),
-        Names::Boxes | Names::Images | Names::Recipes | Names::Trusted => Vec::new(),
+        Names::Boxes | Names::Systems | Names::Images | Names::Recipes | Names::Trusted => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cli::{self, Create, Limiting, Source, Target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::recipe::settings::Init;
+use crate::recipe::settings::{Init, Limits};
 use crate::recipe::{BoxConfig, BoxName, Overlay};
 use crate::store::{self, ImageLease, StoredBox};
 use crate::ui::Ui;
@@ -40,6 +40,7 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
     if context.store.has_box(wanted) {
         return Err(store::Error::BoxExists(wanted.clone()).into());
     }
+    limit::over(&Limits::default(), &args.limits)?;
     let named = args.image.as_deref().or(args.system.as_deref());
     let image = recipes::meant(context, named.unwrap_or(wanted.as_str()))?;
     // Who has chosen another recipe than that of the name has chosen the box's name with it.

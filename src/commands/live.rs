@@ -9,26 +9,36 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{self, Live, Programs};
 use crate::plan::{BootPlan, BootRequest};
-use crate::recipe::settings::Network;
+use crate::recipe::settings::{Limits, Network};
 use crate::recipe::{BoxConfig, Overlay};
 use crate::store::{Settings, StoredBox};
 use crate::sys::process::SingleThread;
 use crate::userns::{IdMap, Identity};
 use crate::{net, sys, userns};
 
+/// A box that is up.
+#[derive(Debug)]
+pub(super) struct Up {
+    /// The connection to its keeper.
+    pub(super) live: Live,
+    /// The limits that are in force there.
+    pub(super) limits: Limits,
+}
+
 /// Connects to a box, and starts it if it is not up. Of two at once one starts it and the other waits.
 ///
 /// # Errors
 /// Whatever keeps the box from starting.
-pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
+pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Up> {
     let runtime = context.store.runtime(&stored.name);
     if let Some(live) = launch::connect(&runtime)? {
-        settings::compare(context, stored, &runtime);
-        return Ok(live);
+        let settings = runtime.settings();
+        settings.iter().for_each(|before| settings::compare(context, stored, before));
+        return Ok(Up { live, limits: settings.map(|settings| settings.limits).unwrap_or_default() });
     }
     let lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
     if let Some(live) = launch::connect(&runtime)? {
-        return Ok(live);
+        return Ok(Up { live, limits: runtime.limits() });
     }
     // While this process waited, the box may have been removed, and another one made of its name.
     let there = context.store.open_box(&stored.name)?;
@@ -58,10 +68,11 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Live> {
             }
         })
     };
-    on_overlay(context, stored.config.overlay, start).inspect_err(|_| {
+    let live = on_overlay(context, stored.config.overlay, start).inspect_err(|_| {
         // The first failure is the one to be told of.
         let _ = group::clear(context, &stored.name);
-    })
+    })?;
+    Ok(Up { live, limits: settings.limits })
 }
 
 /// Does what takes an overlay with the one that is asked for: the kernel's, or a program for fuse-overlayfs.

@@ -88,9 +88,9 @@ pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) ->
 /// Whatever keeps it from running.
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
     plan.notes.iter().for_each(|note| context.ui.note(note));
-    let mut live = live::up(context, stored)?;
+    let live::Up { mut live, limits } = live::up(context, stored)?;
     system::wait_if_booting(context, stored, &live)?;
-    let force = Force::of(context, &stored.name);
+    let force = Force::of(context, &stored.name, limits);
     force.group.iter().for_each(|group| live.enter(group));
     let bounds = force.bounds();
     // A box without limits has none, and its sessions' environments need not be copied.

@@ -2,11 +2,10 @@
 
 use crate::context::Context;
 use crate::recipe::BoxConfig;
-use crate::store::{Runtime, StoredBox};
+use crate::store::{Settings, StoredBox};
 
 /// Says that a box which is up runs with other settings than it has now, if it does.
-pub(super) fn compare(context: &Context<'_>, stored: &StoredBox, runtime: &Runtime) {
-    let Some(before) = runtime.settings() else { return };
+pub(super) fn compare(context: &Context<'_>, stored: &StoredBox, before: &Settings) {
     let name = &stored.name;
     if before.config.limits != stored.config.limits {
         context.ui.note(&format!(

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::launch;
+use crate::plan::init::InitPlan;
 use crate::recipe::BoxName;
 use crate::store::StoredBox;
 use crate::ui::Ui;
@@ -41,7 +42,7 @@ pub(super) fn boxes(context: &Context<'_>, names: &[BoxName]) -> Result<Vec<Stor
 /// Whatever keeps it from starting; that it has ended instead of booting.
 pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) -> Result {
     let was_up = launch::is_up(&context.store.runtime(&stored.name));
-    let live = live::up(context, stored)?;
+    let live = live::up(context, stored)?.live;
     let Some(init) = system::init(context, stored)? else {
         context.ui.note(&match was_up {
             true => format!("`{}` is up", stored.name),
@@ -50,18 +51,14 @@ pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) 
         return Ok(0);
     };
     if live.has_booted() {
-        context.ui.note(&format!("`{}` is up ({})", stored.name, init.kind));
-        return Ok(0);
+        return booted(context, stored, &init);
     }
     if wait.no_wait {
         context.ui.note(&format!("`{}` is starting ({})", stored.name, init.kind));
         return Ok(0);
     }
     match system::wait(context, stored, (&live, &init), wait.wait)? {
-        system::Outcome::Booted => {
-            context.ui.note(&format!("`{}` is up ({})", stored.name, init.kind));
-            Ok(0)
-        }
+        system::Outcome::Booted => booted(context, stored, &init),
         system::Outcome::Late => {
             system::show(context, stored, &init);
             let error = Error::new(format!("`{}` has not booted after {} s, and goes on", stored.name, wait.wait))
@@ -71,4 +68,12 @@ pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) 
         }
         system::Outcome::Ended => Err(system::ended(context, stored, &init)),
     }
+}
+
+/// Says that a system box is up, and what is not.
+fn booted(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) -> Result {
+    context.ui.note(&format!("`{}` is up ({})", stored.name, init.kind));
+    let failed = system::failed_units(context, stored, init)?;
+    failed.iter().for_each(|text| context.ui.warning(text));
+    Ok(0)
 }

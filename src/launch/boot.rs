@@ -20,7 +20,7 @@ use crate::sys::namespace::{Kind, Namespaces};
 use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket, stream};
-use crate::userns::{self, Identity, chain};
+use crate::userns::{self, Identity, chain, probe};
 
 /// Programs of the host's that serve a box.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +128,7 @@ pub fn boot(
         // Nothing to learn from its status: the keeper, its child, has told.
         let _ = process::wait(child);
     }
-    result.map_err(|error| explained(error, fuse, runtime))?;
+    result.map_err(|error| explained(error, fuse, runtime)).map_err(|error| refused(proof, error))?;
     // It was up. An init may have ended since, and its keeper with it.
     let live = connect(runtime)?.ok_or(Error::Ending)?;
     if runtime.recorded().is_none_or(|record| record.pid != live.pid.as_raw()) {
@@ -153,6 +153,23 @@ fn explained(error: Error, fuse: Option<&Path>, runtime: &Runtime) -> Error {
         }
         (error, _) => error,
     }
+}
+
+/// How the kernel's words for `EPERM` and `EACCES` end, which come from another process as texts.
+const DENIED: [&str; 2] = ["(os error 1)", "(os error 13)"];
+
+/// A failure for want of a right: that this machine gives nobody's namespace the rights which every box needs, where it does
+/// not. What that is, and what ends it, is found as `envbox doctor` finds it.
+fn refused(proof: &SingleThread, error: Error) -> Error {
+    match is_denied(&error).then(|| probe::user_namespace(proof)) {
+        Some(Err(refusal)) => userns::Error::from(refusal).into(),
+        _ => error,
+    }
+}
+
+fn is_denied(error: &Error) -> bool {
+    let texts = if let Error::Boot(reasons) = error { reasons.clone() } else { chain(error) };
+    texts.iter().any(|text| DENIED.iter().any(|errno| text.contains(errno)))
 }
 
 /// Tells the parent of a failure; the result is the exit status.
@@ -216,4 +233,26 @@ fn await_ready(reports: &OwnedFd, mut trace: Option<&mut dyn FnMut(&str)>) -> Re
 pub(super) fn own_namespaces(which: &[(Kind, &str)]) -> io::Result<Vec<OwnedFd>> {
     let open = |name: &str| root::open_absolute(&Path::new("/proc/self/ns").join(name), Open::Read);
     which.iter().map(|(_, name)| open(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_shows_wherever_the_failure_was() {
+        const EACCES: i32 = 13;
+        let denied = |errno| io::Error::from_raw_os_error(errno);
+        let texts = |errno| vec!["cannot set the box up: proc".to_owned(), denied(errno).to_string()];
+        for errno in [1, EACCES] {
+            assert!(is_denied(&Error::Boot(texts(errno))));
+            assert!(is_denied(&Error::Overlay { source: denied(errno) }));
+            // As it comes from the keeper, with what the kernel has said of the mount.
+            let told = io::Error::other(format!("{}: overlay: no", denied(errno)));
+            assert!(is_denied(&Error::Overlay { source: told }));
+        }
+        // 11 to 19 are other errors.
+        let others = [2, 12, 17, 28, 131].map(|errno| Error::Boot(texts(errno)));
+        assert!(!others.iter().any(is_denied) && !is_denied(&Error::KeeperDied));
+    }
 }

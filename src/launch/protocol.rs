@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use crate::plan::Bounds;
 use crate::sys::process::Pid;
 use crate::sys::socket;
 
@@ -73,7 +74,7 @@ impl Report {
 
 /// The first packet a keeper sends on every connection; the namespaces and the run directory come with it. After it stands a
 /// letter for each descriptor more, in their order. Another version's is not understood, and says so.
-pub(super) const HELLO: &[u8] = b"envbox keeper 4 ";
+pub(super) const HELLO: &[u8] = b"envbox keeper 5 ";
 
 /// A descriptor that not every box has, by its letter in the first packet.
 pub(super) mod extra {
@@ -88,7 +89,7 @@ pub(super) mod extra {
 }
 
 /// From a session, or from `envbox stop`, to the keeper.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
     /// The session of this connection is led by the process that says so. If the connection ends without a
     /// [`Request::Bye`], what is left of the session is ended.
@@ -106,6 +107,8 @@ pub(super) enum Request {
     Resize(u16, u16),
     /// Say [`Report::Ready`] when the init of a system box has booted, [`Report::Failed`] if it ends before.
     AwaitBoot,
+    /// What each process of a system box may use from the next start of its init on. Only heard from outside of the box.
+    Bounds(Bounds),
 }
 
 /// A request, with what the kernel says of it.
@@ -126,36 +129,44 @@ impl Request {
     /// Sends it with descriptors.
     pub(super) fn send_with(self, socket: impl AsFd, fds: &[impl AsFd]) -> io::Result<()> {
         let both = |columns: u16, rows: u16| u32::from(columns) << 16 | u32::from(rows);
-        let (letter, number) = match self {
-            Self::Session => (b'S', 0),
-            Self::Main(signal) => (b'M', signal.cast_unsigned()),
-            Self::Bye => (b'B', 0),
-            Self::Stop(seconds) => (b'T', seconds),
-            Self::Console => (b'C', 0),
-            Self::Resize(columns, rows) => (b'Z', both(columns, rows)),
-            Self::AwaitBoot => (b'W', 0),
+        let number = |letter: u8, number: u32| [&[letter][..], &number.to_ne_bytes()].concat();
+        let bytes = match self {
+            Self::Session => number(b'S', 0),
+            Self::Main(signal) => number(b'M', signal.cast_unsigned()),
+            Self::Bye => number(b'B', 0),
+            Self::Stop(seconds) => number(b'T', seconds),
+            Self::Console => number(b'C', 0),
+            Self::Resize(columns, rows) => number(b'Z', both(columns, rows)),
+            Self::AwaitBoot => number(b'W', 0),
+            Self::Bounds(bounds) => [&b"L"[..], &serde_json::to_vec(&bounds)?].concat(),
         };
-        socket::send(socket, &[&[letter][..], &number.to_ne_bytes()].concat(), fds)
+        socket::send(socket, &bytes, fds)
     }
 
     /// The next request; `None` when the other end is gone.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Heard>> {
-        let mut buffer = [0; 5];
+        let mut buffer = [0; LONGEST];
         let (length, fds, sender) = socket::receive_from(socket, &mut buffer)?;
-        let [letter, number @ ..] = buffer;
-        let number = u32::from_ne_bytes(number);
-        let request = match (length, letter) {
-            (0, _) => return Ok(None),
-            (5, b'S') => Self::Session,
-            (5, b'M') => Self::Main(number.cast_signed()),
-            (5, b'B') => Self::Bye,
-            (5, b'T') => Self::Stop(number),
-            (5, b'C') => Self::Console,
-            (5, b'Z') => Self::Resize((number >> 16) as u16, (number & 0xffff) as u16),
-            (5, b'W') => Self::AwaitBoot,
+        let request = match &buffer[..length] {
+            [] => return Ok(None),
+            [b'L', bounds @ ..] => Self::Bounds(serde_json::from_slice(bounds)?),
+            &[letter, a, b, c, d] => Self::parse(letter, u32::from_ne_bytes([a, b, c, d]))?,
             _ => return Err(io::ErrorKind::InvalidData.into()),
         };
         Ok(Some(Heard { request, fds, sender }))
+    }
+
+    fn parse(letter: u8, number: u32) -> io::Result<Self> {
+        Ok(match letter {
+            b'S' => Self::Session,
+            b'M' => Self::Main(number.cast_signed()),
+            b'B' => Self::Bye,
+            b'T' => Self::Stop(number),
+            b'C' => Self::Console,
+            b'Z' => Self::Resize((number >> 16) as u16, (number & 0xffff) as u16),
+            b'W' => Self::AwaitBoot,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        })
     }
 }
 
@@ -185,8 +196,10 @@ mod tests {
             Request::Console,
             Request::Resize(132, 43),
             Request::AwaitBoot,
+            Request::Bounds(Bounds::default()),
+            Request::Bounds(Bounds { processors: (0..1024).collect(), memory: Some(u64::MAX), ..Bounds::default() }),
         ] {
-            request.send(&a).unwrap();
+            request.clone().send(&a).unwrap();
             let heard = Request::receive(&b).unwrap().unwrap();
             assert_eq!((heard.request, heard.sender), (request, Some(crate::sys::process::own_pid())));
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::protocol::{Report, Request};
 use super::{Error, Live};
+use crate::plan::Bounds;
 use crate::sys::poll::{self, Ready};
 use crate::sys::socket;
 
@@ -42,6 +43,15 @@ impl Live {
             Some(Report::Failed(reasons)) => Err(Error::Boot(reasons)),
             _ => Err(Error::Ending),
         }
+    }
+
+    /// Has the init of a system box bound to this when it is started anew. It is nothing to a box without one.
+    ///
+    /// # Errors
+    /// [`Error::Join`].
+    pub fn bind_next(&self, bounds: &Bounds) -> Result<(), Error> {
+        let fail = |source| Error::Join { what: "have its next init bound", source };
+        Request::Bounds(bounds.clone()).send(&self.connection).map_err(fail)
     }
 
     /// The console of a system box: what is read was printed there, what is written is typed. There may be several at once.

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::boot::shells;
 use super::{BoxPath, NoSession, Person, Shared, Socket, Who, env, wishes};
 use crate::host::Host;
@@ -89,7 +91,7 @@ pub struct SessionPlan {
 }
 
 /// What each process by itself may use of the machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     /// Processors by number; all, where there are none.
     pub processors: Vec<u32>,

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Error, ImageLease, Staging, Store, private_dir, write_synced};
 use crate::image::{Digest, Image};
+use crate::recipe::settings::Init;
 use crate::recipe::{BoxConfig, BoxName, Origin};
 use crate::sys::{file, lock};
 
@@ -132,10 +133,19 @@ impl Store {
     /// The boxes of projects that can be read, and where they belong.
     pub fn project_boxes(&self) -> Vec<(BoxName, Origin)> {
         let origin = |name: BoxName| {
-            let config = BoxConfig::parse(&self.read_of_box(&name, "box.yaml").ok()?).ok()?;
+            let config = self.box_config(&name)?;
             Some((name, config.project.filter(|_| !config.ephemeral)?))
         };
         super::box_names(&self.data).into_iter().filter_map(origin).collect()
+    }
+
+    /// Whether a box is a system box, as far as its `box.yaml` can be read.
+    pub(super) fn has_init(&self, name: &BoxName) -> bool {
+        self.box_config(name).is_some_and(|config| config.init != Init::None)
+    }
+
+    fn box_config(&self, name: &BoxName) -> Option<BoxConfig> {
+        BoxConfig::parse(&self.read_of_box(name, "box.yaml").ok()?).ok()
     }
 
     /// The digest of a box's image.

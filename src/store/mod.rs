@@ -128,6 +128,12 @@ pub fn box_names(data: &Path) -> Vec<crate::recipe::BoxName> {
     names
 }
 
+/// The names of the boxes that have an init, sorted; nothing is made.
+pub fn system_boxes(data: &Path) -> Vec<crate::recipe::BoxName> {
+    let store = Store { data: data.to_owned() };
+    box_names(data).into_iter().filter(|name| store.has_init(name)).collect()
+}
+
 /// The names of images that can be read, sorted; nothing is made.
 pub fn image_names(data: &Path) -> Vec<String> {
     let store = Store { data: data.to_owned() };

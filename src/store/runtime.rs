@@ -140,6 +140,11 @@ impl Runtime {
         serde_json::from_slice(&fs::read(self.settings_file()).ok()?).ok()
     }
 
+    /// The limits that are in force in the box; none, if there is no record.
+    pub fn limits(&self) -> Limits {
+        self.settings().map(|settings| settings.limits).unwrap_or_default()
+    }
+
     /// Records what the user was told. Of two at once one is lost, and something is told twice.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::refusal::Remedy;
+use super::refusal::{Refusal, Remedy, Stage};
 
 /// A failure to make or enter a user namespace, or to do work inside one.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +16,11 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// unshare(2) failed in the child: the machine does not let this user make namespaces.
-    #[error("the kernel refuses a user namespace to this user: {}", remedy.cause)]
+    /// The machine does not let this user have a user namespace that works.
+    #[error("{stage}: {}", remedy.cause)]
     Refused {
+        /// How far it came.
+        stage: Stage,
         /// Who forbids it, and what ends that.
         remedy: Remedy,
         /// The kernel's answer.
@@ -54,6 +56,12 @@ pub enum Error {
     /// The work inside failed; the outermost cause comes first.
     #[error("{}", .0.first().map_or("the work inside the user namespace failed", String::as_str))]
     Work(Vec<String>),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { stage: refusal.stage, remedy: refusal.remedy(), source: refusal.source }
+    }
 }
 
 /// The texts of an error and of all its causes, the outermost first: what can cross from one process to another.

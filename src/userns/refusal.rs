@@ -1,5 +1,6 @@
 //! Who keeps this user from having user namespaces, and the line that ends it.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -24,17 +25,23 @@ pub enum Stage {
     Unshare = 1,
     /// It may not map its own user into it.
     Map = 2,
-    /// It has no right to mount in it.
+    /// It has no right in it: to be its root, to mount.
     Mount = 3,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unshare => "the kernel refuses a user namespace",
+            Self::Map => "the user namespace may not be given a map",
+            Self::Mount => "the user namespace has no right to mount",
+        })
+    }
 }
 
 /// Why there is no working user namespace for this user.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", match stage {
-    Stage::Unshare => "the kernel refuses a user namespace",
-    Stage::Map => "the user namespace may not be given a map",
-    Stage::Mount => "the user namespace has no right to mount",
-})]
+#[error("{stage}")]
 pub struct Refusal {
     /// Where it failed.
     pub stage: Stage,
@@ -172,6 +179,8 @@ mod tests {
         let host = (SECURITYFS, "");
         let ubuntu = remedy(Stage::Mount, EACCES, &[host, (APPARMOR_RESTRICTS, "1\n"), (label, "unconfined\n")]);
         assert!(ubuntu.cause.contains("only programs with a profile"), "{ubuntu:?}");
+        // As capable(9) has it, for a namespace in which its maker may do nothing.
+        assert_eq!(remedy(Stage::Mount, EPERM, &[host, (APPARMOR_RESTRICTS, "1\n")]), ubuntu);
         let session = remedy(Stage::Unshare, EACCES, &[host, (label, "session (enforce)\n")]);
         assert!(session.cause.contains("`session`") && session.lines.contains("pix,"), "{session:?}");
         let container = remedy(Stage::Mount, EACCES, &[(label, "docker-default (enforce)\n")]);

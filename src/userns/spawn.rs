@@ -67,9 +67,12 @@ fn enter(proof: &SingleThread, namespaces: Namespaces, mut parent: UnixStream) -
     parent.write_all(&errno.to_ne_bytes()).map_err(|_| FAILED)?;
     // The end of the stream instead of the byte: the parent failed, or is gone.
     parent.read_exact(&mut [0]).map_err(|_| FAILED)?;
-    id::become_user(0, 0).map_err(|_| FAILED)?;
-    namespace::unshare(proof, namespaces).map_err(|_| FAILED)?;
-    Ok(())
+    let entered = id::become_user(0, 0).and_then(|()| namespace::unshare(proof, namespaces));
+    entered.map_err(|error| {
+        // A namespace without rights: whoever makes one may be let in and be nobody there.
+        let _ = parent.write_all(&error.raw_os_error().unwrap_or(-1).to_ne_bytes());
+        FAILED
+    })
 }
 
 /// The parent's half of the handshake.
@@ -82,12 +85,9 @@ fn let_in(
 ) -> Result<(), Error> {
     let mut errno = [0; 4];
     child.read_exact(&mut errno).map_err(|source| Error::Parent { what: "hear from the child", source })?;
-    match i32::from_ne_bytes(errno) {
-        0 => {}
-        errno => {
-            let refusal = Refusal { stage: Stage::Unshare, source: io::Error::from_raw_os_error(errno) };
-            return Err(Error::Refused { remedy: refusal.remedy(), source: refusal.source });
-        }
+    let refused = |stage, errno| Refusal { stage, source: io::Error::from_raw_os_error(i32::from_ne_bytes(errno)) };
+    if errno != [0; 4] {
+        return Err(refused(Stage::Unshare, errno).into());
     }
     meet(pid);
     let map = &identity.map;
@@ -105,7 +105,12 @@ fn let_in(
             gid?.finish()?;
         }
     }
-    child.write_all(&[1]).map_err(|source| Error::Parent { what: "let the child go on", source })
+    child.write_all(&[1]).map_err(|source| Error::Parent { what: "let the child go on", source })?;
+    match child.read_exact(&mut errno) {
+        Ok(()) => Err(refused(Stage::Mount, errno).into()),
+        // The end of the stream: it is root there, or has ended, which is seen elsewhere.
+        Err(_) => Ok(()),
+    }
 }
 
 fn write_map(pid: Pid, file: &str, extents: &[Extent]) -> Result<(), Error> {

@@ -156,6 +156,24 @@ fn names_of_the_project_here() {
 }
 
 #[test]
+fn logs_are_those_of_services_and_of_system_boxes() {
+    let boxes = Boxes::new(["app", "faulty", "sys", "sys-2"].map(str::to_owned));
+    for (name, init) in [("app", "none"), ("faulty", "["), ("sys", "auto"), ("sys-2", "/sbin/init")] {
+        let config = format!("from: x\ninit: {init}\n");
+        fs::write(boxes.0.path(&format!("data/envbox/boxes/{name}/box.yaml")), config).unwrap();
+    }
+    let project = boxes.0.path("home/project");
+    fs::create_dir(&project).unwrap();
+    fs::write(project.join("envbox.yaml"), RECIPE).unwrap();
+    let complete = |begun: &str, dir: &str| {
+        boxes.0.envbox(["__complete", "--", "logs", begun]).dir(boxes.0.path(dir)).succeeds().stdout
+    };
+    assert_eq!(complete("", "home"), "sys\t\nsys-2\t\n");
+    assert_eq!(complete("", "home/project"), "db\t\nsys\t\nsys-2\t\n");
+    assert_eq!(complete("sys-", "home/project"), "sys-2\t\n");
+}
+
+#[test]
 fn a_thousand_boxes_are_no_burden() {
     let boxes = Boxes::new((0..1000).map(|number| format!("box-{number:04}")));
     let ask = || {

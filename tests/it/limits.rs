@@ -80,7 +80,12 @@ fn limits_under_which_nothing_could_run_are_refused() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox();
     for flags in [["--memory", "512"], ["--pids", "0"], ["--nofile", "0"], ["--io-read", "0"]] {
-        for verb in [&["run", flags[0], flags[1], BOX, "--", "true"][..], &["limit", flags[0], flags[1], BOX]] {
+        for verb in [
+            &["run", flags[0], flags[1], BOX, "--", "true"][..],
+            &["limit", flags[0], flags[1], BOX],
+            // Before anything is looked for.
+            &["create", "other", "--image", "./there/is/none.tar", flags[0], flags[1]],
+        ] {
             let refused = env.envbox(verb).exits(125);
             assert!(refused.stderr.contains("is too little for anything to run"), "{}", refused.stderr);
         }
@@ -88,6 +93,7 @@ fn limits_under_which_nothing_could_run_are_refused() {
     env.configure(BOX, "limits: {memory: 512}");
     let refused = env.envbox(["run", BOX, "--", "true"]).exits(125);
     assert!(refused.stderr.contains("memory: 512 is too little"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("hint: envbox limit {BOX} --memory none ")), "{}", refused.stderr);
     env.envbox(["limit", BOX, "--memory", "none"]).succeeds();
     env.envbox(["run", BOX, "--", "true"]).succeeds();
 }

@@ -86,6 +86,8 @@ const BAD: &[&str] = &[
     "from: x\nlimits: {cpus: 0}\n",
     "from: x\nlimits: {cpuset: a}\n",
     "from: x\nlimits: {pids: -1}\n",
+    "from: x\nlimits: {pids: 0}\n",
+    "from: x\nlimits: {nofile: 0}\n",
     "from: x\nlimits: {io: {read: fast}}\n",
     "from: x\ninit: systemd\n",
     "from: x\nshell: zsh\n",

@@ -50,6 +50,20 @@ fn services_start_and_end_in_the_order_of_their_needs() {
 }
 
 #[test]
+fn services_are_limited_as_sessions_are() {
+    requires!(userns, subid, overlay, fixtures);
+    let limits = "grep -h -e Cpus_allowed_list -e 'open files' -e 'data size' /proc/self/status /proc/self/limits";
+    let project = Project::new(&format!(
+        "from: ./a.tar\nlimits: {{nofile: 400, cpus: 1, memory: 300M}}\nservices:\n  \
+         a: {{run: \"{limits} > told; exec sleep 1000\", ready: {{file: told}}}}\n"
+    ));
+    project.envbox(&["up", "--yes"]).succeeds();
+    let session = project.envbox(&["run", "--", "sh", "-c", limits]).succeeds().stdout;
+    assert!(session.contains("Max open files            400 "), "{session}");
+    eventually("it has told", || project.told() == session);
+}
+
+#[test]
 fn a_service_is_ready_when_its_probe_says_so() {
     requires!(userns, subid, overlay, fixtures);
     let port = 20_000 + std::process::id() % 20_000;

@@ -114,6 +114,23 @@ fn services_see_the_limits_that_sessions_see() {
 }
 
 #[test]
+fn limits_that_were_changed_are_those_of_an_init_that_starts_anew() {
+    requires!(userns, subid, overlay);
+    let env = busybox_init();
+    env.configure(BOX, "limits: {nofile: 500}");
+    env.envbox(["start", BOX]).succeeds();
+    // One higher, which nobody can raise for what runs already, and one that was not there.
+    env.envbox(["limit", BOX, "--nofile", "600", "--cpuset", "0"]).succeeds();
+    env.as_root("touch /run/before; reboot").output();
+    eventually("it boots anew", || env.sh("test ! -e /run/before").output().status.success());
+    let script = "for pid in 1 self; do \
+                  grep -h -e Cpus_allowed_list -e 'open files' /proc/$pid/status /proc/$pid/limits | xargs; done";
+    let limits = "Cpus_allowed_list: 0 Max open files 600 600 files\n";
+    assert_eq!(env.as_root(script).succeeds().stdout, limits.repeat(2));
+    env.envbox(["stop", BOX]).succeeds();
+}
+
+#[test]
 fn what_a_dead_session_leaves_is_ended_in_a_system_too() {
     requires!(userns, subid, overlay);
     let env = busybox_init();
@@ -161,7 +178,8 @@ fn boots(suite: &str) {
     requires!(userns, subid, overlay, net, cgroup);
     let env = TestEnvironment::new();
     with_proxies(env.envbox(["create", BOX, "--ignore-valid-until", "--system", suite])).succeeds();
-    env.envbox(["start", BOX]).succeeds();
+    let started = env.envbox(["start", BOX]).succeeds().stderr;
+    assert!(!started.contains("degraded"), "{started}");
     let group = env.cgroup();
     assert_eq!(env.enter("systemctl is-system-running").succeeds().stdout, "running\n");
     assert_eq!(env.sh("systemctl list-units --failed --plain --no-legend").succeeds().stdout, "");
@@ -177,11 +195,22 @@ fn boots(suite: &str) {
     let anew = || env.sh("test ! -e /run/before && systemctl is-system-running").output().stdout == "running\n";
     eventually("it boots anew", anew);
     assert_eq!(env.keeper(), keeper);
+    let broken = "printf '[Service]\\nType=oneshot\\nExecStart=/bin/false\\n[Install]\\nWantedBy=multi-user.target\\n' \
+                  > /etc/systemd/system/broken.service; systemctl enable broken";
+    env.as_root(broken).succeeds();
     env.envbox(["stop", BOX]).succeeds();
     env.is_gone(group.as_deref());
     let console = env.envbox(["logs", BOX]).output();
     assert!(!console.stdout.contains("FAILED"), "{}", console.stdout);
-    env.envbox(["start", BOX]).succeeds();
+    for when in ["booted", "is up"] {
+        let started = env.envbox(["start", BOX]).succeeds().stderr;
+        assert!(
+            started.contains(&format!(
+                "degraded: some of its units have failed (envbox enter {BOX} -- systemctl --failed)"
+            )),
+            "{when}: {started}"
+        );
+    }
     env.as_root("systemctl poweroff").output();
     env.is_gone(group.as_deref());
 }

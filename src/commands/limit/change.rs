@@ -1,7 +1,7 @@
 //! Changing the limits of a box that is up.
 
 use super::force::{self, Force};
-use crate::commands::group;
+use crate::commands::{group, system};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::launch::{Live, bounds};
@@ -23,7 +23,7 @@ pub(super) fn change(context: &Context<'_>, stored: &StoredBox, live: &Live, lim
     let record =
         runtime.recorded().ok_or_else(|| Error::new(format!("the box `{name}` has no record of its keeper")))?;
     let mut members = Members::new(record.pid_namespace, live.pid);
-    let before = Force::of(context, name);
+    let before = Force::of(context, name, runtime.limits());
     let disks = force::disks(context, name, &limits);
     let group = match &record.group {
         Some(dir) => Some(Group::at(dir.clone())),
@@ -42,7 +42,8 @@ pub(super) fn change(context: &Context<'_>, stored: &StoredBox, live: &Live, lim
         group.limit(&after.of_group(), &disks).map_err(Error::new)?;
     }
     live.show(&after.limits, name.as_str())?;
-    bind(context, &before, &after, &members.list());
+    live.bind_next(&after.bounds())?;
+    bind(context, stored, (&before, &after), &members.list());
     if before.limits.view.unwrap_or_default() != after.limits.view.unwrap_or_default() {
         context.ui.note("view: the box has it at its next start");
     }
@@ -50,7 +51,7 @@ pub(super) fn change(context: &Context<'_>, stored: &StoredBox, live: &Live, lim
 }
 
 /// Changes what each process has to keep to by itself.
-fn bind(context: &Context<'_>, before: &Force, after: &Force, running: &[Pid]) {
+fn bind(context: &Context<'_>, stored: &StoredBox, (before, after): (&Force, &Force), running: &[Pid]) {
     let (old, new) = (before.bounds(), after.bounds());
     if old.processors != new.processors {
         let all = &after.machine.processors;
@@ -60,9 +61,10 @@ fn bind(context: &Context<'_>, before: &Force, after: &Force, running: &[Pid]) {
     let lifted = lifted.iter().any(|(old, new)| old.is_some() && new.is_none());
     let kept = if lifted { running.len() } else { bounds::apply_to(running, &new) };
     if kept > 0 {
+        let others = if system::is_one(&stored.config) { "sessions, and the init after a reboot," } else { "sessions" };
         context.ui.note(&format!(
-            "{kept} processes that run already keep the limits they have, which only the machine's root could raise; \
-             what is started from now on has the new ones"
+            "{kept} processes that run already keep the limits they have, which only the machine's root could raise, and \
+             so does what they start; {others} have the new ones from now on"
         ));
     }
 }

@@ -1,6 +1,5 @@
 //! Limits that were typed, over those that a box has.
 
-use super::force::Force;
 use crate::cli::{self, Limiting, Most};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -24,7 +23,8 @@ pub(in crate::commands) fn over(limits: &Limits, flags: &Limiting) -> Result<Lim
         view: flags.view.map(Into::into).or(limits.view),
         enforce: flags.limits.map(Into::into).or(limits.enforce),
     };
-    new.checked().map_err(Error::new)
+    new.check().map_err(|little| Error::new(little).hint("`none` is no limit"))?;
+    Ok(new)
 }
 
 fn one<T>(typed: Option<Most<T>>, now: Option<T>) -> Option<T> {
@@ -47,11 +47,12 @@ pub(in crate::commands) fn for_this_start(
     if *flags == Limiting::default() {
         return Ok(());
     }
-    if !launch::is_up(&context.store.runtime(&stored.name)) {
+    let runtime = context.store.runtime(&stored.name);
+    if !launch::is_up(&runtime) {
         stored.config.limits = over(&stored.config.limits, flags)?;
         return Ok(());
     }
-    let now = Force::of(context, &stored.name).limits;
+    let now = runtime.limits();
     if over(&now, flags)? == now {
         return Ok(());
     }

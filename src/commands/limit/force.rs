@@ -25,11 +25,9 @@ pub(in crate::commands) struct Force {
 }
 
 impl Force {
-    /// Those of a box that is up. One without limits costs no more than to see that.
-    pub(in crate::commands) fn of(context: &Context<'_>, name: &BoxName) -> Self {
-        let runtime = context.store.runtime(name);
-        let limits = runtime.settings().map(|settings| settings.limits).unwrap_or_default();
-        let group = || runtime.recorded()?.group.map(Group::at);
+    /// Those of a box that is up, with these limits. One without costs no more than to see that.
+    pub(in crate::commands) fn of(context: &Context<'_>, name: &BoxName, limits: Limits) -> Self {
+        let group = || context.store.runtime(name).recorded()?.group.map(Group::at);
         let group = if limits.is_empty() { None } else { group() };
         let has_disks = !limits.io.is_empty() && !disks(context, name, &limits).is_empty();
         let controllers = group.as_ref().map(|group| group.controllers.clone()).unwrap_or_default();
@@ -85,7 +83,11 @@ pub(in crate::commands) fn disks(context: &Context<'_>, name: &BoxName, limits: 
 /// # Errors
 /// There are such, and the user wants all or nothing; some under which nothing could run.
 pub(in crate::commands) fn announce(context: &Context<'_>, stored: &StoredBox, machine: &Machine) -> Result<()> {
-    let limits = &stored.config.limits.clone().checked().map_err(Error::new)?;
+    let limits = &stored.config.limits;
+    limits.check().map_err(|little| {
+        let flag = little.keys.join("-");
+        Error::new(little).hint(format!("envbox limit {} --{flag} none   lifts it", stored.name))
+    })?;
     let Some(complaint) = enforce::complaint(&enforce::enforced(limits, machine)) else { return Ok(()) };
     if limits.enforce == Some(Enforce::Require) {
         return Err(refused(&stored.name, &complaint));

@@ -90,8 +90,9 @@ struct Shown {
 fn show(context: &Context<'_>, name: &BoxName, json: bool) -> Result<()> {
     let stored = context.store.open_box(name)?;
     group::clear_if_dead(context, name)?;
-    let running = launch::is_up(&context.store.runtime(name));
-    let force = if running { Force::of(context, name) } else { expected(context, &stored)? };
+    let runtime = context.store.runtime(name);
+    let running = launch::is_up(&runtime);
+    let force = if running { Force::of(context, name, runtime.limits()) } else { expected(context, &stored)? };
     let shown = Shown {
         name: name.clone(),
         running,

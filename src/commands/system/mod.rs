@@ -2,11 +2,13 @@
 
 mod boot;
 mod bring;
+mod failed;
 mod found;
 mod tail;
 
 pub(super) use boot::{Outcome, wait, wait_if_booting};
 pub(super) use bring::image;
+pub(super) use failed::failed_units;
 pub(super) use found::init;
 pub(super) use tail::{Tail, console, ended, journal, show};
 

@@ -17,8 +17,8 @@ use super::boot::{own_namespaces, told};
 use super::protocol::Report;
 use super::{bounds, view};
 use crate::limits::Membership;
-use crate::plan::Step;
 use crate::plan::init::{Ask, Completion, InitPlan, NOTIFY_SOCKET};
+use crate::plan::{Bounds, Step};
 use crate::sys::namespace::{self, Kind, Namespaces};
 use crate::sys::process::{self, Fork, Pid, SingleThread};
 use crate::sys::{capabilities, id, mount, signal, socket, system, tty};
@@ -35,6 +35,8 @@ const CONSOLE: &str = "/dev/console";
 pub(super) struct Start<'a> {
     pub(super) proof: &'a SingleThread,
     pub(super) plan: &'a InitPlan,
+    /// What each of its processes may use.
+    pub(super) bounds: &'a Bounds,
     /// The steps to its root.
     pub(super) fresh: &'a [Step],
     /// The cgroup in whose payload it begins.
@@ -125,7 +127,7 @@ fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
             view::divert_sysinfo(socket).map_err(fail)?;
         }
         // Sessions have them said what they cannot have.
-        bounds::apply(&start.plan.bounds).map(drop).map_err(fail)?;
+        bounds::apply(start.bounds).map(drop).map_err(fail)?;
         signal::reset_all().map_err(fail)
     };
     match prepared() {

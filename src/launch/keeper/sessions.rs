@@ -88,7 +88,9 @@ impl Keeper<'_> {
             (Request::AwaitBoot, Some(system)) if !system.has_booted() => session.awaits_boot = true,
             // Of what is no system, whatever there is has been started.
             (Request::AwaitBoot, _) => drop(Report::Ready.send(&session.connection)),
-            (Request::Stop(_) | Request::Console | Request::Resize(..), _) => {}
+            // Not of a process in the box: that would be its limits' own master.
+            (Request::Bounds(bounds), Some(system)) if sender.is_none() => system.bounds = bounds,
+            (Request::Stop(_) | Request::Console | Request::Resize(..) | Request::Bounds(_), _) => {}
         }
     }
 

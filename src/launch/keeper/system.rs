@@ -10,8 +10,8 @@ use crate::launch::Error;
 use crate::launch::follow::Follower;
 use crate::launch::init::{self, Init, Start, View};
 use crate::limits::Membership;
-use crate::plan::BootPlan;
 use crate::plan::init::{BOOTED, InitPlan};
+use crate::plan::{BootPlan, Bounds};
 use crate::recipe::settings::View as Seen;
 use crate::sys::poll::Ready;
 use crate::sys::process::{Ended, Pid, SingleThread};
@@ -56,6 +56,8 @@ pub(super) struct System<'a> {
     /// What follows the host for those who are no session's.
     follower: Option<Follower>,
     init: Init,
+    /// What its next init is bound to.
+    pub(super) bounds: Bounds,
     pub(super) console: Console,
     /// Whether the init has said that it has booted.
     booted: bool,
@@ -76,9 +78,10 @@ impl<'a> System<'a> {
         let Ends { run, log, answers, follower } = ends;
         let console = Console::new(log).map_err(no_console)?;
         let view = seen(plan, answers.as_ref());
-        let start = Start { proof, plan: init_plan, fresh: &plan.fresh, member, console: console.terminal(), view };
+        let (bounds, fresh) = (init_plan.bounds.clone(), &plan.fresh);
+        let start = Start { proof, plan: init_plan, bounds: &bounds, fresh, member, console: console.terminal(), view };
         let init = launch(start, &run)?;
-        Ok(Self { proof, plan, init_plan, member, run, answers, follower, init, console, booted: false })
+        Ok(Self { proof, plan, init_plan, member, run, answers, follower, init, bounds, console, booted: false })
     }
 
     /// Its pid and its mount namespace.
@@ -139,6 +142,7 @@ impl<'a> System<'a> {
         let start = Start {
             proof: self.proof,
             plan: self.init_plan,
+            bounds: &self.bounds,
             fresh: &self.plan.fresh,
             member: self.member,
             console: self.console.terminal(),

@@ -8,7 +8,7 @@ use super::words::{self, Checked};
 use super::{Copied, Project, Run, needs, reach};
 use crate::image::signal_number;
 use crate::recipe::Fault;
-use crate::recipe::settings::Init;
+use crate::recipe::settings::{Init, Limits};
 use crate::recipe::{Text, fault};
 
 /// What says whether something is wrong with a text.
@@ -68,8 +68,19 @@ pub(super) fn whole(project: &Project, faults: &mut Faults<'_>) {
     if let Some(Init::Program(program)) = &project.init {
         faults.value(&root.key("init"), init(program));
     }
+    limits(&root.key("limits"), &project.limits, faults);
     reach::check(project, faults);
     needs::check(project, faults);
+}
+
+fn limits(way: &Way<'_>, limits: &Limits, faults: &mut Faults<'_>) {
+    for little in limits.too_little() {
+        let what = little.to_string();
+        match little.keys {
+            [key, part] => faults.add(&way.key(key).key(part), Part::Value, what),
+            keys => faults.add(&way.key(keys.first().copied().unwrap_or_default()), Part::Value, what),
+        }
+    }
 }
 
 fn copy(way: &Way<'_>, copied: &Copied, faults: &mut Faults<'_>) {
@@ -145,6 +156,9 @@ mod tests {
             ("from: x\nuser: a b\n", "f:2:7: `a b` is not NAME"),
             ("from: x\nworkdir: src\n", "f:2:10: `src` is no absolute path"),
             ("from: x\ninit: atuo\n", "f:2:7: `atuo` is no init; `auto` is"),
+            ("from: x\nlimits: {memory: 512}\n", "f:2:18: memory: 512 is too little for anything to run"),
+            ("from: x\nvariants: {ci: {limits: {pids: 0}}}\n", "f:2:32: pids: 0 is too little"),
+            ("from: x\nlimits:\n  io: {write: 0}\n", "f:3:15: io: write: 0 is too little"),
             ("from: x\nports: [80, '81:80', '80:8080']\n", "f:2:22: the host's TCP port 80 leads into the box twice"),
             ("from: x\nports: ['1.2.3.4:80:1', '0.0.0.0:80:1']\n", "f:2:25: the host's TCP port 80"),
             ("from: x\nnetwork: none\nports: [80]\n", "f:3:9: a box without a network has no ports"),

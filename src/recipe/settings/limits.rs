@@ -23,12 +23,14 @@ pub struct Limits {
     pub cpuset: Option<CpuSet>,
     /// Processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub pids: Option<u64>,
     /// What is read from disks and written to them: `{read: 50M/s, write: 20M/s}`.
     #[serde(skip_serializing_if = "Io::is_empty")]
     pub io: Io,
     /// Open files of each process.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub nofile: Option<u64>,
     /// How much programs in the box see of their limits, where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,37 +69,41 @@ const LEAST_MEMORY: Size = Size(1 << 20);
 
 /// A limit under which nothing could run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {value} is too little for anything to run: it takes {least} at the least, or `none`")]
+#[error("{}: {value} is too little for anything to run: it takes {least} at the least", .keys.join(": "))]
 pub struct TooLittle {
-    /// Its key in `box.yaml`.
-    key: &'static str,
+    /// The keys that lead to it from `limits`: one, or two.
+    pub keys: &'static [&'static str],
     value: String,
     least: String,
 }
 
 impl Limits {
-    /// These limits, if something could run under them.
+    /// Whether something could run under them.
     ///
     /// # Errors
     /// The first that is too little.
-    pub fn checked(self) -> Result<Self, TooLittle> {
+    pub fn check(&self) -> Result<(), TooLittle> {
+        self.too_little().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Those under which nothing could run. Whoever takes limits from the user asks this, and so does the start.
+    pub fn too_little(&self) -> Vec<TooLittle> {
+        type Limit = (&'static [&'static str], Option<u64>, u64, fn(u64) -> String);
+        let bytes = |number| Size(number).to_string();
+        let count = |number: u64| number.to_string();
         let rate = |rate: Option<super::Rate>| rate.map(|rate| rate.0);
-        let all = [
-            ("memory", self.memory.map(|size| size.0), LEAST_MEMORY.0),
-            ("pids", self.pids, 1),
-            ("io: read", rate(self.io.read), 1),
-            ("io: write", rate(self.io.write), 1),
-            ("nofile", self.nofile, 1),
+        let all: [Limit; 5] = [
+            (&["memory"], self.memory.map(|size| size.0), LEAST_MEMORY.0, bytes),
+            (&["pids"], self.pids, 1, count),
+            (&["io", "read"], rate(self.io.read), 1, count),
+            (&["io", "write"], rate(self.io.write), 1, count),
+            (&["nofile"], self.nofile, 1, count),
         ];
-        let bytes =
-            |key: &str, number: u64| if key == "memory" { Size(number).to_string() } else { number.to_string() };
-        let little = all.into_iter().find(|(_, given, least)| given.is_some_and(|given| given < *least));
-        match little {
-            Some((key, given, least)) => {
-                Err(TooLittle { key, value: bytes(key, given.unwrap_or(0)), least: bytes(key, least) })
-            }
-            None => Ok(self),
-        }
+        let little = |(keys, given, least, shown): Limit| {
+            let given = given.filter(|given| *given < least)?;
+            Some(TooLittle { keys, value: shown(given), least: shown(least) })
+        };
+        all.into_iter().filter_map(little).collect()
     }
 
     /// How much of them programs in the box see. Where nothing is limited that they could see, that is nothing.
@@ -135,13 +141,14 @@ mod tests {
 
     #[test]
     fn limits_under_which_nothing_could_run() {
-        let fault = |limits: Limits| limits.checked().map_err(|fault| fault.to_string());
+        let fault = |limits: Limits| limits.check().map_err(|fault| fault.to_string());
         let memory = |bytes| Limits { memory: Some(Size(bytes)), ..Limits::default() };
         assert_eq!(
             fault(memory(512)),
-            Err("memory: 512 is too little for anything to run: it takes 1M at the least, or `none`".to_owned())
+            Err("memory: 512 is too little for anything to run: it takes 1M at the least".to_owned())
         );
         let none = Io { read: Some(Rate(0)), write: None };
+        assert!(fault(Limits { io: none, ..Limits::default() }).unwrap_err().starts_with("io: read: 0 is too little"));
         for limits in [
             memory(0),
             Limits { pids: Some(0), ..Limits::default() },
@@ -151,6 +158,6 @@ mod tests {
             assert!(fault(limits.clone()).is_err(), "{limits:?}");
         }
         let some = Limits { swap: Some(Size(0)), pids: Some(1), ..memory(1 << 20) };
-        assert_eq!(fault(some.clone()), Ok(some));
+        assert_eq!(fault(some), Ok(()));
     }
 }
