@@ -2,6 +2,7 @@
 
 mod login;
 mod refusal;
+mod system;
 
 use crate::support::requires;
 use crate::support::vm::{BOOKWORM, TRIXIE};
