@@ -28,7 +28,7 @@ is_running || { inside -- systemctl --failed; exit 13; }
 [[ $(began) != "$first" ]] || exit 14
 envbox stop system || exit 15
 systemctl --user list-units --plain --no-legend 'envbox-*' | grep . && exit 16
-envbox rm --yes system
+exit 0
 "#;
 
 #[test]
