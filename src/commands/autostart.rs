@@ -6,12 +6,13 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::start::LATE;
+use super::system;
 use crate::cli::Autostart;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::recipe::BoxName;
-use crate::store;
 use crate::ui::Ui;
 
 /// The unit that boxes are instances of (systemd.unit(5), "template units").
@@ -25,8 +26,7 @@ const BOOTED: &str = "/run/systemd/system";
 
 pub(super) fn run(args: &Autostart, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    // Beside envbox's own settings: `$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5)).
-    let units = host.dirs.config.with_file_name("systemd").join("user");
+    let units = units(host);
     match &args.name {
         None => started(&units).iter().try_for_each(|name| ui.line(name.as_str()))?,
         Some(name) if args.off => off(&context, &units, name)?,
@@ -35,10 +35,13 @@ pub(super) fn run(args: &Autostart, host: &Host, ui: &Ui) -> Result {
     Ok(0)
 }
 
+/// The user's own units, beside envbox's own settings: `$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5)).
+fn units(host: &Host) -> PathBuf {
+    host.dirs.config.with_file_name("systemd").join("user")
+}
+
 fn on(context: &Context<'_>, units: &Path, name: &BoxName) -> Result<()> {
-    if !context.store.has_box(name) {
-        return Err(store::Error::NoBox(name.clone()).into());
-    }
+    let stored = context.store.open_box(name)?;
     let program = fs::read_link("/proc/self/exe").map_err(Error::new)?;
     if !Path::new(BOOTED).is_dir() {
         let program = program.display();
@@ -58,6 +61,10 @@ fn on(context: &Context<'_>, units: &Path, name: &BoxName) -> Result<()> {
     write().map_err(|error| Error::new(format!("cannot write a unit to {}: {error}", units.display())))?;
     reload(context);
     context.ui.note(&format!("`{name}` is started when you log in"));
+    if !system::is_one(&stored.config) {
+        let linger = stored.config.linger;
+        context.ui.note(&format!("it has no init, and ends where nothing has run in it for {linger} s"));
+    }
     if !Path::new("/var/lib/systemd/linger").join(&context.host.user.name).exists() {
         context.ui.note("`loginctl enable-linger` starts it with the machine, and lets it run on when you log out");
     }
@@ -65,17 +72,37 @@ fn on(context: &Context<'_>, units: &Path, name: &BoxName) -> Result<()> {
 }
 
 fn off(context: &Context<'_>, units: &Path, name: &BoxName) -> Result<()> {
+    context.ui.note(&match unlink(context, units, name)? {
+        true => format!("`{name}` is not started at login any more"),
+        false => format!("`{name}` was not started at login"),
+    });
+    Ok(())
+}
+
+/// Starts a box that has been removed at no login any more: each would have a failed unit.
+///
+/// # Errors
+/// unlink(2)'s.
+pub(super) fn forget(context: &Context<'_>, name: &BoxName) -> Result<()> {
+    let units = units(context.host);
+    let written = fs::read_to_string(units.join(TEMPLATE)).unwrap_or_default();
+    // A box of another data directory is another one, though it has this name.
+    let is_ours = written.lines().find(|line| line.starts_with("Environment=")).unwrap_or_default()
+        == environment(context.host).trim_end();
+    if is_ours && !written.is_empty() { unlink(context, &units, name).map(drop) } else { Ok(()) }
+}
+
+/// Removes the link to a box's unit. `false`: there was none.
+fn unlink(context: &Context<'_>, units: &Path, name: &BoxName) -> Result<bool> {
     let link = units.join(WANTS).join(instance(name));
     match fs::remove_file(&link) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            context.ui.note(&format!("`{name}` was not started at login"));
-            return Ok(());
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => Ok(false),
+        Err(error) => Err(Error::new(format!("cannot remove {}: {error}", link.display()))),
+        Ok(()) => {
+            reload(context);
+            Ok(true)
         }
-        removed => removed.map_err(|error| Error::new(format!("cannot remove {}: {error}", link.display())))?,
     }
-    reload(context);
-    context.ui.note(&format!("`{name}` is not started at login any more"));
-    Ok(())
 }
 
 fn instance(name: &BoxName) -> String {
@@ -97,9 +124,6 @@ fn started(units: &Path) -> Vec<BoxName> {
 /// The unit. A cgroup of its own is delegated to it, so that a box can have limits and an init.
 fn unit(program: &Path, host: &Host) -> String {
     let program = quoted(&program.display().to_string());
-    // Which boxes there are depends on it.
-    let data = host.var("XDG_DATA_HOME").and_then(|data| data.to_str());
-    let environment = data.map(|data| format!("Environment={}\n", quoted(&format!("XDG_DATA_HOME={data}"))));
     format!(
         "# Written by `envbox autostart`.\n\
          [Unit]\n\
@@ -112,12 +136,20 @@ fn unit(program: &Path, host: &Host) -> String {
          {}\
          ExecStart={program} start %i\n\
          ExecStop={program} stop %i\n\
+         # A boot that takes long goes on.\n\
+         SuccessExitStatus={LATE}\n\
          TimeoutStartSec=120\n\
          \n\
          [Install]\n\
          WantedBy=default.target\n",
-        environment.unwrap_or_default()
+        environment(host)
     )
+}
+
+/// The unit's line for the variable on which depends which boxes there are; nothing where it is not set.
+fn environment(host: &Host) -> String {
+    let data = host.var("XDG_DATA_HOME").and_then(|data| data.to_str());
+    data.map(|data| format!("Environment={}\n", quoted(&format!("XDG_DATA_HOME={data}")))).unwrap_or_default()
 }
 
 /// A word of a unit's command line, in which `%` begins a specifier and `$` a variable (systemd.service(5), "COMMAND LINES").

@@ -1,6 +1,6 @@
 //! `envbox rm`
 
-use super::{group, identity, project, stop, sweep};
+use super::{autostart, group, identity, project, stop, sweep};
 use crate::cli::Remove;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -68,5 +68,6 @@ pub(super) fn remove(context: &Context<'_>, name: &BoxName, stop_first: bool) ->
     stop::stop(context, name, 0)?;
     group::clear(context, name)?;
     // Given up at once: the sweep takes it over.
-    Ok(context.store.remove_box(name).map(drop)?)
+    context.store.remove_box(name).map(drop)?;
+    autostart::forget(context, name)
 }

@@ -12,7 +12,7 @@ use crate::store::StoredBox;
 use crate::ui::Ui;
 
 /// Status of a boot that was not done in time: the box is up, and goes on.
-const LATE: u8 = 1;
+pub(super) const LATE: u8 = 1;
 
 pub(super) fn run(args: &Start, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;

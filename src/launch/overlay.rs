@@ -68,8 +68,9 @@ fn topmost_first(plan: &Overlay) -> Vec<&HostPath> {
 pub(super) fn over_home(lower: &HostPath, upper: &HostPath, work: &HostPath) -> io::Result<OwnedFd> {
     let mounted = || {
         let overlay = kernel_overlay()?;
+        // All are open until it is mounted: kernels before 6.5 look at the names no sooner.
         let [lower, upper, work] = [Named::new(lower)?, Named::new(upper)?, Named::new(work)?];
-        lower_dirs(&overlay, &[lower])?;
+        lower_dirs(&overlay, std::slice::from_ref(&lower))?;
         overlay.set("upperdir", &upper.name)?;
         overlay.set("workdir", &work.name)?;
         overlay.mount(Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOSUID)

@@ -15,12 +15,18 @@ use zbus::{Connection, DynamicType, MatchRule, MessageStream, OwnedObjectPath, V
 use crate::host;
 pub use crate::host::Manager;
 use crate::sys::process::{self, Ended, Fork, Pid, SingleThread};
+use crate::sys::signal::Signal;
 
 /// How long systemd may take for one request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a unit may take to be forgotten once it is empty.
 const LAST_BREATH: Duration = Duration::from_secs(2);
+
+/// What systemd sends to all processes of a box's scope when it stops it, at the end of the last login for one: the keeper takes
+/// it as `SIGTERM`, all others ignore it unless they have asked for it (signal(7)). So a box ends in its own order, and is not
+/// told to by two at once, its servers of file systems least of all.
+pub const STOP_SIGNAL: Signal = Signal::SIGURG;
 
 /// systemd was asked for something and did not give it.
 #[derive(Debug, thiserror::Error)]
@@ -186,8 +192,9 @@ impl Bus {
             ("Description", description.into()),
             ("PIDs", vec![pid].into()),
             ("Delegate", true.into()),
-            // The keeper ends what is in it when systemd ends the keeper; nothing has to come before.
+            // The keeper ends what is in it when systemd asks it to; nothing has to come before.
             ("DefaultDependencies", false.into()),
+            ("KillSignal", (STOP_SIGNAL as i32).into()),
             // A box that was killed leaves no failed unit behind, which would keep its name.
             ("CollectMode", "inactive-or-failed".into()),
         ];

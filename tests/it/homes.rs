@@ -55,6 +55,16 @@ fn each_home_is_what_it_says() {
 }
 
 #[test]
+fn an_overlay_home_shows_the_hosts_and_keeps_what_is_written() {
+    requires!(user, userns, subid, overlay, fixtures);
+    let env = busybox();
+    fs::write(env.path("home/hosts"), "secret\n").unwrap();
+    env.configure(BOX, "home: overlay");
+    assert_eq!(env.sh("cd; cat hosts; echo mine > hosts; cat hosts").succeeds().stdout, "secret\nmine\n");
+    assert_eq!(fs::read_to_string(env.path("home/hosts")).unwrap(), "secret\n");
+}
+
+#[test]
 fn a_home_of_the_boxs_own_begins_with_the_images_skeleton() {
     requires!(user, userns, subid, overlay, fixtures);
     let rootfs = Rootfs::busybox().dir("etc/skel").dir("etc/skel/.config").file("etc/skel/.config/x", 0o644, b"x\n");

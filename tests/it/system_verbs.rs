@@ -231,6 +231,9 @@ fn a_start_at_login_is_a_unit_or_clear_words() {
     assert!(unit.contains("start %i\n") && unit.contains("Delegate=yes\n"), "{unit}");
     env.envbox(["autostart", BOX, "--off"]).succeeds();
     assert_eq!(env.envbox(["autostart"]).succeeds().stdout, "");
+    env.envbox(["autostart", BOX]).succeeds();
+    env.envbox(["rm", "--yes", BOX]).succeeds();
+    assert_eq!(env.envbox(["autostart"]).succeeds().stdout, "");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Debian 12 in a machine of its own: systemd, cgroup v2 alone, kernel 6.1.
 
+mod login;
 mod refusal;
+mod system;
 
 use crate::support::requires;
 use crate::support::vm::{BOOKWORM, TRIXIE};
@@ -29,7 +31,7 @@ fn a_user_is_logged_in() {
 #[test]
 fn the_overlays_of_this_kernel() {
     requires!(qemu, fixtures);
-    BOOKWORM.suite("tester", &["overlay::the_kernels_own", "overlay::fuse_overlayfs"]);
+    BOOKWORM.suite("tester", &["overlay::the_kernels_own", "overlay::fuse_overlayfs", "homes::an_overlay_home"]);
 }
 
 /// What `doctor --cgroup` has root do, for one shell.

@@ -21,6 +21,7 @@ use super::boot::own_namespaces;
 use super::protocol::{HELLO, Report, extra};
 use super::view::View;
 use crate::limits::Membership;
+use crate::limits::systemd::STOP_SIGNAL;
 use crate::plan::{BootPlan, RUN_DIR};
 use crate::recipe::settings::Network;
 use crate::sys::namespace::Kind;
@@ -104,7 +105,7 @@ impl<'a> Keeper<'a> {
     ) -> io::Result<Self> {
         // Each session costs one, and the limit is that of whoever happened to come first.
         process::raise_descriptor_limit()?;
-        let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM])?;
+        let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM, STOP_SIGNAL])?;
         let mut handout = outer;
         handout.extend(own_namespaces(&INNER)?);
         handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
@@ -181,7 +182,7 @@ impl<'a> Keeper<'a> {
 
     fn reap(&mut self) -> io::Result<()> {
         while let Some(arrival) = self.signals.next()? {
-            if arrival.signal == Signal::SIGTERM {
+            if [Signal::SIGTERM, STOP_SIGNAL].contains(&arrival.signal) {
                 self.begin_stop(10);
             }
         }
