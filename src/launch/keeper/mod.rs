@@ -224,7 +224,7 @@ impl<'a> Keeper<'a> {
         let Some(mut system) = self.system.take() else { return Ok(()) };
         match system.ended(ended, self.stopping.is_none()) {
             End::Reboot => return self.live_for(system),
-            End::Halt => self.tell_of_boot(&Report::Failed(vec!["the init has ended the box".to_owned()])),
+            End::Halt => self.tell_of_boot(&ended_by_init()),
             End::Failed(reason) => self.tell_of_boot(&Report::Failed(vec![reason])),
         }
         self.over = true;
@@ -292,4 +292,8 @@ impl<'a> Keeper<'a> {
         lock::unlock(&self.lock)?;
         Ok(false)
     }
+}
+
+fn ended_by_init() -> Report {
+    Report::Failed(vec!["the init has ended the box".to_owned()])
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{ENDING, Keeper, LAST_WORDS, System};
+use super::{ENDING, Keeper, LAST_WORDS, System, ended_by_init};
 use crate::launch::protocol::{Heard, Report, Request};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Pid};
@@ -86,6 +86,8 @@ impl Keeper<'_> {
             (Request::Console, Some(system)) => heard.fds.into_iter().for_each(|fd| system.console.attach(fd)),
             (Request::Resize(columns, rows), Some(system)) => system.console.resize(columns, rows),
             (Request::AwaitBoot, Some(system)) if !system.has_booted() => session.awaits_boot = true,
+            // Whoever asks before the keeper has gone, and after the init has.
+            (Request::AwaitBoot, None) if self.over => drop(ended_by_init().send(&session.connection)),
             // Of what is no system, whatever there is has been started.
             (Request::AwaitBoot, _) => drop(Report::Ready.send(&session.connection)),
             // Not of a process in the box: that would be its limits' own master.
