@@ -69,5 +69,7 @@ pub(super) fn remove(context: &Context<'_>, name: &BoxName, stop_first: bool) ->
     group::clear(context, name)?;
     // Given up at once: the sweep takes it over.
     context.store.remove_box(name).map(drop)?;
-    autostart::forget(context, name)
+    // The box has gone, and a unit that is left says so at the next login.
+    autostart::forget(context, name).unwrap_or_else(|error| context.ui.error(&error));
+    Ok(())
 }

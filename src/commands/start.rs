@@ -73,7 +73,10 @@ pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) 
 /// Says that a system box is up, and what is not.
 fn booted(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) -> Result {
     context.ui.note(&format!("`{}` is up ({})", stored.name, init.kind));
-    let failed = system::failed_units(context, stored, init)?;
-    failed.iter().for_each(|text| context.ui.warning(text));
+    // Whether it can be asked or not, it is up.
+    match system::failed_units(context, stored, init) {
+        Ok(failed) => failed.iter().for_each(|text| context.ui.warning(text)),
+        Err(error) => context.ui.error(&error),
+    }
     Ok(0)
 }
