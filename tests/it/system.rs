@@ -18,6 +18,13 @@ fn busybox_init() -> TestEnvironment {
 }
 
 impl TestEnvironment {
+    /// Has the system started anew, from inside.
+    fn reboot(&self) {
+        // The session is ended with all the others, at some point.
+        self.as_root("touch /run/before; reboot").output();
+        eventually("it boots anew", || self.sh("test ! -e /run/before").output().status.success());
+    }
+
     fn as_root(&self, script: &str) -> crate::support::Run<'_> {
         self.envbox(["run", BOX, "--user", "root", "--", "sh", "-c", script])
     }
@@ -77,9 +84,8 @@ fn reboot_and_poweroff_do_what_they_say() {
     env.envbox(["start", BOX]).succeeds();
     let keeper = env.keeper().unwrap();
     let group = env.cgroup();
-    // The session is ended with all the others, at some point.
-    env.as_root("touch /run/before /kept; reboot").output();
-    eventually("it boots anew", || env.sh("test ! -e /run/before").output().status.success());
+    env.as_root("touch /kept").succeeds();
+    env.reboot();
     assert_eq!(env.keeper(), Some(keeper), "the box has been up all the time");
     env.sh("test -e /kept; ps | grep -q '[s]leep 100000'").succeeds();
     env.as_root("poweroff").output();
@@ -107,8 +113,7 @@ fn services_see_the_limits_that_sessions_see() {
         assert!(processors.parse::<u32>().is_ok(), "one: {said}");
     };
     limited("at first");
-    env.as_root("touch /run/before; reboot").output();
-    eventually("it boots anew", || env.sh("test ! -e /run/before").output().status.success());
+    env.reboot();
     limited("anew");
     env.envbox(["stop", BOX]).succeeds();
 }
@@ -121,8 +126,7 @@ fn limits_that_were_changed_are_those_of_an_init_that_starts_anew() {
     env.envbox(["start", BOX]).succeeds();
     // One higher, which nobody can raise for what runs already, and one that was not there.
     env.envbox(["limit", BOX, "--nofile", "600", "--cpuset", "0"]).succeeds();
-    env.as_root("touch /run/before; reboot").output();
-    eventually("it boots anew", || env.sh("test ! -e /run/before").output().status.success());
+    env.reboot();
     let script = "for pid in 1 self; do \
                   grep -h -e Cpus_allowed_list -e 'open files' /proc/$pid/status /proc/$pid/limits | xargs; done";
     let limits = "Cpus_allowed_list: 0 Max open files 600 600 files\n";
