@@ -125,7 +125,13 @@ pub(crate) fn pid(child: &Child) -> i32 {
     child.id().try_into().unwrap()
 }
 
-/// The mounts of this process's namespace.
+/// The mounts of this process's namespace, without those that systemd comes and goes with: the runtime directory of
+/// whoever logs in meanwhile, and the credentials of a service.
 pub(crate) fn mounts() -> String {
-    fs::read_to_string("/proc/self/mountinfo").unwrap()
+    let all = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let of_systemd = |line: &str| {
+        let at = line.split(' ').nth(4).unwrap();
+        ["/run/user/", "/run/credentials/"].iter().any(|dir| at.strip_prefix(dir).is_some_and(|id| !id.contains('/')))
+    };
+    all.lines().filter(|line| !of_systemd(line)).collect::<Vec<_>>().join("\n")
 }
