@@ -21,7 +21,7 @@ pub use left::Left;
 pub use vagga::vagga;
 
 use crate::recipe::Text;
-use crate::recipe::project::{Command, Copied, Project, Run, Service, Task};
+use crate::recipe::project::{Command, Copied, Project, Run, Service};
 use crate::recipe::settings::Network;
 
 /// What boxes are made of where nothing says otherwise: the stable Debian, by its number, so that a release changes nothing.
@@ -120,18 +120,6 @@ fn offline(run: impl Into<String>) -> Run {
 
 fn copied(from: &str, to: &str) -> Copied {
     Copied { from: text(from), to: text(to), digest: None, mode: None }
-}
-
-fn task(command: Command) -> Task {
-    Task {
-        run: Some(command),
-        about: None,
-        needs: Vec::new(),
-        services: Vec::new(),
-        env: BTreeMap::new(),
-        workdir: None,
-        user: None,
-    }
 }
 
 fn line(line: impl Into<String>) -> Command {

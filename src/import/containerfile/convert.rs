@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Options;
 use super::expand::{Values, one, unknown, words};
 use super::lex::Instruction;
-use crate::import::{Draft, Left, is_debian, line, name, task, text};
-use crate::recipe::project::Command;
+use crate::import::{Draft, Left, is_debian, line, name, text};
+use crate::recipe::project::{Command, Task};
 use crate::recipe::settings::{At, Mount};
 
 /// What programs are found in where the image says nothing, as the builder has it.
@@ -235,7 +235,7 @@ impl<'a> Converter<'a> {
         }
         let recipe = &mut self.draft.recipe;
         if let Some(command) = joined(self.entrypoint, self.command) {
-            recipe.tasks.insert("run".to_owned(), task(from(&self.workdir, command)));
+            recipe.tasks.insert("run".to_owned(), Task::from(from(&self.workdir, command)));
         }
         recipe.env = self.env;
         recipe.user = self.user.map(text);

@@ -6,9 +6,10 @@ mod python;
 mod rust;
 mod table;
 
+use crate::recipe::project::Task;
 use crate::recipe::settings::{At, Mount};
 
-use super::{Draft, Read, line, online, task, text};
+use super::{Draft, Read, line, online, text};
 
 /// What was seen in a project, and the recipe for it.
 #[derive(Debug, Clone, Default)]
@@ -108,14 +109,14 @@ fn cache(draft: &mut Draft, name: &str, at: &str) {
 
 /// Adds a task, unless there is one of the name.
 fn add_task(draft: &mut Draft, name: &str, run: &str) {
-    draft.recipe.tasks.entry(name.to_owned()).or_insert_with(|| task(line(run)));
+    draft.recipe.tasks.entry(name.to_owned()).or_insert_with(|| Task::from(line(run)));
 }
 
 /// Adds the tests. What the project installs by `install` comes before, so that a clone is one command away from them.
 fn add_test(draft: &mut Draft, run: &str, install: &str) {
     let tasks = &mut draft.recipe.tasks;
     let installs = tasks.get("install").is_some_and(|task| task.run == Some(line(install)));
-    let mut test = task(line(run));
+    let mut test = Task::from(line(run));
     test.needs.extend(installs.then(|| text("install")));
     tasks.entry("test".to_owned()).or_insert(test);
 }

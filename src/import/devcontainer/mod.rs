@@ -6,8 +6,8 @@ mod variables;
 
 use super::containerfile::{Options, containerfile};
 use super::document::{Node, Value};
-use super::{Draft, Error, Left, Read, base, jsonc, left, line, name, online, quoted, task, text};
-use crate::recipe::project::Command;
+use super::{Draft, Error, Left, Read, base, jsonc, left, line, name, online, quoted, text};
+use crate::recipe::project::{Command, Task};
 use crate::recipe::settings::Port;
 use variables::replaced;
 
@@ -248,7 +248,7 @@ impl Converter<'_> {
         if matches!(node.value, Value::Map(_)) {
             self.leave(node.line, key, "its commands run one after another, not at once");
         }
-        let setup = self.draft.recipe.tasks.entry("setup".to_owned()).or_insert_with(|| task(line("")));
+        let setup = self.draft.recipe.tasks.entry("setup".to_owned()).or_insert_with(|| Task::from(line("")));
         let Some(Command::Line(all)) = &mut setup.run else { return };
         for command in commands {
             // One that is more than a command must not take the others' ends for its own.

@@ -2,9 +2,9 @@
 
 use super::{Boxes, Converter};
 use crate::import::document::Node;
-use crate::import::{free_name, line, service, task, text};
+use crate::import::{free_name, line, service, text};
 use crate::recipe::Text;
-use crate::recipe::project::Command;
+use crate::recipe::project::{Command, Task};
 
 /// Takes the commands into the boxes, or lists them.
 pub(super) fn add(converter: &mut Converter<'_>, boxes: &mut Boxes, commands: &Node) {
@@ -52,7 +52,7 @@ fn described<'a>(
 
 fn single(converter: &mut Converter<'_>, boxes: &mut Boxes, command: &str, node: &Node) {
     let Some(described) = described(converter, boxes, command, node) else { return };
-    let mut made = task(described.run);
+    let mut made = Task::from(described.run);
     (made.about, made.env, made.workdir) = (described.about, described.env, described.workdir);
     if let Some(recipe) = boxes.of(described.container) {
         recipe.tasks.insert(free_name(&recipe.tasks, command), made);
@@ -85,7 +85,7 @@ fn supervise(converter: &mut Converter<'_>, boxes: &mut Boxes, command: &str, no
     let Some(recipe) = main.and_then(|main| boxes.of(main)) else {
         return converter.leave(node.line, &format!("{command}: {}", node.brief()), "it has no children that run");
     };
-    let mut gathers = task(line(""));
+    let mut gathers = Task::from(line(""));
     gathers.run = None;
     gathers.services = names;
     gathers.about = about(node);

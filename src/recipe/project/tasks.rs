@@ -89,11 +89,10 @@ pub enum Restart {
     Always,
 }
 
-impl Short for Task {
-    const EXPECTED: &'static str = "a command line, a list of words, or a map with `run`";
-
-    fn short(command: Command, _: Place) -> Option<Self> {
-        Some(Self {
+/// A task that runs this, and no more.
+impl From<Command> for Task {
+    fn from(command: Command) -> Self {
+        Self {
             run: Some(command),
             about: None,
             needs: Vec::new(),
@@ -101,7 +100,15 @@ impl Short for Task {
             env: BTreeMap::new(),
             workdir: None,
             user: None,
-        })
+        }
+    }
+}
+
+impl Short for Task {
+    const EXPECTED: &'static str = "a command line, a list of words, or a map with `run`";
+
+    fn short(command: Command, _: Place) -> Option<Self> {
+        Some(command.into())
     }
 
     fn long<'de, D: Deserializer<'de>>(map: D) -> Result<Self, D::Error> {
