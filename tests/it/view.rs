@@ -244,6 +244,7 @@ fn the_view_lasts_until_the_box_ends() {
 /// A page that has what the rows have; that programs do report it is seen where there are cgroups that can limit them.
 #[test]
 fn the_page_has_the_table() {
+    requires!(source);
     let page = std::fs::read_to_string(source_dir().join("docs/limits.md")).unwrap();
     golden("docs/limits.md", &table::page(&page));
 }
