@@ -72,15 +72,19 @@ impl Follower {
     fn refresh(&self, run_dir: &OwnedFd, name: &str) -> io::Result<()> {
         let path = Path::new("/etc").join(name);
         let host = self.host.as_ref().map_or_else(|| fs::read(&path), |host| root::read(host, &path));
-        let Ok(host) = host else { return Ok(()) };
-        let content = match (name, self.resolver) {
-            ("hosts", _) => with_own_name(host, &self.hostname),
-            ("resolv.conf", Some(resolver)) => with_resolver(&host, resolver),
-            _ => host,
-        };
+        let Some(content) = self.content(name, host.ok()) else { return Ok(()) };
         match root::read(run_dir, Path::new(name)) {
             Ok(old) if old == content => Ok(()),
             _ => root::replace_file(run_dir, OsStr::new(name), &content, 0o644),
+        }
+    }
+
+    /// What the box has for a file that the host may not have.
+    fn content(&self, name: &str, host: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        match (name, self.resolver) {
+            ("hosts", _) => Some(with_own_name(host.unwrap_or_else(|| net::LOOPBACK_HOSTS.to_vec()), &self.hostname)),
+            ("resolv.conf", Some(resolver)) => Some(with_resolver(&host.unwrap_or_default(), resolver)),
+            _ => host,
         }
     }
 }
@@ -132,6 +136,17 @@ mod tests {
         let of = |text: &str| String::from_utf8(with_resolver(text.as_bytes(), "10.0.2.3")).unwrap();
         let host = "search example.org\nnameserver 127.0.0.53\n nameserver ::1\noptions edns0\n";
         assert_eq!(of(host), "search example.org\noptions edns0\nnameserver 10.0.2.3\n");
+    }
+
+    #[test]
+    fn a_host_without_the_files_has_boxes_that_find_themselves() {
+        let of = |network, name| {
+            let content = Follower::once("deb", network).content(name, None)?;
+            Some(String::from_utf8(content).unwrap())
+        };
+        assert_eq!(of(Network::Host, "hosts").unwrap(), "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\tdeb\n");
+        assert_eq!(of(Network::Host, "resolv.conf"), None);
+        assert_eq!(of(Network::Private, "resolv.conf").unwrap(), format!("nameserver {}\n", net::RESOLVER));
     }
 
     #[test]

@@ -10,3 +10,6 @@ mod slirp;
 
 pub use error::Error;
 pub use slirp::{Inherited, NAME, RESOLVER, command, publish, socket};
+
+/// The hosts(5) of a root that has to know of no other machines.
+pub const LOOPBACK_HOSTS: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost\n";

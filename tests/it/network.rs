@@ -69,7 +69,7 @@ fn without_a_network_there_is_the_loopback_device_alone() {
 
 #[test]
 fn a_private_network_reaches_out_and_not_the_hosts_own_services() {
-    requires!(userns, subid, overlay, slirp);
+    requires!(userns, subid, overlay, slirp, route);
     let env = busybox();
     env.configure(BOX, "network: private");
     let address = own_address();

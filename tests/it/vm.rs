@@ -34,6 +34,14 @@ fn the_overlays_of_this_kernel() {
     BOOKWORM.suite("tester", &["overlay::the_kernels_own", "overlay::fuse_overlayfs", "homes::an_overlay_home"]);
 }
 
+/// Of what this machine has none or others: `/etc/hosts`, mounts of this kernel, namespaces in namespaces under its rules.
+#[test]
+fn the_world_of_a_user_of_this_machine() {
+    requires!(qemu, fixtures);
+    let names = ["world::names_and_addresses", "mounts::files_and_directories", "nesting::sandboxes_work"];
+    BOOKWORM.suite("tester", &names);
+}
+
 /// What `doctor --cgroup` has root do, for one shell.
 const PREPARED: &str = "D=/sys/fs/cgroup/limits && mkdir $D && cd /var/tmp \
     && echo +cpu +cpuset +memory +pids +io > /sys/fs/cgroup/cgroup.subtree_control \

@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::image::{Digest, LayerRecord};
 use crate::launch::{self, Program};
+use crate::net::LOOPBACK_HOSTS;
 use crate::plan::{self, BoxPath, Person, Provided, Workshop};
 use crate::recipe::Overlay;
 use crate::source::tarball::Location;
@@ -263,7 +264,7 @@ impl<'a> Engine<'a> {
     pub(super) fn provided(&self, step: &Step, below: &[Digest]) -> Vec<Provided> {
         let network = matches!(step, Step::Packages { .. } | Step::Run { network: true, .. });
         let read = |path: &str| fs::read(path).ok().filter(|_| network);
-        let hosts = || read("/etc/hosts").unwrap_or_else(|| LOOPBACK.to_vec());
+        let hosts = || read("/etc/hosts").unwrap_or_else(|| LOOPBACK_HOSTS.to_vec());
         let hosts = (!self.has_hosts(below)).then(|| Provided { name: "hosts", content: hosts() });
         let resolver = read("/etc/resolv.conf").map(|content| Provided { name: "resolv.conf", content });
         hosts.into_iter().chain(resolver).collect()
@@ -342,6 +343,3 @@ pub(super) struct Room<'a> {
     pub(super) network: bool,
     pub(super) by: &'a By,
 }
-
-/// What a root without a network has to know of others.
-const LOOPBACK: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost\n";

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -96,6 +96,10 @@ requirements! {
     net: archive_answers;
     /// The third-party root file systems.
     fixtures: || super::fixtures().is_dir();
+    /// The source tree.
+    source: || super::source_dir().is_dir();
+    /// A way to other machines, if only as far as the routing table.
+    route: has_route;
     /// The source tree with its history.
     git: || works("git", &["-C", &super::source_dir().to_string_lossy(), "rev-parse"]);
     /// bash.
@@ -154,6 +158,11 @@ fn overlay_works() -> bool {
         && mount -t overlay -o userxattr,lowerdir=l,upperdir=u,workdir=w overlay m; s=$?; \
         umount m 2>/dev/null; rm -rf --one-file-system \"$d\"; exit $s";
     works("unshare", &["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", &base])
+}
+
+fn has_route() -> bool {
+    // Connecting sends nothing: it only asks the routing table.
+    UdpSocket::bind("0.0.0.0:0").is_ok_and(|socket| socket.connect("192.0.2.1:9").is_ok())
 }
 
 fn cgroup_works() -> bool {
