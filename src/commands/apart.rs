@@ -1,5 +1,7 @@
 //! Sessions in a process of their own: whoever has run one has joined the box's namespaces, and can run no other.
 
+use std::time::Instant;
+
 use super::{live, session};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -21,7 +23,7 @@ const PASSED_ON: [Signal; 6] =
 /// # Errors
 /// That there can be no other process.
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
-    run(context, || session::carry_out(context, stored, plan))
+    run(context, None, || session::carry_out(context, stored, plan))
 }
 
 /// Runs a session to its end in a box that is up, and does not start it: it may have ended since.
@@ -29,7 +31,20 @@ pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &Sessio
 /// # Errors
 /// As [`carry_out`].
 pub(super) fn carry_out_in(context: &Context<'_>, name: &BoxName, plan: &SessionPlan) -> Result {
-    run(context, || {
+    carry_out_until(context, name, plan, None)
+}
+
+/// The same, ended at an instant: its status is [`GONE`] then.
+///
+/// # Errors
+/// As [`carry_out`].
+pub(super) fn carry_out_until(
+    context: &Context<'_>,
+    name: &BoxName,
+    plan: &SessionPlan,
+    until: Option<Instant>,
+) -> Result {
+    run(context, until, || {
         let Some(live) = launch::connect(&context.store.runtime(name))? else { return Ok(GONE) };
         let manager = || context.host.cgroups().manager;
         match launch::run(&live::proof()?, live, plan, None, &manager, &mut |note| context.ui.note(note)) {
@@ -39,10 +54,10 @@ pub(super) fn carry_out_in(context: &Context<'_>, name: &BoxName, plan: &Session
     })
 }
 
-/// The status of a session whose box has ended, with it or before it: what a shell shows for a death by `SIGKILL`.
+/// The status of a session whose box, or whose time, has ended, with it or before it: what a shell shows for a death by `SIGKILL`.
 pub(super) const GONE: u8 = 128 + 9;
 
-fn run(context: &Context<'_>, work: impl FnOnce() -> Result) -> Result {
+fn run(context: &Context<'_>, until: Option<Instant>, work: impl FnOnce() -> Result) -> Result {
     let proof = SingleThread::prove().map_err(Error::new)?;
     let watched: Vec<Signal> = PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect();
     let signals = Signals::watch(&watched).map_err(Error::new)?;
@@ -58,14 +73,19 @@ fn run(context: &Context<'_>, work: impl FnOnce() -> Result) -> Result {
                 error.exit_status()
             })
         }),
-        Fork::Parent(child) => attend(child, &signals).map_err(Error::new).map(Ended::status),
+        Fork::Parent(child) => attend(child, &signals, until).map_err(Error::new).map(Ended::status),
     }
 }
 
-fn attend(child: Pid, signals: &Signals) -> std::io::Result<Ended> {
+fn attend(child: Pid, signals: &Signals, mut until: Option<Instant>) -> std::io::Result<Ended> {
     use std::os::fd::AsFd as _;
     loop {
-        poll::wait(&[(signals.as_fd(), Ready { read: true, write: false })], None)?;
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        poll::wait(&[(signals.as_fd(), Ready { read: true, write: false })], left)?;
+        if until.take_if(|until| *until <= Instant::now()).is_some() {
+            // The keeper ends what it leaves in the box, as of any session that dies without a word.
+            let _ = signal::kill(child, Signal::SIGKILL);
+        }
         while let Some(arrival) = signals.next()? {
             // The terminal's own signals have reached the child as well.
             if arrival.signal != Signal::SIGCHLD && arrival.sender != 0 {

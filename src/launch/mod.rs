@@ -38,6 +38,7 @@ pub use boot::{Programs, boot};
 pub use console::{Left, attach};
 pub use error::Error;
 pub use group::remove_group;
+pub use keeper::BEGINNING;
 pub use live::{Live, connect, is_up};
 pub use offline::{Program, carry_out, run_in};
 pub use record::{keeper_of, kill};

@@ -186,8 +186,10 @@ impl Store {
         let damaged = |error| Error::Damaged { path: dir.join("box.yaml"), source: Box::new(error) };
         let config = BoxConfig::parse(&self.read_of_box(name, "box.yaml")?).map_err(damaged)?;
         let digest = self.box_image(name)?;
-        let image = self.image(&digest)?.filter(|image| image.layers.iter().all(|layer| self.has_layer(layer)));
-        let image = image.ok_or_else(|| Error::NoImage(name.clone()))?;
+        let image = self.image(&digest)?.ok_or_else(|| Error::NoImage(name.clone()))?;
+        if !self.has_layers(&image)? {
+            return Err(Error::NoImage(name.clone()));
+        }
         let paths = BoxPaths {
             upper: self.box_upper(name),
             work: dir.join("work"),

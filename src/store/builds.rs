@@ -134,7 +134,7 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`], [`Error::Read`].
     pub fn has_image(&self, image: &Digest) -> Result<bool, Error> {
-        Ok(self.image(image)?.is_some_and(|image| image.layers.iter().all(|layer| self.has_layer(layer))))
+        self.image(image)?.map_or(Ok(false), |image| self.has_layers(&image))
     }
 }
 

@@ -78,8 +78,8 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Read`].
     pub fn lease_image(&self, digest: &Digest) -> Result<Option<ImageLease>, Error> {
-        let lease = self.hold_image(digest)?;
-        Ok(lease.filter(|lease| lease.image.layers.iter().all(|layer| self.has_layer(layer))))
+        let Some(lease) = self.hold_image(digest)? else { return Ok(None) };
+        Ok(self.has_layers(&lease.image)?.then_some(lease))
     }
 
     /// Keeps an image in the store, whether its layers are there or not.

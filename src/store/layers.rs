@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use super::lease;
 use super::{Error, Lease, Staging, Store, write_synced};
-use crate::image::{Digest, LayerRecord};
+use crate::image::{Digest, Image, LayerRecord};
 use crate::sys::{file, lock};
 
 /// A layer that was taken out of its place. Dropped, it is left to the sweep.
@@ -45,8 +45,24 @@ impl Store {
     }
 
     /// Whether the store has a layer, now: who needs it takes a lease.
-    pub fn has_layer(&self, layer: &Digest) -> bool {
-        self.layer_fs(layer).is_dir()
+    ///
+    /// # Errors
+    /// [`Error::Read`]: one that cannot be looked at is not one that is missing.
+    pub fn has_layer(&self, layer: &Digest) -> Result<bool, Error> {
+        let path = self.layer_fs(layer);
+        match fs::metadata(&path) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+
+    /// Whether the store has all layers of an image, now.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn has_layers(&self, image: &Image) -> Result<bool, Error> {
+        image.layers.iter().try_fold(true, |all, layer| Ok(all && self.has_layer(layer)?))
     }
 
     /// The layers of the store, in the order of their digests.

@@ -32,7 +32,10 @@ pub fn user_namespace(proof: &SingleThread) -> Result<(), Refusal> {
     process::wait(pid).map_err(refused)?;
     heard.map_err(refused)?;
     let [stage, a, b, c, d] = report;
-    let stage = [Stage::Unshare, Stage::Map].into_iter().find(|known| *known as u8 == stage).unwrap_or(Stage::Mount);
+    let stage = [Stage::Unshare, Stage::Map, Stage::Namespaces]
+        .into_iter()
+        .find(|known| *known as u8 == stage)
+        .unwrap_or(Stage::Mount);
     match i32::from_ne_bytes([a, b, c, d]) {
         0 => Ok(()),
         errno => Err(Refusal { stage, source: io::Error::from_raw_os_error(errno) }),
@@ -41,7 +44,7 @@ pub fn user_namespace(proof: &SingleThread) -> Result<(), Refusal> {
 
 /// The last stage that was tried, and what came of it.
 fn try_all(proof: &SingleThread, uid: u32, gid: u32) -> (Stage, io::Result<()>) {
-    if let Err(error) = namespace::unshare(proof, Namespaces::NEWUSER | Namespaces::NEWNS) {
+    if let Err(error) = namespace::unshare(proof, Namespaces::NEWUSER) {
         return (Stage::Unshare, Err(error));
     }
     // The rules for a map without a helper: one id, one's own, and groups denied first (user_namespaces(7)).
@@ -50,6 +53,9 @@ fn try_all(proof: &SingleThread, uid: u32, gid: u32) -> (Stage, io::Result<()>) 
         .and_then(|()| fs::write("/proc/self/uid_map", format!("0 {uid} 1")));
     match map {
         Err(error) => (Stage::Map, Err(error)),
-        Ok(()) => (Stage::Mount, probe::tmpfs()),
+        Ok(()) => match namespace::unshare(proof, Namespaces::NEWNS) {
+            Err(error) => (Stage::Namespaces, Err(error)),
+            Ok(()) => (Stage::Mount, probe::tmpfs()),
+        },
     }
 }

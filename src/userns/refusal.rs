@@ -5,7 +5,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-const MAX_USER_NAMESPACES: &str = "/proc/sys/user/max_user_namespaces";
+/// How many namespaces of each kind a user may have, those that a box has (namespaces(7)). It needs the user namespace first,
+/// and alone.
+const LIMITS: [&str; 6] = ["user", "mnt", "pid", "net", "ipc", "uts"];
 /// Debian's switch, and that of kernels derived from its.
 const UNPRIVILEGED_CLONE: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 /// Ubuntu's, since 23.10: who has no profile gets one without rights in the new namespace.
@@ -25,8 +27,10 @@ pub enum Stage {
     Unshare = 1,
     /// It may not map its own user into it.
     Map = 2,
-    /// It has no right in it: to be its root, to mount.
-    Mount = 3,
+    /// It may not be its root, or have other namespaces that belong to it.
+    Namespaces = 3,
+    /// It may not mount in it.
+    Mount = 4,
 }
 
 impl fmt::Display for Stage {
@@ -34,7 +38,8 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Unshare => "the kernel refuses a user namespace",
             Self::Map => "the user namespace may not be given a map",
-            Self::Mount => "the user namespace has no right to mount",
+            Self::Namespaces => "the kernel refuses other namespaces in the user namespace",
+            Self::Mount => "the kernel refuses a mount in the user namespace",
         })
     }
 }
@@ -70,20 +75,17 @@ impl Refusal {
 
     /// The same for a program, on a machine whose files are read like this.
     fn remedy_for(&self, program: &Path, read: impl Fn(&str) -> Option<String>) -> Remedy {
-        let number = |path| read(path).and_then(|text| text.trim().parse::<u64>().ok());
-        let forbidden = self.source.kind() == ErrorKind::PermissionDenied;
+        let number = |path: &str| read(path).and_then(|text| text.trim().parse::<u64>().ok());
         let profile = LABELS.iter().find_map(|path| confining(&read(path)?));
         if self.stage == Stage::Unshare && number(UNPRIVILEGED_CLONE) == Some(0) {
             return Remedy::switch("kernel.unprivileged_userns_clone is 0", "kernel.unprivileged_userns_clone=1");
         }
-        // ENOSPC: the limit is reached, or there are too many namespaces within each other (user_namespaces(7)).
-        if self.source.kind() == ErrorKind::StorageFull {
-            return match number(MAX_USER_NAMESPACES) {
-                Some(0) => Remedy::switch("user.max_user_namespaces is 0", "user.max_user_namespaces=15000"),
-                _ => Remedy::switch("all of user.max_user_namespaces are in use", "user.max_user_namespaces=60000"),
-            };
+        match self.source.kind() {
+            ErrorKind::StorageFull => return self.limit(number),
+            ErrorKind::PermissionDenied => {}
+            _ => return self.no_right(),
         }
-        if forbidden && read(SECURITYFS).is_some() && (profile.is_some() || number(APPARMOR_RESTRICTS) == Some(1)) {
+        if read(SECURITYFS).is_some() && (profile.is_some() || number(APPARMOR_RESTRICTS) == Some(1)) {
             return apparmor(program, profile.as_deref(), read(ABI_4).is_some());
         }
         let confined =
@@ -96,12 +98,42 @@ impl Refusal {
                 .into(),
         }
     }
+
+    /// `ENOSPC`: a limit is reached (namespaces(7)), or there are too many namespaces within each other (user_namespaces(7)).
+    fn limit(&self, number: impl Fn(&str) -> Option<u64>) -> Remedy {
+        let kinds = if self.stage == Stage::Unshare { &LIMITS[..1] } else { &LIMITS[1..] };
+        let names = kinds.iter().map(|kind| format!("user.max_{kind}_namespaces"));
+        let off = |name: &String| number(&format!("/proc/sys/{}", name.replace('.', "/"))) == Some(0);
+        let (off, others): (Vec<String>, Vec<String>) = names.partition(off);
+        match off.is_empty() {
+            true => Remedy::switch(&format!("all of {} are in use", others.join(" or ")), &to(&others, 60_000)),
+            false => Remedy::switch(&format!("{} is 0", off.join(" and ")), &to(&off, 15_000)),
+        }
+    }
+
+    /// What is wanting is no right, and no switch would give it.
+    fn no_right(&self) -> Remedy {
+        let (cause, lines) = match (self.source.kind(), self.stage) {
+            (ErrorKind::WouldBlock, _) => ("this user has as many processes as it may have", "ulimit -u   # how many"),
+            (ErrorKind::OutOfMemory, _) => ("the kernel has no memory left for it", "free -h   # what there is"),
+            (ErrorKind::InvalidInput | ErrorKind::Unsupported, Stage::Unshare) => {
+                ("this kernel was built without them", "zgrep USER_NS /proc/config.gz /boot/config-$(uname -r)")
+            }
+            _ => ("not for want of a right", "sudo dmesg | tail   # what the kernel says of it"),
+        };
+        Remedy { cause: cause.into(), lines: lines.into() }
+    }
 }
 
 impl Remedy {
     fn switch(cause: &str, setting: &str) -> Self {
         Self { cause: cause.into(), lines: format!("sudo sysctl -w {setting}") }
     }
+}
+
+/// These settings with a value, as sysctl(8) has them.
+fn to(names: &[String], value: u32) -> String {
+    names.iter().map(|name| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether AppArmor restricts user namespaces to programs that have a profile.
@@ -155,6 +187,7 @@ mod tests {
     const EPERM: i32 = 1;
     const EACCES: i32 = 13;
     const ENOSPC: i32 = 28;
+    const MAX_USER_NAMESPACES: &str = "/proc/sys/user/max_user_namespaces";
 
     fn remedy(stage: Stage, errno: i32, machine: &[(&str, &str)]) -> Remedy {
         let refusal = Refusal { stage, source: io::Error::from_raw_os_error(errno) };
@@ -171,6 +204,32 @@ mod tests {
         let full = remedy(Stage::Unshare, ENOSPC, &[(MAX_USER_NAMESPACES, "50000\n")]);
         assert!(full.cause.contains("in use"));
         assert!(remedy(Stage::Unshare, EPERM, &[]).lines.contains("seccomp=unconfined"));
+    }
+
+    #[test]
+    fn each_limit_is_named_by_its_own_switch() {
+        let none = [(MAX_USER_NAMESPACES, "0\n"), ("/proc/sys/user/max_net_namespaces", "0\n")];
+        let net = remedy(Stage::Namespaces, ENOSPC, &none);
+        assert_eq!(net.cause, "user.max_net_namespaces is 0");
+        assert_eq!(net.lines, "sudo sysctl -w user.max_net_namespaces=15000");
+        let full = remedy(Stage::Namespaces, ENOSPC, &[]);
+        assert!(full.cause.contains("user.max_pid_namespaces or") && full.cause.ends_with("in use"), "{full:?}");
+        assert!(!full.lines.contains("max_user_namespaces"), "{full:?}");
+    }
+
+    #[test]
+    fn what_is_no_want_of_a_right_has_no_remedy_of_one() {
+        const EIO: i32 = 5;
+        const EAGAIN: i32 = 11;
+        const ENOMEM: i32 = 12;
+        const EINVAL: i32 = 22;
+        // Where AppArmor would be to blame for a right.
+        let machine = [(SECURITYFS, ""), (APPARMOR_RESTRICTS, "1\n")];
+        let causes = [(EAGAIN, "processes"), (ENOMEM, "memory"), (EINVAL, "built without"), (EIO, "not for want of")];
+        for (errno, cause) in causes {
+            let found = remedy(Stage::Unshare, errno, &machine);
+            assert!(found.cause.contains(cause) && !found.lines.contains("apparmor"), "{errno}: {found:?}");
+        }
     }
 
     #[test]

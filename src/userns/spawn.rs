@@ -69,7 +69,7 @@ fn enter(proof: &SingleThread, namespaces: Namespaces, mut parent: UnixStream) -
     parent.read_exact(&mut [0]).map_err(|_| FAILED)?;
     let entered = id::become_user(0, 0).and_then(|()| namespace::unshare(proof, namespaces));
     entered.map_err(|error| {
-        // A namespace without rights: whoever makes one may be let in and be nobody there.
+        // A namespace without rights, where whoever makes one may be let in and be nobody; or too many of another kind.
         let _ = parent.write_all(&error.raw_os_error().unwrap_or(-1).to_ne_bytes());
         FAILED
     })
@@ -107,7 +107,7 @@ fn let_in(
     }
     child.write_all(&[1]).map_err(|source| Error::Parent { what: "let the child go on", source })?;
     match child.read_exact(&mut errno) {
-        Ok(()) => Err(refused(Stage::Mount, errno).into()),
+        Ok(()) => Err(refused(Stage::Namespaces, errno).into()),
         // The end of the stream: it is root there, or has ended, which is seen elsewhere.
         Err(_) => Ok(()),
     }

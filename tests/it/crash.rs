@@ -2,11 +2,13 @@
 
 mod kill;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::boxes::{BOX, eventually, mounts};
+use crate::support::boxes::{BOX, eventually, kill, mounts};
 use crate::support::rootfs::{Rootfs, alpine};
 use crate::support::{TestEnvironment, envbox, requires};
 
@@ -56,6 +58,35 @@ fn create_is_killed_at_twenty_points() {
         });
         assert_eq!(mounts(), before, "point {point}");
     }
+}
+
+/// What systemd sends to a scope that is to end comes to a keeper that is not up yet as well.
+#[test]
+fn a_keeper_that_is_told_to_end_in_mid_start_ends_it() {
+    requires!(userns, subid, fuse, fixtures);
+    let env = TestEnvironment::new();
+    let image = env.image(Rootfs::busybox().tar());
+    env.envbox(["create", BOX, "--overlay", "fuse", "--image"]).arg(&image).succeeds();
+    // The keeper waits for its root as long as nobody serves it.
+    let (bin, begun, go) = (env.path("bin"), env.path("begun"), env.path("go"));
+    let served = format!(
+        "#!/bin/sh\ntouch {}\nuntil test -e {}; do sleep 0.01; done\nPATH=/usr/bin:/bin exec fuse-overlayfs \"$@\"\n",
+        begun.display(),
+        go.display()
+    );
+    fs::create_dir(&bin).unwrap();
+    fs::write(bin.join("fuse-overlayfs"), served).unwrap();
+    fs::set_permissions(bin.join("fuse-overlayfs"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = env.command(envbox());
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).args(["start", BOX]);
+    let start = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("its root is to be served", || begun.exists());
+    kill("URG", env.keeper().unwrap());
+    fs::write(&go, "").unwrap();
+    let ended = start.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(125) && said.contains("the box was stopped at this very moment"), "{said}");
+    env.envbox(["run", BOX, "--", "true"]).succeeds();
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn inspect<'a>(context: &Context<'_>, catalogue: &'a Catalogue, digest: &'a Dige
     let layer = |layer: &Digest| {
         let record = context.store.layer_record(layer).ok();
         let (diff_id, blob) = record.as_ref().map_or((None, None), |record| (record.diff_id, record.blob));
-        let (size, present) = (catalogue.layer_size(layer), context.store.has_layer(layer));
+        let (size, present) = (catalogue.layer_size(layer), context.store.has_layer(layer).unwrap_or(false));
         Layer { digest: *layer, diff_id, blob, size, present }
     };
     Ok(Inspected {

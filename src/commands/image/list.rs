@@ -55,7 +55,7 @@ pub(super) fn run(args: &ImageList, context: &Context<'_>) -> Result {
 fn row(context: &Context<'_>, catalogue: &Catalogue, digest: &Digest, name: Option<&Name>) -> Row {
     let image = catalogue.images.get(digest).and_then(|image| image.as_ref().ok());
     let used = context.store.last_used(digest).unwrap_or(SystemTime::UNIX_EPOCH);
-    let complete = image.is_some_and(|image| image.layers.iter().all(|layer| context.store.has_layer(layer)));
+    let complete = image.is_some_and(|image| context.store.has_layers(image).unwrap_or(false));
     Row {
         name: name.map(|name| name.name.clone()),
         digest: *digest,

@@ -34,7 +34,7 @@ pub(super) fn repair(context: &Context<'_>, catalogue: &Catalogue, verified: &[V
     let fetched = images.iter().try_for_each(|image| fetch(context, catalogue, image));
     for layer in aside {
         let digest = layer.layer();
-        if !context.store.has_layer(&digest) && context.store.put_back(layer)? {
+        if !context.store.has_layer(&digest)? && context.store.put_back(layer)? {
             context.ui.warning(&format!("layer {} stays as it is: it cannot be had anew", digest.short()));
         }
     }

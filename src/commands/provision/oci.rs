@@ -115,7 +115,9 @@ fn stage(context: &Context<'_>, layers: &[Layer], leases: &[Option<Lease>]) -> R
 /// Takes the locks of all layers that are not there, in one order for everybody, so that nobody waits for who waits for
 /// them.
 fn lock(context: &Context<'_>, layers: &[Layer]) -> Result<Vec<NameLock>> {
-    let there = |layer: &Layer| [layer.alone, layer.stacked].iter().any(|name| context.store.has_layer(name));
+    // What cannot be looked at is complained about when it is to be had.
+    let has = |name: &Digest| context.store.has_layer(name).unwrap_or(false);
+    let there = |layer: &Layer| [layer.alone, layer.stacked].iter().any(has);
     let mut missing: Vec<Digest> = layers.iter().filter(|layer| !there(layer)).map(|layer| layer.alone).collect();
     missing.sort_unstable();
     missing.dedup();

@@ -1,5 +1,7 @@
 //! Whether what an init has started is all there.
 
+use std::time::{Duration, Instant};
+
 use crate::commands::{apart, session};
 use crate::context::Context;
 use crate::error::Result;
@@ -12,8 +14,11 @@ const IS_WELL: [&str; 3] = ["systemctl", "is-system-running", "--quiet"];
 /// By the word, as all states but one have the same status (systemctl(1), "is-system-running").
 const IS_DEGRADED: [&str; 3] = ["/bin/sh", "-c", "test \"$(systemctl is-system-running 2>/dev/null)\" = degraded"];
 
-/// What is to be said of a system box that is up with units that have failed; nothing is where none has, and of inits that
-/// keep no account of it.
+/// How long the box may take to answer. It is up, whether it answers or not.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is to be said of a system box that is up with units that have failed; nothing is where none has, of inits that
+/// keep no account of it, and where that one does not answer.
 ///
 /// # Errors
 /// That nobody in the box can be asked.
@@ -21,9 +26,10 @@ pub(crate) fn failed_units(context: &Context<'_>, stored: &StoredBox, init: &Ini
     if init.kind != Kind::Systemd {
         return Ok(None);
     }
+    let until = Instant::now() + PATIENCE;
     let holds = |words: [&str; 3]| -> Result<bool> {
         let plan = session::roots(context, stored, &words.map(Into::into))?;
-        Ok(apart::carry_out_in(context, &stored.name, &plan)? == 0)
+        Ok(apart::carry_out_until(context, &stored.name, &plan, Some(until))? == 0)
     };
     if holds(IS_WELL)? || !holds(IS_DEGRADED)? {
         return Ok(None);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::commands::{apart, session};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::launch;
+use crate::launch::{self, BEGINNING};
 use crate::plan::init::{InitPlan, Kind};
 use crate::recipe::BoxName;
 use crate::store::StoredBox;
@@ -85,6 +85,12 @@ fn unread(path: &Path, error: &io::Error) -> Error {
     Error::new(format!("cannot read the console's log, {}: {error}", path.display()))
 }
 
+/// What of a console's log is the last init's.
+fn of_last(log: &[u8]) -> &[u8] {
+    let begins = log.windows(BEGINNING.len()).rposition(|text| text == BEGINNING.as_bytes());
+    begins.map_or(log, |at| &log[at + BEGINNING.len()..])
+}
+
 /// The last lines of a text.
 fn last(text: &[u8], lines: Option<usize>) -> &[u8] {
     let Some(lines) = lines else { return text };
@@ -120,7 +126,7 @@ pub(crate) fn show(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) {
         }
     }
     let text = fs::read(context.store.runtime(&stored.name).console_log()).unwrap_or_default();
-    let text = plain(&String::from_utf8_lossy(last(&text, Some(SHOWN))));
+    let text = plain(&String::from_utf8_lossy(last(of_last(&text), Some(SHOWN))));
     if !text.trim().is_empty() {
         context.ui.show(text.trim_end());
     }
@@ -175,6 +181,12 @@ mod tests {
     #[test]
     fn colours_are_left_out() {
         assert_eq!(plain("[\u{1b}[0;32m  OK  \u{1b}[0m] up\r\n\u{1b}[1A\u{1b}7x\u{1b}["), "[  OK  ] up\n7x");
+    }
+
+    #[test]
+    fn the_last_init_is_shown_and_none_before() {
+        let log = format!("a\r\n{BEGINNING}b\r\n{BEGINNING}c\r\n");
+        assert_eq!((of_last(log.as_bytes()), of_last(b"a\r\n")), (&b"c\r\n"[..], &b"a\r\n"[..]));
     }
 
     #[test]

@@ -16,6 +16,9 @@ const MOST: u64 = 1 << 20;
 /// Bytes at a time: what a pseudo-terminal holds.
 const CHUNK: usize = 4096;
 
+/// A line of the log: what an init prints comes after it.
+pub const BEGINNING: &str = "envbox: the init begins\r\n";
+
 /// How many may watch at once.
 const MOST_VIEWERS: usize = 16;
 
@@ -77,6 +80,11 @@ impl Console {
     /// Says something of envbox's own in the log, and to those who watch.
     pub(super) fn say(&mut self, text: &str) {
         self.show(format!("\r\nenvbox: {text}\r\n").as_bytes());
+    }
+
+    /// Begins the log of an init.
+    pub(super) fn begin(&mut self) {
+        self.show(BEGINNING.as_bytes());
     }
 
     /// What to wait for. Nobody is read from who types faster than the terminal takes it.

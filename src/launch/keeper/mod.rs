@@ -30,6 +30,7 @@ use crate::sys::process::{self, Change, Ended, Pid};
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::{lock, socket};
+pub use console::BEGINNING;
 pub(super) use raise::{Ends, start};
 use sessions::Session;
 use system::{End, System};
@@ -96,8 +97,8 @@ struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     fn new(
-        listener: OwnedFd,
-        lock: OwnedFd,
+        signals: Signals,
+        (listener, lock): (OwnedFd, OwnedFd),
         outer: Vec<OwnedFd>,
         plan: &BootPlan,
         member: Option<&Membership>,
@@ -105,7 +106,6 @@ impl<'a> Keeper<'a> {
     ) -> io::Result<Self> {
         // Each session costs one, and the limit is that of whoever happened to come first.
         process::raise_descriptor_limit()?;
-        let signals = Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM, STOP_SIGNAL])?;
         let mut handout = outer;
         handout.extend(own_namespaces(&INNER)?);
         handout.push(root::open_absolute(Path::new(RUN_DIR), Open::Directory)?);
@@ -181,10 +181,8 @@ impl<'a> Keeper<'a> {
     }
 
     fn reap(&mut self) -> io::Result<()> {
-        while let Some(arrival) = self.signals.next()? {
-            if [Signal::SIGTERM, STOP_SIGNAL].contains(&arrival.signal) {
-                self.begin_stop(10);
-            }
+        if self.is_told_to_end()? {
+            self.begin_stop(10);
         }
         while let Some(change) = process::reap(false)? {
             let Change::Ended(pid, ended) = change else { continue };
@@ -194,6 +192,15 @@ impl<'a> Keeper<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a signal has come since the last look that is to end the box.
+    fn is_told_to_end(&self) -> io::Result<bool> {
+        let mut told = false;
+        while let Some(arrival) = self.signals.next()? {
+            told |= [Signal::SIGTERM, STOP_SIGNAL].contains(&arrival.signal);
+        }
+        Ok(told)
     }
 
     /// What answers sysinfo(2), where that is to be answered.

@@ -13,12 +13,13 @@ use crate::launch::follow::Follower;
 use crate::launch::protocol::Report;
 use crate::launch::view::{self, View};
 use crate::limits::Membership;
+use crate::limits::systemd::STOP_SIGNAL;
 use crate::plan::{BootPlan, RUN_DIR, Step};
 use crate::recipe::settings::Network;
 use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process;
 use crate::sys::root::{self, Open};
-use crate::sys::signal::Signal;
+use crate::sys::signal::{Signal, Signals};
 use crate::sys::{net, probe, system, tty};
 
 /// The keeper's ends of what connects it with the host.
@@ -47,10 +48,19 @@ pub(in crate::launch) fn start(plan: &BootPlan, means: Means<'_>, ends: Ends<'_>
     let mut keep = vec![listener.as_fd(), lock.as_fd(), starting.as_fd(), report.as_fd()];
     keep.extend(network.iter().chain(&console).map(OwnedFd::as_fd));
     keep.extend(member.iter().flat_map(|member| member.fds()).map(OwnedFd::as_fd));
+    // Before there is anything to be told of: one that is not waited for does nothing to a process 1 (pid_namespaces(7)).
+    let signals = match Signals::watch(&[Signal::SIGCHLD, Signal::SIGTERM, STOP_SIGNAL]) {
+        Ok(signals) => signals,
+        Err(error) => return told(&report, &up_failed(error)),
+    };
+    keep.push(signals.as_fd());
     let outcome = set_up(plan, means, &keep, &report, tracing).and_then(|Opened { outer, view, follower }| {
         let view = view.map(|fuse| View::start(plan, fuse, member)).transpose();
         let view = view.map_err(|source| Error::Session { what: "show the box its limits", source })?;
-        let mut keeper = Keeper::new(listener, lock, outer, plan, member, view).map_err(up_failed)?;
+        let mut keeper = Keeper::new(signals, (listener, lock), outer, plan, member, view).map_err(up_failed)?;
+        if keeper.is_told_to_end().map_err(up_failed)? {
+            return Err(Error::Ending);
+        }
         if let Some((init, console)) = plan.init.as_ref().zip(console) {
             let run = root::open_absolute(Path::new(RUN_DIR), Open::Directory).map_err(up_failed)?;
             let answers = keeper.answers().map_err(up_failed)?;

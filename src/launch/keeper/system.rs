@@ -76,7 +76,8 @@ impl<'a> System<'a> {
         ends: Ends,
     ) -> Result<Self, Error> {
         let Ends { run, log, answers, follower } = ends;
-        let console = Console::new(log).map_err(no_console)?;
+        let mut console = Console::new(log).map_err(no_console)?;
+        console.begin();
         let view = seen(plan, answers.as_ref());
         let (bounds, fresh) = (init_plan.bounds.clone(), &plan.fresh);
         let start = Start { proof, plan: init_plan, bounds: &bounds, fresh, member, console: console.terminal(), view };
@@ -137,6 +138,7 @@ impl<'a> System<'a> {
 
     fn restart(&mut self) -> Result<(), Error> {
         self.console.renew().map_err(no_console)?;
+        self.console.begin();
         self.member.iter().for_each(|member| member.clear());
         self.booted = false;
         let start = Start {

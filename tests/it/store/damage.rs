@@ -1,5 +1,7 @@
 //! Damage, found and mended.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 /// Changes the one layer of an environment, which belongs to subordinate ids.
@@ -99,4 +101,19 @@ fn a_damaged_name_stops_nothing_but_itself() {
     env.envbox(["image", "rm", "rootfs.tar"]).succeeds();
     env.envbox(["gc"]).succeeds();
     assert_eq!((images(&env).len(), count(&env, "layers/sha256")), (0, 0));
+}
+
+/// What cannot be looked at is not missing: to repair it would be no help.
+#[test]
+fn a_layer_that_cannot_be_looked_at_is_named_with_the_reason() {
+    requires!(user, userns, subid, fixtures);
+    let env = busybox();
+    let layers = env.path("data/envbox/layers/sha256");
+    let layer = fs::read_dir(&layers).unwrap().next().unwrap().unwrap().path();
+    let allow = |mode| fs::set_permissions(&layer, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o000);
+    let said = env.envbox(["run", BOX, "--", "true"]).exits(125).stderr;
+    allow(0o755);
+    let read = format!("{}/fs\n", layer.file_name().unwrap().display());
+    assert!(said.contains("cannot read") && said.contains(&read) && said.contains("Permission denied"), "{said}");
 }
