@@ -6,6 +6,7 @@
 //! (seccomp_unotify(2)).
 
 mod answer;
+mod cgroups;
 mod cpuinfo;
 mod diskstats;
 mod flat;
@@ -47,6 +48,8 @@ pub enum File {
     Swaps,
     /// What was read from disks and written to them.
     Diskstats,
+    /// The hierarchies of cgroups.
+    Cgroups,
     /// The processors by number.
     Online,
     /// How long was waited for what is short: `cpu`, `io`, `memory`.
@@ -55,7 +58,7 @@ pub enum File {
 
 /// Each file, its name in the file system that [`serve`] serves, and the path that it is bound over. Those that the machine
 /// does not have, a box has neither.
-pub const FILES: [(File, &str, &str); 11] = [
+pub const FILES: [(File, &str, &str); 12] = [
     (File::Cpuinfo, "cpuinfo", "/proc/cpuinfo"),
     (File::Meminfo, "meminfo", "/proc/meminfo"),
     (File::Stat, "stat", "/proc/stat"),
@@ -63,6 +66,7 @@ pub const FILES: [(File, &str, &str); 11] = [
     (File::Loadavg, "loadavg", "/proc/loadavg"),
     (File::Swaps, "swaps", "/proc/swaps"),
     (File::Diskstats, "diskstats", "/proc/diskstats"),
+    (File::Cgroups, "cgroups", "/proc/cgroups"),
     (File::Online, "online", "/sys/devices/system/cpu/online"),
     (File::Pressure("cpu"), "pressure-cpu", "/proc/pressure/cpu"),
     (File::Pressure("io"), "pressure-io", "/proc/pressure/io"),

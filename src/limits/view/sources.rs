@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cgroups::cgroups;
 use super::cpuinfo::cpuinfo;
 use super::diskstats::diskstats;
 use super::flat::Flat;
@@ -110,6 +111,7 @@ impl Sources {
                 swaps(&self.host("swaps")?, usage.swap_limit, numbers.swap_total, numbers.swap_free)
             }
             File::Diskstats => diskstats(&self.host("diskstats")?, self.group_file("io.stat").as_deref()),
+            File::Cgroups => cgroups(&self.host("cgroups")?),
             File::Online => cpus().online(),
             // The same text, of a group or of the machine (Documentation/accounting/psi.rst).
             File::Pressure(of) => match self.group_file(&format!("{of}.pressure")) {

@@ -27,8 +27,8 @@ pub(crate) const LIMITS: &str = "limits: {memory: 512M, cpus: 1.5}";
 
 const MARKS: [&str; 2] = ["<!-- what programs report: begin -->\n", "<!-- what programs report: end -->\n"];
 
-/// The virtual machine's own account (`-Xlog:os`): the launcher's, `-XshowSettings:system`, is not what programs go by.
-const JAVA: &str = "java -Xlog:os=trace -XX:+PrintFlagsFinal -version 2>&1 | sed -n \
+/// The virtual machine's own account (`-Xlog:os`), and whether the class library has one at all (`-XshowSettings:system`).
+const JAVA: &str = "java -XshowSettings:system -version > /dev/null 2>&1 || echo 'an error'; java -Xlog:os=trace -XX:+PrintFlagsFinal -version 2>&1 | sed -n \
     -e 's/.*active_processor_count: .*\\(affinity\\|OSContainer\\).*: \\([0-9]*\\)$/processors \\2/p' \
     -e 's/^ *size_t MaxHeapSize *= \\([0-9]*\\).*/heap \\1/p' | sort -u | tr '\\n' ' '";
 
@@ -109,8 +109,7 @@ pub(crate) const ROWS: &[Row] = &[
         seen: "17.0.21",
         because: "its cgroup, else sysinfo(2) and the affinity; the heap is a quarter of the 512 MiB. `-XshowSettings:system` \
                   says that memory is `Unlimited`, as a limit that is not less than what sysinfo(2) says the machine has \
-                  is none to it (with `view: files` it is `512.00M`); on a host with hierarchies of version 1 it ends in \
-                  an error of its own",
+                  is none to it (with `view: files` it is `512.00M`)",
     },
     Row {
         program: "Python",
