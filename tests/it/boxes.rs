@@ -102,10 +102,13 @@ fn a_session_whose_box_is_stopped_ends() {
 fn a_damaged_box_is_shown_and_can_be_removed() {
     requires!(userns, subid, fixtures);
     let env = busybox();
-    fs::write(env.path("data/envbox/boxes/b/box.yaml"), "from: x\nlingr: 3\n").unwrap();
-    assert_eq!(list(&env)[0]["state"], "damaged");
-    let outcome = env.run(["true"]).exits(125);
-    assert!(outcome.stderr.contains("box.yaml") && outcome.stderr.contains("lingr"), "{}", outcome.stderr);
+    for (line, said) in [("lingr: 3", ":2:1: there is no key `lingr`"), ("stop_signal: 99", ":2:14: `99` is no signal")]
+    {
+        fs::write(env.path("data/envbox/boxes/b/box.yaml"), format!("from: x\n{line}\n")).unwrap();
+        assert_eq!(list(&env)[0]["state"], "damaged");
+        let outcome = env.run(["true"]).exits(125);
+        assert!(outcome.stderr.contains(&format!("box.yaml{said}")), "{}", outcome.stderr);
+    }
     env.envbox(["rm", "--yes", BOX]).succeeds();
     assert_eq!(list(&env), Vec::<Value>::new());
 }
