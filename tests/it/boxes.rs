@@ -23,6 +23,23 @@ fn a_user_without_boxes_has_an_empty_list() {
 }
 
 #[test]
+fn what_is_named_and_not_there_is_named_in_the_error() {
+    let env = TestEnvironment::new();
+    let nowhere = |words: &[&str]| env.envbox(words).exits(125).stderr;
+    for (words, said) in [
+        (&["logs", "none"][..], "there is no box named `none`"),
+        (&["logs", "none", "db"], "there is no box named `none`"),
+        (&["ps", "db"], "there is no service `db`"),
+        (&["down", "db"], "there is no service `db`"),
+        (&["up", "db"], "there is no service `db`"),
+        (&["logs"], "no box was named"),
+    ] {
+        let stderr = nowhere(words);
+        assert!(stderr.contains(said), "{words:?}: {stderr}");
+    }
+}
+
+#[test]
 fn a_box_is_created_listed_run_stopped_and_removed() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox();
