@@ -104,20 +104,67 @@ fn an_init_that_ends_at_once_leaves_its_last_words() {
     }
 }
 
+/// A script in systemd's place that lives on when it has said what it says, with a `systemctl` that is one too.
+fn systemd_of(says: &str, systemctl: &str) -> TestEnvironment {
+    let systemd = format!("#!/bin/sh\n{says}\nwhile :; do /bin/sleep 100; done\n");
+    let rootfs = Rootfs::busybox()
+        .dir("lib/systemd")
+        .file("lib/systemd/systemd", 0o755, systemd.as_bytes())
+        .file("bin/systemctl", 0o755, format!("#!/bin/sh\n{systemctl}\n").as_bytes())
+        .file("bin/journalctl", 0o755, b"#!/bin/sh\necho of another boot\n");
+    let env = with_box(rootfs.tar());
+    env.configure(BOX, "init: /lib/systemd/systemd");
+    env
+}
+
+/// As an init does that has booted, but by a file instead of a datagram.
+const BOOTS: &str = "/bin/touch /run/envbox/booted; echo this far";
+
+/// Starts a box and then, when it has booted, says what a start says of it.
+#[track_caller]
+fn started(env: &TestEnvironment, status: i32) -> String {
+    env.envbox(["start", BOX, "--no-wait"]).output();
+    eventually("it has booted", || env.run(["/bin/test", "-e", "/run/envbox/booted"]).output().status.success());
+    env.envbox(["start", BOX]).exits(status).stderr
+}
+
 /// Whether a unit has failed is asked of a systemd that is up, and one that does not answer is up all the same.
 #[test]
 fn a_systemd_that_does_not_answer_is_up() {
     requires!(userns, subid, overlay, cgroup, fixtures);
-    let systemd = b"#!/bin/sh\ntouch /run/envbox/booted\nwhile :; do sleep 100; done\n";
-    let rootfs = Rootfs::busybox().dir("lib/systemd").file("lib/systemd/systemd", 0o755, systemd).file(
-        "bin/systemctl",
-        0o755,
-        b"#!/bin/sh\nexec sleep 4711\n",
-    );
-    let env = with_box(rootfs.tar());
-    env.configure(BOX, "init: /lib/systemd/systemd");
-    eventually("it is up", || env.envbox(["start", BOX, "--no-wait"]).succeeds().stderr == "`b` is up (systemd)\n");
+    let env = systemd_of(BOOTS, "exec sleep 4711");
+    let up = started(&env, 0);
+    assert!(up.starts_with("`b` is up (systemd)\nwarning: `b` does not say whether all of it is started ("), "{up}");
     eventually("what was asked is ended", || !env.sh("pgrep -f '^sleep 4711'").output().status.success());
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+}
+
+#[test]
+fn a_systemd_is_asked_wherever_its_box_has_programs_looked_for() {
+    requires!(userns, subid, overlay, cgroup, fixtures);
+    let env = systemd_of(BOOTS, "echo running");
+    env.configure(BOX, "env: {PATH: /nope}");
+    assert_eq!(started(&env, 0), "`b` is up (systemd)\n");
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+}
+
+#[test]
+fn a_boot_into_maintenance_has_failed() {
+    requires!(userns, subid, overlay, cgroup, fixtures);
+    let env = systemd_of(BOOTS, "echo maintenance; exit 1");
+    let failed = started(&env, 125);
+    assert!(failed.starts_with("this far\nerror: `b` has not booted: it is in maintenance"), "{failed}");
+    assert_eq!(env.listed()["state"], "running");
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+}
+
+/// A journal has the boots before as well.
+#[test]
+fn a_boot_that_is_late_is_explained_by_its_own_words() {
+    requires!(userns, subid, overlay, cgroup, fixtures);
+    let env = systemd_of("echo this far", "exit 1");
+    let late = env.envbox(["start", BOX, "--wait", "2"]).exits(1).stderr;
+    assert!(late.starts_with("this far\nerror: `b` has not booted after 2 s"), "{late}");
     env.envbox(["stop", BOX, "--time", "0"]).succeeds();
 }
 
