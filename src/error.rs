@@ -283,7 +283,7 @@ impl From<launch::Error> for Error {
             launch::Error::OtherGround { .. } => Self::new(error)
                 .hint("from a login like that in which it was started, it can be entered")
                 .hint("envbox doctor --cgroup: lines that prepare every login, and this shell"),
-            launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
+            launch::Error::Ending => Self::new(error).hint("the same command again waits for it, or starts it"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")
             }

@@ -1,12 +1,14 @@
 //! System boxes from outside: `start`, `restart`, `console`, `logs` and `autostart`, with inits that need no cgroup.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::debian::with_proxies;
-use crate::support::boxes::{BOX, eventually, with_box};
+use crate::support::boxes::{BOX, eventually, kill, with_box};
 use crate::support::rootfs::{Rootfs, cirros};
 use crate::support::{Pty, TestEnvironment, envbox, requires};
 
@@ -181,6 +183,42 @@ fn a_signal_of_ones_own_ends_the_init() {
     env.configure(BOX, "stop_signal: SIGNOTHING");
     let bad = env.envbox(["start", BOX]).exits(125).stderr;
     assert!(bad.contains("`SIGNOTHING` is no signal"), "{bad}");
+}
+
+/// An init that leaves stays until all of its namespace are collected, by whoever is outside and is in no hurry.
+#[test]
+fn whoever_comes_before_the_next_init_waits_for_it() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox_init("", "echo x >> /boots");
+    let mut session = env.sh_command("echo here; exec sleep 1000").stdout(Stdio::piped()).spawn().unwrap();
+    let mut here = [0; 5];
+    session.stdout.take().unwrap().read_exact(&mut here).unwrap();
+    let pid = i32::try_from(session.id()).unwrap();
+    kill("STOP", pid);
+    env.envbox(["run", BOX, "--user", "root", "--", "reboot", "-f"]).output();
+    let (said, saying) = std::io::pipe().unwrap();
+    let mut next = env.sh_command("cat /boots").stdout(Stdio::piped()).stderr(saying).spawn().unwrap();
+    let mut said = BufReader::new(said).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "waiting for the end of what runs in `b`");
+    kill("CONT", pid);
+    let mut boots = String::new();
+    next.stdout.take().unwrap().read_to_string(&mut boots).unwrap();
+    assert!(next.wait().unwrap().success() && boots == "x\nx\n", "{boots}");
+    session.wait().unwrap();
+    env.envbox(["stop", BOX]).succeeds();
+}
+
+#[test]
+fn whoever_comes_during_a_stop_starts_the_box_after_it() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = script_init("echo x >> /starts; trap 'echo asked' USR2; while :; do sleep 0.05; done");
+    env.configure(BOX, "stop_signal: SIGUSR2");
+    env.envbox(["start", BOX]).succeeds();
+    let mut stop = env.command(envbox()).args(["stop", BOX, "--time", "1"]).spawn().unwrap();
+    eventually("it is asked to end", || env.console().contains("asked"));
+    assert_eq!(env.sh("cat /starts").succeeds().stdout, "x\nx\n");
+    assert!(stop.wait().unwrap().success());
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
 }
 
 #[test]
