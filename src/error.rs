@@ -71,6 +71,13 @@ impl Error {
         Self::new(chain.unwrap_or_else(|| Box::new(Reported { text: "no reason was given".into(), cause: None })))
     }
 
+    /// [`Error::from_texts`] of somebody who has written to the store.
+    fn from_work(texts: &[String]) -> Self {
+        let full = texts.last().is_some_and(|text| FULL.iter().any(|errno| text.ends_with(errno)));
+        let error = Self::from_texts(texts);
+        if full { error.hint(MAKE_ROOM) } else { error }
+    }
+
     /// The same of another kind.
     #[must_use]
     pub fn kind(self, kind: Kind) -> Self {
@@ -167,11 +174,7 @@ impl From<userns::Error> for Error {
     fn from(error: userns::Error) -> Self {
         const DOCTOR: &str = "`envbox doctor` shows what is missing, and the line that mends it";
         match error {
-            userns::Error::Work(texts) => {
-                let full = texts.last().is_some_and(|text| FULL.iter().any(|errno| text.ends_with(errno)));
-                let error = Self::from_texts(&texts);
-                if full { error.hint(MAKE_ROOM) } else { error }
-            }
+            userns::Error::Work(texts) => Self::from_work(&texts),
             userns::Error::Refused { ref remedy, .. } => {
                 let lines = remedy.lines.clone();
                 Self::new(error).hint(DOCTOR).hint(lines)
@@ -269,7 +272,7 @@ impl From<launch::Error> for Error {
             .hint(
                 "so it is in boxes of the machine's root, and in other containers; in an ordinary user's box there can",
             ),
-            launch::Error::Boot(texts) => Self::from_texts(&texts),
+            launch::Error::Boot(texts) => Self::from_work(&texts),
             launch::Error::Exec { ref source, .. } if source.kind() == ErrorKind::NotFound => {
                 Self::new(error).kind(Kind::NotFound)
             }
@@ -283,7 +286,7 @@ impl From<launch::Error> for Error {
             launch::Error::OtherGround { .. } => Self::new(error)
                 .hint("from a login like that in which it was started, it can be entered")
                 .hint("envbox doctor --cgroup: lines that prepare every login, and this shell"),
-            launch::Error::Ending => Self::new(error).hint("the same command again starts the box anew"),
+            launch::Error::Ending => Self::new(error).hint("the same command again waits for it, or starts it"),
             launch::Error::Silent { .. } | launch::Error::OtherVersion { .. } => {
                 Self::new(error).hint("envbox stop ends it")
             }
@@ -305,6 +308,18 @@ mod tests {
         let error = Error::from(userns::Error::Work(vec!["cannot unpack".into(), "no space".into()]));
         assert_eq!(texts(&error), ["cannot unpack", "no space"]);
         assert_eq!(texts(&Error::from_texts(&[])), ["no reason was given"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_the_last_cause() {
+        let full = io_text(28);
+        let boot = |last: &str| Error::from(launch::Error::Boot(vec!["cannot set the box up".into(), last.into()]));
+        assert_eq!((boot(&full).hints(), boot("it is").hints()), (&[MAKE_ROOM.to_owned()][..], &[][..]));
+        assert_eq!(Error::from(userns::Error::Work(vec![io_text(122)])).hints(), [MAKE_ROOM]);
+    }
+
+    fn io_text(errno: i32) -> String {
+        std::io::Error::from_raw_os_error(errno).to_string()
     }
 
     #[test]

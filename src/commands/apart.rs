@@ -31,27 +31,24 @@ pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &Sessio
 /// # Errors
 /// As [`carry_out`].
 pub(super) fn carry_out_in(context: &Context<'_>, name: &BoxName, plan: &SessionPlan) -> Result {
-    carry_out_until(context, name, plan, None)
+    run(context, None, || join(context, name, plan))
 }
 
-/// The same, ended at an instant: its status is [`GONE`] then.
+/// The same, ended at an instant: its status is [`GONE`] then. Whatever keeps it from running is a status too, and not shown.
 ///
 /// # Errors
-/// As [`carry_out`].
-pub(super) fn carry_out_until(
-    context: &Context<'_>,
-    name: &BoxName,
-    plan: &SessionPlan,
-    until: Option<Instant>,
-) -> Result {
-    run(context, until, || {
-        let Some(live) = launch::connect(&context.store.runtime(name))? else { return Ok(GONE) };
-        let manager = || context.host.cgroups().manager;
-        match launch::run(&live::proof()?, live, plan, None, &manager, &mut |note| context.ui.note(note)) {
-            Err(launch::Error::Ending) => Ok(GONE),
-            ended => Ok(ended?.status()),
-        }
-    })
+/// That there can be no other process.
+pub(super) fn ask(context: &Context<'_>, name: &BoxName, plan: &SessionPlan, until: Instant) -> Result {
+    run(context, Some(until), || Ok(join(context, name, plan).unwrap_or_else(|error| error.exit_status())))
+}
+
+fn join(context: &Context<'_>, name: &BoxName, plan: &SessionPlan) -> Result {
+    let Some(live) = launch::connect(&context.store.runtime(name))? else { return Ok(GONE) };
+    let manager = || context.host.cgroups().manager;
+    match launch::run(&live::proof()?, live, plan, None, &manager, &mut |note| context.ui.note(note)) {
+        Err(launch::Error::Ending) => Ok(GONE),
+        ended => Ok(ended?.status()),
+    }
 }
 
 /// The status of a session whose box, or whose time, has ended, with it or before it: what a shell shows for a death by `SIGKILL`.

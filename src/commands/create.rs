@@ -63,7 +63,13 @@ fn plain(context: &Context<'_>, wanted: &BoxName, args: &Create) -> Result<BoxNa
 pub(super) fn opened(context: &Context<'_>, target: &Target, source: &Source) -> Result<StoredBox> {
     let (name, image) = meant(context, target)?;
     if let Some(image) = image {
-        from_image(context, &name, &image, source, &Limiting::default())?;
+        match from_image(context, &name, &image, source, &Limiting::default()) {
+            // Another has made it meanwhile, which is as good as if it had been there before.
+            Err(error) if matches!(error.of(), Some(store::Error::BoxExists(_))) => {
+                meant(context, target)?;
+            }
+            result => result?,
+        }
     }
     let mut stored = context.store.open_box(&name)?;
     if let Some(overlay) = source.overlay {
@@ -132,15 +138,8 @@ fn make(
     config.limits = limit::over(&config.limits, limits)?;
     // Room that rubbish takes may be wanted.
     sweep::if_needed(context)?;
-    match context.store.create_box(name, &config, leased) {
-        // Two at once: the other one has made it, which is as good for who wants to enter it.
-        Err(store::Error::BoxExists(_))
-            if context.store.open_box(name).is_ok_and(|there| there.digest == leased.digest()) =>
-        {
-            Ok(())
-        }
-        result => Ok(result.map(drop)?),
-    }
+    context.store.create_box(name, &config, leased)?;
+    Ok(())
 }
 
 impl From<cli::Overlay> for Overlay {

@@ -31,13 +31,13 @@ pub(super) struct Up {
 /// Whatever keeps the box from starting.
 pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Up> {
     let runtime = context.store.runtime(&stored.name);
-    if let Some(live) = launch::connect(&runtime)? {
+    if let Some(live) = found(context, stored)? {
         let settings = runtime.settings();
         settings.iter().for_each(|before| settings::compare(context, stored, before));
         return Ok(Up { live, limits: settings.map(|settings| settings.limits).unwrap_or_default() });
     }
     let lock = runtime.lock(|| context.ui.note("waiting for another envbox that is starting or stopping this box"))?;
-    if let Some(live) = launch::connect(&runtime)? {
+    if let Some(live) = found(context, stored)? {
         return Ok(Up { live, limits: runtime.limits() });
     }
     // While this process waited, the box may have been removed, and another one made of its name.
@@ -73,6 +73,19 @@ pub(super) fn up(context: &Context<'_>, stored: &StoredBox) -> Result<Up> {
         let _ = group::clear(context, &stored.name);
     })?;
     Ok(Up { live, limits: settings.limits })
+}
+
+/// A box that is up, and is to stay so: one that is about to end is waited for, and so is its next init.
+///
+/// # Errors
+/// As [`launch::connect`].
+pub(super) fn found(context: &Context<'_>, stored: &StoredBox) -> Result<Option<Live>> {
+    let mut live = launch::connect(&context.store.runtime(&stored.name))?;
+    while let Some(ending) = live.take_if(|live| live.is_ending()) {
+        context.ui.note(&format!("waiting for the end of what runs in `{}`", stored.name));
+        live = ending.await_next()?;
+    }
+    Ok(live)
 }
 
 /// Does what takes an overlay with the one that is asked for: the kernel's, or a program for fuse-overlayfs.

@@ -35,6 +35,7 @@ fn meant(context: &Context<'_>, args: &Logs) -> Result<Option<StoredBox>> {
     let name: BoxName = match (args.names.as_slice(), &found, &environment) {
         ([name], ..) if !is_service(name) => match name.parse() {
             Ok(name) if context.store.has_box(&name) => name,
+            _ if found.is_none() => return Err(no_such(context, &args.names)),
             _ => return Ok(None),
         },
         ([], Some(found), Some(environment))
@@ -45,6 +46,7 @@ fn meant(context: &Context<'_>, args: &Logs) -> Result<Option<StoredBox>> {
                 None => return Ok(None),
             }
         }
+        ([_, ..], None, _) => return Err(no_such(context, &args.names)),
         _ => return Ok(None),
     };
     let stored = context.store.open_box(&name)?;
@@ -53,4 +55,17 @@ fn meant(context: &Context<'_>, args: &Logs) -> Result<Option<StoredBox>> {
     }
     Err(Error::new(format!("`{name}` is no system box, and what runs in it prints to whoever has started it"))
         .hint("envbox logs SERVICE, in a project"))
+}
+
+/// Why names mean nothing outside of projects, which are what has services.
+fn no_such(context: &Context<'_>, names: &[String]) -> Error {
+    let is_box = |name: &str| name.parse().is_ok_and(|name: BoxName| context.store.has_box(&name));
+    match names.iter().find(|name| !is_box(name)) {
+        Some(name) => {
+            let name = name.escape_debug();
+            Error::new(format!("there is no box named `{name}`, and no project here that could have such a service"))
+                .hint("envbox list")
+        }
+        None => Error::new("the logs of one system box are shown at a time").hint("envbox logs NAME"),
+    }
 }

@@ -89,7 +89,10 @@ pub(super) fn run(context: &Context<'_>, stored: &StoredBox, wish: &Wish<'_>) ->
 pub(super) fn carry_out(context: &Context<'_>, stored: &StoredBox, plan: &SessionPlan) -> Result {
     plan.notes.iter().for_each(|note| context.ui.note(note));
     let live::Up { mut live, limits } = live::up(context, stored)?;
-    system::wait_if_booting(context, stored, &live)?;
+    if system::wait_if_booting(context, stored, &live)? {
+        // The init that has booted may be another than the one that was waited for.
+        live = live::found(context, stored)?.ok_or(launch::Error::Ending)?;
+    }
     let force = Force::of(context, &stored.name, limits);
     force.group.iter().for_each(|group| live.enter(group));
     let bounds = force.bounds();

@@ -39,7 +39,7 @@ pub(super) fn boxes(context: &Context<'_>, names: &[BoxName]) -> Result<Vec<Stor
 /// Starts a box, and waits for its boot. The result is 0, or [`LATE`].
 ///
 /// # Errors
-/// Whatever keeps it from starting; that it has ended instead of booting.
+/// Whatever keeps it from starting; that it has ended instead of booting, or has failed to.
 pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) -> Result {
     let was_up = launch::is_up(&context.store.runtime(&stored.name));
     let live = live::up(context, stored)?.live;
@@ -60,7 +60,7 @@ pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) 
     match system::wait(context, stored, (&live, &init), wait.wait)? {
         system::Outcome::Booted => booted(context, stored, &init),
         system::Outcome::Late => {
-            system::show(context, stored, &init);
+            system::show(context, stored);
             let error = Error::new(format!("`{}` has not booted after {} s, and goes on", stored.name, wait.wait))
                 .hint(format!("envbox logs {0}, envbox console {0}: what it is about", stored.name));
             context.ui.error(&error);
@@ -71,12 +71,22 @@ pub(super) fn start(context: &Context<'_>, stored: &StoredBox, wait: cli::Wait) 
 }
 
 /// Says that a system box is up, and what is not.
+///
+/// # Errors
+/// That it is up for nothing but its repair.
 fn booted(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) -> Result {
-    context.ui.note(&format!("`{}` is up ({})", stored.name, init.kind));
-    // Whether it can be asked or not, it is up.
-    match system::failed_units(context, stored, init) {
-        Ok(failed) => failed.iter().for_each(|text| context.ui.warning(text)),
-        Err(error) => context.ui.error(&error),
-    }
+    let name = &stored.name;
+    let warning = match system::state(context, stored, init) {
+        system::State::Maintenance => return Err(system::in_maintenance(context, stored)),
+        system::State::Well => None,
+        system::State::Degraded => Some(format!(
+            "`{name}` is degraded: some of its units have failed (envbox enter {name} -- systemctl --failed)"
+        )),
+        system::State::Unknown => Some(format!(
+            "`{name}` does not say whether all of it is started (envbox enter {name} -- systemctl is-system-running)"
+        )),
+    };
+    context.ui.note(&format!("`{name}` is up ({})", init.kind));
+    warning.iter().for_each(|text| context.ui.warning(text));
     Ok(0)
 }

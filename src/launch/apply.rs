@@ -13,7 +13,7 @@ use super::{Error, account, home, init, nested};
 use crate::plan::{BootPlan, BoxPath, HostPath, Kind, RUN_DIR, SUPERVISOR, Step};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::process::SingleThread;
-use crate::sys::root::{self, Open};
+use crate::sys::root::{self, Open, Owner};
 use crate::sys::{fs, system};
 use crate::userns::IdMap;
 
@@ -170,7 +170,7 @@ fn take(step: &Step, root: &OwnedFd, early: &mut Copies<'_>, map: &IdMap) -> io:
         }
         Step::File { at, mode, content } => {
             let (parent, name) = split(at)?;
-            root::replace_file(root::make_dirs(root, parent, 0o755)?, name, content, *mode)
+            ensure_file(&root::make_dirs(root, parent, 0o755)?, name, content, *mode)
         }
         Step::ReplaceLine { at, line, with } => replace_line(root, at, line, with),
         Step::Account(account) => account::ensure(root, account),
@@ -353,10 +353,11 @@ fn sudo(root: &OwnedFd, user: &str, agent: &HostPath) -> io::Result<()> {
     root::replace_with_symlink(&dir, OsStr::new("sudo"), &Path::new(RUN_DIR).join(AGENT))
 }
 
-/// Writes a file unless it already is what it should be, so that a box that is started often is not written to often.
+/// Writes a file unless it already is what it should be: a box that is started often is not written to often, and starts on
+/// a full disk.
 fn ensure_file(dir: &impl AsFd, name: &OsStr, content: &[u8], mode: u32) -> io::Result<()> {
-    match root::read(dir, Path::new(name)) {
-        Ok(old) if old == content => Ok(()),
+    match root::read_with_owner(dir, Path::new(name)) {
+        Ok((old, owner)) if old == content && owner == (Owner { uid: 0, gid: 0, mode }) => Ok(()),
         _ => root::replace_file(dir, name, content, mode),
     }
 }

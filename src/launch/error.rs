@@ -55,8 +55,8 @@ pub enum Error {
         /// The keeper's process id.
         pid: i32,
     },
-    /// The box ended just when a session was to begin.
-    #[error("the box was stopped at this very moment")]
+    /// What ran in the box ended just when a session was to begin.
+    #[error("the box was stopped at this very moment, or its init is about to start anew")]
     Ending,
     /// The keeper speaks another version's protocol.
     #[error("the box was started by another version of envbox")]

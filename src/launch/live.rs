@@ -37,6 +37,7 @@ pub struct Live {
     pub(super) view: Option<OwnedFd>,
     /// Whether its sysinfo(2) is answered there.
     pub(super) sysinfo: bool,
+    ending: bool,
 }
 
 /// Connects to a box's keeper; `None` if the box is not up.
@@ -51,9 +52,15 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
         }
         result => result.map_err(fail)?,
     };
+    greeted(connection, Some(PATIENCE))
+}
+
+/// Hears what a keeper says first; `None` if it has gone instead.
+fn greeted(connection: OwnedFd, limit: Option<Duration>) -> Result<Option<Live>, Error> {
+    let fail = |source| Error::Join { what: "hear from its keeper", source };
     let (pid, _) = socket::peer(&connection).map_err(fail)?;
     let wanted = [(connection.as_fd(), Ready { read: true, write: false })];
-    if !poll::wait(&wanted, Some(PATIENCE)).map_err(fail)?.iter().any(|ready| ready.read) {
+    if !poll::wait(&wanted, limit).map_err(fail)?.iter().any(|ready| ready.read) {
         return Err(Error::Silent { pid: pid.as_raw() });
     }
     let mut hello = [0; 64];
@@ -80,6 +87,7 @@ pub fn connect(runtime: &Runtime) -> Result<Option<Live>, Error> {
                 payload: None,
                 view: None,
                 sysinfo: false,
+                ending: hello[..length].ends_with(&[extra::ENDING]),
             };
             for (letter, fd) in hello[HELLO.len()..length].iter().zip(fds) {
                 match *letter {
@@ -107,6 +115,23 @@ impl Live {
         // It belongs to the outer user namespace, whose privilege is gone in the inner one.
         self.network.iter().try_for_each(|network| namespace::join(proof, network, Kind::Network))?;
         join(proof, &keeper::INNER, &self.inner)
+    }
+
+    /// Whether what runs in the box is about to end, and nothing can be begun there: it was told to stop, or its init is on its
+    /// way out.
+    pub fn is_ending(&self) -> bool {
+        self.ending
+    }
+
+    /// Waits for what comes after something that is about to end: the next init of a system that starts anew, or `None`, when
+    /// the box has ended.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub fn await_next(self) -> Result<Option<Self>, Error> {
+        // Held, its namespaces would outlive it.
+        let (connection, _) = self.into_ends();
+        greeted(connection, None)
     }
 
     /// Whether the init of a system box is known to have booted ([`BOOTED`]).

@@ -86,6 +86,9 @@ pub(super) mod extra {
     pub(in crate::launch) const VIEW: u8 = b'v';
     /// The same, of a box whose sysinfo(2) is answered.
     pub(in crate::launch) const SYSINFO: u8 = b's';
+    /// No descriptor, and the last letter: nothing is to be begun with the others, as what they are of is about to end. If an
+    /// init starts anew, another first packet follows.
+    pub(in crate::launch) const ENDING: u8 = b'e';
 }
 
 /// From a session, or from `envbox stop`, to the keeper.

@@ -75,6 +75,5 @@ fn start_time(pid: Pid) -> Option<u64> {
 /// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
 fn stat_field(pid: Pid, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(number - 3).map(str::to_owned)
+    process::stat_field(&stat, number).map(str::to_owned)
 }

@@ -50,6 +50,9 @@ pub fn run(
     note: &mut dyn FnMut(&str),
 ) -> Result<Ended, Error> {
     let fail = |what| move |source| Error::Session { what, source };
+    if live.is_ending() {
+        return Err(Error::Ending);
+    }
     let watched: Vec<Signal> = PASSED_ON.into_iter().chain(HANDLED).collect();
     let signals = Signals::watch(&watched).map_err(fail("watch for signals"))?;
     let follower = Follower::new(plan);

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::settings::{Home, Init, Limits, Mount, Network, Port, Share};
-use super::{BoxName, schema};
+use super::settings::{Home, Init, Limits, Mount, Network, Port, Share, stop_signal};
+use super::{BoxName, Fault, Place, schema};
+
+/// What the file is called in a box's directory.
+const FILE: &str = "box.yaml";
 
 /// The configuration of a box. The file is the source of truth: nothing of it is baked into the box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,7 +59,7 @@ pub struct BoxConfig {
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub nesting: bool,
     /// The signal that ends the init of a system box, `SIGRTMIN+3`; that of the image, or of the init, where it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "signal")]
     pub stop_signal: Option<String>,
     /// Where sessions begin that are started where the box sees nothing: an absolute path in the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +103,13 @@ fn is_yes(value: &bool) -> bool {
     *value
 }
 
+/// A signal's name or number, as it stands there.
+fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.as_deref().map_or(Ok(()), stop_signal).map_err(D::Error::custom)?;
+    Ok(text)
+}
+
 fn default_linger() -> u32 {
     60
 }
@@ -115,11 +126,6 @@ pub enum Overlay {
     /// fuse-overlayfs(1).
     Fuse,
 }
-
-/// `box.yaml` is not what it should be. The text has line and column.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ParseConfigError(String);
 
 impl BoxConfig {
     /// A box with everything as it is by default.
@@ -150,12 +156,15 @@ impl BoxConfig {
     /// Parses `box.yaml`.
     ///
     /// # Errors
-    /// [`ParseConfigError`], with line, column and the keys that are known.
-    pub fn parse(text: &str) -> Result<Self, ParseConfigError> {
-        let config: Self = super::yaml::read(text).map_err(|error| ParseConfigError(error.to_string()))?;
+    /// What is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let config: Self = super::yaml::read(text).map_err(|error| Fault::of_yaml(FILE, &error))?;
         let bad = config.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']));
         match bad {
-            Some(name) => Err(ParseConfigError(format!("`{}` cannot be a variable's name", name.escape_debug()))),
+            Some(name) => {
+                let what = format!("`{}` cannot be a variable's name", name.escape_debug());
+                Err(Fault { file: FILE.to_owned(), place: Place::default(), what })
+            }
             None => Ok(config),
         }
     }
@@ -183,10 +192,17 @@ mod tests {
     fn little_is_needed_and_typos_are_named() {
         let config = BoxConfig::parse("from: debian\n").unwrap();
         assert_eq!(config, BoxConfig::new("debian".into()));
-        let error = BoxConfig::parse("from: debian\nshel: /bin/sh\n").unwrap_err().to_string();
-        assert!(error.contains("shel") && error.contains('2'), "{error}");
-        assert!(BoxConfig::parse("from: debian\nenv: {'A=B': c}\n").is_err());
-        assert!(BoxConfig::parse("from: debian\nlinger: -1\n").is_err());
+        for (line, said) in [
+            ("shel: /bin/sh", "box.yaml:2:1: there is no key `shel` here; `shell` is"),
+            ("init: atuo", "box.yaml:2:7: `atuo` is no init; `auto` is, or an absolute path in the box"),
+            ("stop_signal: 99", "box.yaml:2:14: `99` is no signal"),
+            ("stop_signal: SIGNONE", "box.yaml:2:14: `SIGNONE` is no signal"),
+            ("linger: -1", "box.yaml:2:9: "),
+            ("env: {'A=B': c}", "box.yaml: `A=B` cannot be a variable's name"),
+        ] {
+            let error = BoxConfig::parse(&format!("from: debian\n{line}\n")).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
         assert!(BoxConfig::parse("").is_err());
     }
 }

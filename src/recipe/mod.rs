@@ -23,7 +23,7 @@ mod variables;
 mod verified;
 mod yaml;
 
-pub use box_config::{BoxConfig, Origin, Overlay, ParseConfigError};
+pub use box_config::{BoxConfig, Origin, Overlay};
 pub use catalogue::{Catalogue, Entry, Match, NoMatch};
 pub use distro::{Architecture, Change, Packages, Recipe, Setup, System, Version};
 pub use fault::Fault;

@@ -350,6 +350,12 @@ pub fn parent() -> Pid {
     nix::unistd::getppid()
 }
 
+/// A field of what `/proc/PID/stat` says, by its number in proc_pid_stat(5), from the third on.
+pub fn stat_field(stat: &str, number: usize) -> Option<&str> {
+    // The second field is the program's name in parentheses, and may contain anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(number.checked_sub(3)?)
+}
+
 /// Replaces this process's command line, as ps(1) shows it, as far as the room of the old one goes.
 /// [`std::env::args`] means nothing afterwards.
 ///

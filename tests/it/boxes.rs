@@ -23,6 +23,23 @@ fn a_user_without_boxes_has_an_empty_list() {
 }
 
 #[test]
+fn what_is_named_and_not_there_is_named_in_the_error() {
+    let env = TestEnvironment::new();
+    let nowhere = |words: &[&str]| env.envbox(words).exits(125).stderr;
+    for (words, said) in [
+        (&["logs", "none"][..], "there is no box named `none`"),
+        (&["logs", "none", "db"], "there is no box named `none`"),
+        (&["ps", "db"], "there is no service `db`"),
+        (&["down", "db"], "there is no service `db`"),
+        (&["up", "db"], "there is no service `db`"),
+        (&["logs"], "no box was named"),
+    ] {
+        let stderr = nowhere(words);
+        assert!(stderr.contains(said), "{words:?}: {stderr}");
+    }
+}
+
+#[test]
 fn a_box_is_created_listed_run_stopped_and_removed() {
     requires!(userns, subid, overlay, fixtures);
     let env = busybox();
@@ -102,10 +119,13 @@ fn a_session_whose_box_is_stopped_ends() {
 fn a_damaged_box_is_shown_and_can_be_removed() {
     requires!(userns, subid, fixtures);
     let env = busybox();
-    fs::write(env.path("data/envbox/boxes/b/box.yaml"), "from: x\nlingr: 3\n").unwrap();
-    assert_eq!(list(&env)[0]["state"], "damaged");
-    let outcome = env.run(["true"]).exits(125);
-    assert!(outcome.stderr.contains("box.yaml") && outcome.stderr.contains("lingr"), "{}", outcome.stderr);
+    for (line, said) in [("lingr: 3", ":2:1: there is no key `lingr`"), ("stop_signal: 99", ":2:14: `99` is no signal")]
+    {
+        fs::write(env.path("data/envbox/boxes/b/box.yaml"), format!("from: x\n{line}\n")).unwrap();
+        assert_eq!(list(&env)[0]["state"], "damaged");
+        let outcome = env.run(["true"]).exits(125);
+        assert!(outcome.stderr.contains(&format!("box.yaml{said}")), "{}", outcome.stderr);
+    }
     env.envbox(["rm", "--yes", BOX]).succeeds();
     assert_eq!(list(&env), Vec::<Value>::new());
 }

@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 
 use crate::support::boxes::{BOX, busybox};
-use crate::support::rootfs::alpine;
+use crate::support::rootfs::{Rootfs, alpine};
 use crate::support::{TestEnvironment, envbox, requires};
 
 fn all_succeed(children: Vec<Child>) -> Vec<String> {
@@ -69,4 +69,33 @@ fn boxes_are_created_entered_and_removed_at_once() {
     all_succeed((0..6).map(start).collect());
     env.envbox(["rm", "--yes", "--force", BOX]).succeeds();
     assert_eq!(env.staged().len(), 0);
+}
+
+#[test]
+fn one_of_many_creates_the_box_and_the_others_are_told() {
+    requires!(userns, subid, fixtures);
+    let env = busybox();
+    let image = env.path("rootfs.tar");
+    let create = |n: usize| {
+        let memory = format!("{n}G");
+        start(&env, &["create", "r", "--image", image.to_str().unwrap(), "--memory", &memory])
+    };
+    let creating: Vec<Child> = (1..=6).map(create).collect();
+    let outputs: Vec<_> = creating.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    let made: Vec<usize> = (1..=6).filter(|n| outputs[n - 1].status.success()).collect();
+    assert_eq!(made.len(), 1, "{outputs:?}");
+    for refused in outputs.iter().filter(|output| !output.status.success()) {
+        assert_eq!(refused.status.code(), Some(125));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("there is a box named `r` already"), "{refused:?}");
+    }
+    let config = std::fs::read_to_string(env.path("data/envbox/boxes/r/box.yaml")).unwrap();
+    assert!(config.contains(&format!("{}G", made[0])), "{config}");
+}
+
+#[test]
+fn who_enters_goes_on_with_the_box_that_another_has_made() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = TestEnvironment::new();
+    let image = env.image(Rootfs::busybox().tar());
+    all_succeed((0..4).map(|_| start(&env, &["run", image.to_str().unwrap(), "--", "true"])).collect());
 }

@@ -1,12 +1,14 @@
 //! System boxes from outside: `start`, `restart`, `console`, `logs` and `autostart`, with inits that need no cgroup.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::debian::with_proxies;
-use crate::support::boxes::{BOX, eventually, with_box};
+use crate::support::boxes::{BOX, eventually, kill, with_box};
 use crate::support::rootfs::{Rootfs, cirros};
 use crate::support::{Pty, TestEnvironment, envbox, requires};
 
@@ -104,20 +106,67 @@ fn an_init_that_ends_at_once_leaves_its_last_words() {
     }
 }
 
+/// A script in systemd's place that lives on when it has said what it says, with a `systemctl` that is one too.
+fn systemd_of(says: &str, systemctl: &str) -> TestEnvironment {
+    let systemd = format!("#!/bin/sh\n{says}\nwhile :; do /bin/sleep 100; done\n");
+    let rootfs = Rootfs::busybox()
+        .dir("lib/systemd")
+        .file("lib/systemd/systemd", 0o755, systemd.as_bytes())
+        .file("bin/systemctl", 0o755, format!("#!/bin/sh\n{systemctl}\n").as_bytes())
+        .file("bin/journalctl", 0o755, b"#!/bin/sh\necho of another boot\n");
+    let env = with_box(rootfs.tar());
+    env.configure(BOX, "init: /lib/systemd/systemd");
+    env
+}
+
+/// As an init does that has booted, but by a file instead of a datagram.
+const BOOTS: &str = "/bin/touch /run/envbox/booted; echo this far";
+
+/// Starts a box and then, when it has booted, says what a start says of it.
+#[track_caller]
+fn started(env: &TestEnvironment, status: i32) -> String {
+    env.envbox(["start", BOX, "--no-wait"]).output();
+    eventually("it has booted", || env.run(["/bin/test", "-e", "/run/envbox/booted"]).output().status.success());
+    env.envbox(["start", BOX]).exits(status).stderr
+}
+
 /// Whether a unit has failed is asked of a systemd that is up, and one that does not answer is up all the same.
 #[test]
 fn a_systemd_that_does_not_answer_is_up() {
     requires!(userns, subid, overlay, cgroup, fixtures);
-    let systemd = b"#!/bin/sh\ntouch /run/envbox/booted\nwhile :; do sleep 100; done\n";
-    let rootfs = Rootfs::busybox().dir("lib/systemd").file("lib/systemd/systemd", 0o755, systemd).file(
-        "bin/systemctl",
-        0o755,
-        b"#!/bin/sh\nexec sleep 4711\n",
-    );
-    let env = with_box(rootfs.tar());
-    env.configure(BOX, "init: /lib/systemd/systemd");
-    eventually("it is up", || env.envbox(["start", BOX, "--no-wait"]).succeeds().stderr == "`b` is up (systemd)\n");
+    let env = systemd_of(BOOTS, "exec sleep 4711");
+    let up = started(&env, 0);
+    assert!(up.starts_with("`b` is up (systemd)\nwarning: `b` does not say whether all of it is started ("), "{up}");
     eventually("what was asked is ended", || !env.sh("pgrep -f '^sleep 4711'").output().status.success());
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+}
+
+#[test]
+fn a_systemd_is_asked_wherever_its_box_has_programs_looked_for() {
+    requires!(userns, subid, overlay, cgroup, fixtures);
+    let env = systemd_of(BOOTS, "echo running");
+    env.configure(BOX, "env: {PATH: /nope}");
+    assert_eq!(started(&env, 0), "`b` is up (systemd)\n");
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+}
+
+#[test]
+fn a_boot_into_maintenance_has_failed() {
+    requires!(userns, subid, overlay, cgroup, fixtures);
+    let env = systemd_of(BOOTS, "echo maintenance; exit 1");
+    let failed = started(&env, 125);
+    assert!(failed.starts_with("this far\nerror: `b` has not booted: it is in maintenance"), "{failed}");
+    assert_eq!(env.listed()["state"], "running");
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
+}
+
+/// A journal has the boots before as well.
+#[test]
+fn a_boot_that_is_late_is_explained_by_its_own_words() {
+    requires!(userns, subid, overlay, cgroup, fixtures);
+    let env = systemd_of("echo this far", "exit 1");
+    let late = env.envbox(["start", BOX, "--wait", "2"]).exits(1).stderr;
+    assert!(late.starts_with("this far\nerror: `b` has not booted after 2 s"), "{late}");
     env.envbox(["stop", BOX, "--time", "0"]).succeeds();
 }
 
@@ -134,6 +183,42 @@ fn a_signal_of_ones_own_ends_the_init() {
     env.configure(BOX, "stop_signal: SIGNOTHING");
     let bad = env.envbox(["start", BOX]).exits(125).stderr;
     assert!(bad.contains("`SIGNOTHING` is no signal"), "{bad}");
+}
+
+/// An init that leaves stays until all of its namespace are collected, by whoever is outside and is in no hurry.
+#[test]
+fn whoever_comes_before_the_next_init_waits_for_it() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox_init("", "echo x >> /boots");
+    let mut session = env.sh_command("echo here; exec sleep 1000").stdout(Stdio::piped()).spawn().unwrap();
+    let mut here = [0; 5];
+    session.stdout.take().unwrap().read_exact(&mut here).unwrap();
+    let pid = i32::try_from(session.id()).unwrap();
+    kill("STOP", pid);
+    env.envbox(["run", BOX, "--user", "root", "--", "reboot", "-f"]).output();
+    let (said, saying) = std::io::pipe().unwrap();
+    let mut next = env.sh_command("cat /boots").stdout(Stdio::piped()).stderr(saying).spawn().unwrap();
+    let mut said = BufReader::new(said).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "waiting for the end of what runs in `b`");
+    kill("CONT", pid);
+    let mut boots = String::new();
+    next.stdout.take().unwrap().read_to_string(&mut boots).unwrap();
+    assert!(next.wait().unwrap().success() && boots == "x\nx\n", "{boots}");
+    session.wait().unwrap();
+    env.envbox(["stop", BOX]).succeeds();
+}
+
+#[test]
+fn whoever_comes_during_a_stop_starts_the_box_after_it() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = script_init("echo x >> /starts; trap 'echo asked' USR2; while :; do sleep 0.05; done");
+    env.configure(BOX, "stop_signal: SIGUSR2");
+    env.envbox(["start", BOX]).succeeds();
+    let mut stop = env.command(envbox()).args(["stop", BOX, "--time", "1"]).spawn().unwrap();
+    eventually("it is asked to end", || env.console().contains("asked"));
+    assert_eq!(env.sh("cat /starts").succeeds().stdout, "x\nx\n");
+    assert!(stop.wait().unwrap().success());
+    env.envbox(["stop", BOX, "--time", "0"]).succeeds();
 }
 
 #[test]

@@ -77,7 +77,12 @@ fn faulty(faults: &[Fault]) -> Error {
 
 /// That a project would have been needed, and there is none.
 pub(super) fn none(context: &Context<'_>) -> Error {
+    none_with(context, "no box was named")
+}
+
+/// The same, with what else is not there.
+pub(super) fn none_with(context: &Context<'_>, missing: &str) -> Error {
     let cwd = context.host.cwd.display();
-    Error::new(format!("no box was named, and there is no {FILE} in {cwd} or above"))
+    Error::new(format!("{missing}, and there is no {FILE} in {cwd} or above"))
         .hint(format!("cd to a project: a directory with an {FILE}"))
 }

@@ -40,7 +40,7 @@ const SIGTERM: i32 = 15;
 
 pub(super) fn up(args: &Up, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let found = project::find(&context)?.ok_or_else(|| project::none(&context))?;
+    let found = project::find(&context)?.ok_or_else(|| no_project(&context, &args.names))?;
     let environment = found.environment(args.variant.as_deref())?;
     if environment.services.is_empty() {
         return Err(Error::new(format!("{} has no services", found.file.display())));
@@ -89,9 +89,17 @@ fn end_in_older_boxes(
     Ok(())
 }
 
+/// That there is no project which could have services of these names.
+fn no_project(context: &Context<'_>, names: &[String]) -> Error {
+    match names.first() {
+        Some(name) => project::none_with(context, &format!("there is no service `{}`", name.escape_debug())),
+        None => project::none(context),
+    }
+}
+
 pub(super) fn down(args: &Down, host: &Host, ui: &Ui) -> Result {
     let context = Context::open(host, ui)?;
-    let found = project::find(&context)?.ok_or_else(|| project::none(&context))?;
+    let found = project::find(&context)?.ok_or_else(|| no_project(&context, &args.names))?;
     let environment = found.environment(args.variant.as_deref())?;
     let ask = ask::ask(&found.root, &host.user, &environment, &args.names)?;
     let mut status = 0;
@@ -132,7 +140,7 @@ pub(super) fn logs(args: &Logs, host: &Host, ui: &Ui) -> Result {
 /// no services that could be looked at.
 fn look(names: &[String], variant: Option<&str>, host: &Host, ui: &Ui, verb: &[&str]) -> Result {
     let context = Context::open(host, ui)?;
-    let found = project::find(&context)?.ok_or_else(|| project::none(&context))?;
+    let found = project::find(&context)?.ok_or_else(|| no_project(&context, names))?;
     let environment = found.environment(variant)?;
     let ask = ask::ask(&found.root, &host.user, &environment, names)?;
     let stored = match running(&context, &found, &environment)?.into_iter().next() {

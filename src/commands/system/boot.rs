@@ -72,22 +72,23 @@ fn seen(context: &Context<'_>, (stored, live): (&StoredBox, &Live), seconds: u32
     }
 }
 
-/// Waits, before a session in a system box that has not booted yet: whoever logs in wants its services.
+/// Waits, before a session in a system box that has not booted yet: whoever logs in wants its services. The result is whether
+/// there was anything to wait for.
 ///
 /// # Errors
 /// The box ended instead of booting.
-pub(crate) fn wait_if_booting(context: &Context<'_>, stored: &StoredBox, live: &Live) -> Result<()> {
+pub(crate) fn wait_if_booting(context: &Context<'_>, stored: &StoredBox, live: &Live) -> Result<bool> {
     if !is_one(&stored.config) || live.has_booted() {
-        return Ok(());
+        return Ok(false);
     }
-    let Some(init) = found::init(context, stored)? else { return Ok(()) };
+    let Some(init) = found::init(context, stored)? else { return Ok(false) };
     match wait(context, stored, (live, &init), PATIENCE)? {
-        Outcome::Booted => Ok(()),
+        Outcome::Booted => Ok(true),
         Outcome::Late => {
             context
                 .ui
                 .warning(&format!("`{}` has not booted after {PATIENCE} s: this begins all the same", stored.name));
-            Ok(())
+            Ok(true)
         }
         Outcome::Ended => Err(tail::ended(context, stored, &init)),
     }

@@ -2,15 +2,15 @@
 
 mod boot;
 mod bring;
-mod failed;
 mod found;
+mod state;
 mod tail;
 
 pub(super) use boot::{Outcome, wait, wait_if_booting};
 pub(super) use bring::image;
-pub(super) use failed::failed_units;
 pub(super) use found::init;
-pub(super) use tail::{Tail, console, ended, journal, show};
+pub(super) use state::{State, state};
+pub(super) use tail::{Tail, console, ended, in_maintenance, journal, show};
 
 use crate::recipe::BoxConfig;
 use crate::recipe::settings::Init;

@@ -14,7 +14,6 @@ use crate::plan::init::{InitPlan, Kind};
 use crate::recipe::BoxName;
 use crate::store::StoredBox;
 use crate::sys::poll::{self, Ready, Watch};
-use crate::sys::{process, tty};
 
 /// Lines that are shown of a boot that failed.
 const SHOWN: usize = 30;
@@ -117,14 +116,9 @@ pub(crate) fn journal(context: &Context<'_>, stored: &StoredBox, wanted: Tail) -
     Ok(status != 127 && status != apart::GONE)
 }
 
-/// Shows the end of what a box has said about its boot, to people.
-pub(crate) fn show(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) {
-    if init.kind == Kind::Systemd && launch::is_up(&context.store.runtime(&stored.name)) {
-        let wanted = Tail { lines: Some(SHOWN), follow: false };
-        if on_stderr(|| journal(context, stored, wanted)).unwrap_or(false) {
-            return;
-        }
-    }
+/// Shows the end of what the last init of a box has said on its console, to people. Not its journal's: to that, which begins
+/// later, all boots of a box are one, as they are of one boot of the host's (sd-id128(3), `sd_id128_get_boot`).
+pub(crate) fn show(context: &Context<'_>, stored: &StoredBox) {
     let text = fs::read(context.store.runtime(&stored.name).console_log()).unwrap_or_default();
     let text = plain(&String::from_utf8_lossy(last(of_last(&text), Some(SHOWN))));
     if !text.trim().is_empty() {
@@ -149,16 +143,6 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// Does something with standard output leading to standard error: it is not what the user has asked for as data.
-fn on_stderr<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let own = process::duplicate(1).map_err(Error::new)?;
-    let other = process::duplicate(2).map_err(Error::new)?;
-    tty::as_standard(&other, 1).map_err(Error::new)?;
-    let outcome = work();
-    tty::as_standard(&own, 1).map_err(Error::new)?;
-    outcome
-}
-
 /// A box ended instead of booting.
 #[derive(Debug, thiserror::Error)]
 #[error("`{name}` has ended before it had booted ({init})")]
@@ -169,9 +153,17 @@ struct EndedEarly {
 
 /// That a box has ended instead of booting, when its last words have been shown.
 pub(crate) fn ended(context: &Context<'_>, stored: &StoredBox, init: &InitPlan) -> Error {
-    show(context, stored, init);
+    show(context, stored);
     Error::new(EndedEarly { name: stored.name.clone(), init: init.kind })
         .hint(format!("envbox logs {} shows all that its console has shown", stored.name))
+}
+
+/// That the boot of a box has failed, when its last words have been shown. It is left up, to be repaired.
+pub(crate) fn in_maintenance(context: &Context<'_>, stored: &StoredBox) -> Error {
+    show(context, stored);
+    let name = &stored.name;
+    Error::new(format!("`{name}` has not booted: it is in maintenance (systemd's rescue or emergency mode)"))
+        .hint(format!("envbox run {name} --user root: a shell to mend it; envbox logs {name}: what has failed"))
 }
 
 #[cfg(test)]

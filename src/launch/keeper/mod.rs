@@ -230,7 +230,11 @@ impl<'a> Keeper<'a> {
     fn init_ended(&mut self, ended: Ended) -> io::Result<()> {
         let Some(mut system) = self.system.take() else { return Ok(()) };
         match system.ended(ended, self.stopping.is_none()) {
-            End::Reboot => return self.live_for(system),
+            End::Reboot => {
+                self.live_for(system)?;
+                self.greet_waiting();
+                return Ok(());
+            }
             End::Halt => self.tell_of_boot(&ended_by_init()),
             End::Failed(reason) => self.tell_of_boot(&Report::Failed(vec![reason])),
         }
@@ -255,14 +259,31 @@ impl<'a> Keeper<'a> {
                 }
                 Err(error) => return Err(error),
                 Ok(connection) => {
+                    let mut session = Session::new(connection);
                     // A peer that is gone already shows when it is listened to.
-                    let _ = socket::name_senders(&connection)
-                        .and_then(|()| socket::send(&connection, &self.hello, &self.handout));
-                    self.sessions.push(Session::new(connection));
+                    let _ = socket::name_senders(&session.connection);
+                    self.greet(&mut session);
+                    self.sessions.push(session);
                     self.idle_since = None;
                 }
             }
         }
+    }
+
+    /// Says what is said first. Whoever comes to what is about to end is told to wait for what comes after it.
+    fn greet(&self, session: &mut Session) {
+        let is_ending = |system: &System<'_>| system.is_ending(&self.proc);
+        session.awaits_next = self.over || self.stopping.is_some() || self.system.as_ref().is_some_and(is_ending);
+        let mut hello = self.hello.clone();
+        hello.extend(session.awaits_next.then_some(extra::ENDING));
+        let _ = socket::send(&session.connection, &hello, &self.handout);
+    }
+
+    /// Lets those who have waited have the init that has started anew.
+    fn greet_waiting(&mut self) {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        sessions.iter_mut().filter(|session| session.awaits_next).for_each(|session| self.greet(session));
+        self.sessions = sessions;
     }
 
     /// Whether the box has come to its end: it was told to stop and all have gone, or nothing has been in it for as long

@@ -24,11 +24,13 @@ pub(super) struct Session {
     said_bye: bool,
     /// Whether it is to be told when the init has booted.
     awaits_boot: bool,
+    /// Whether it was told that what runs here is about to end.
+    pub(super) awaits_next: bool,
 }
 
 impl Session {
     pub(super) fn new(connection: OwnedFd) -> Self {
-        Self { connection, leader: None, main: None, said_bye: false, awaits_boot: false }
+        Self { connection, leader: None, main: None, said_bye: false, awaits_boot: false, awaits_next: false }
     }
 }
 
@@ -165,9 +167,21 @@ impl Keeper<'_> {
 
 /// Whether a process is a zombie, or gone (proc_pid_stat(5), field 3).
 fn is_dead(proc: &OwnedFd, pid: Pid) -> bool {
-    let stat = root::read(proc, Path::new(&format!("{pid}/stat")));
-    let state = |stat: Vec<u8>| stat.iter().rposition(|&byte| byte == b')').and_then(|end| stat.get(end + 2).copied());
-    stat.ok().and_then(state).is_none_or(|state| state == b'Z' || state == b'X')
+    stat_field(proc, pid, 3).is_none_or(|state| state == "Z" || state == "X")
+}
+
+/// Whether a process is on its way out: an init stays there until all of its namespace are dead and collected, and nothing can
+/// be begun in that any more (pid_namespaces(7); linux/sched.h, `PF_EXITING`).
+pub(super) fn is_exiting(proc: &OwnedFd, pid: Pid) -> bool {
+    const PF_EXITING: u32 = 4;
+    let flags = stat_field(proc, pid, 9).and_then(|flags| flags.parse::<u32>().ok());
+    flags.is_none_or(|flags| flags & PF_EXITING != 0)
+}
+
+/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
+fn stat_field(proc: &OwnedFd, pid: Pid, number: usize) -> Option<String> {
+    let stat = root::read(proc, Path::new(&format!("{pid}/stat"))).ok()?;
+    process::stat_field(&String::from_utf8_lossy(&stat), number).map(str::to_owned)
 }
 
 fn ignore_none(result: io::Result<()>) -> io::Result<()> {

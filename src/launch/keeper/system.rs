@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::console::Console;
+use super::sessions::is_exiting;
 use crate::launch::Error;
 use crate::launch::follow::Follower;
 use crate::launch::init::{self, Init, Start, View};
@@ -102,6 +103,11 @@ impl<'a> System<'a> {
     /// Whether this process is its init.
     pub(super) fn is_init(&self, pid: Pid) -> bool {
         self.init.pid == pid
+    }
+
+    /// Whether the init is on its way out, or dead.
+    pub(super) fn is_ending(&self, proc: &OwnedFd) -> bool {
+        is_exiting(proc, self.init.pid)
     }
 
     /// Whether it is known to have booted.

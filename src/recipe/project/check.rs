@@ -6,10 +6,9 @@ use super::faults::Faults;
 use super::place::{Part, Way};
 use super::words::{self, Checked};
 use super::{Copied, Project, Run, needs, reach};
-use crate::image::signal_number;
 use crate::recipe::Fault;
-use crate::recipe::settings::{Init, Limits};
-use crate::recipe::{Text, fault};
+use crate::recipe::Text;
+use crate::recipe::settings::{self, Init, Limits};
 
 /// What says whether something is wrong with a text.
 type Check = fn(&str) -> Checked;
@@ -55,7 +54,7 @@ pub(super) fn whole(project: &Project, faults: &mut Faults<'_>) {
     }
     env(&root, &project.env, faults);
     let texts: [(&str, &Option<Text>, Check); 4] = [
-        ("stop_signal", &project.stop_signal, signal),
+        ("stop_signal", &project.stop_signal, settings::stop_signal),
         ("shell", &project.shell, words::absolute),
         ("workdir", &project.workdir, words::absolute),
         ("user", &project.user, words::user),
@@ -66,7 +65,7 @@ pub(super) fn whole(project: &Project, faults: &mut Faults<'_>) {
         }
     }
     if let Some(Init::Program(program)) = &project.init {
-        faults.value(&root.key("init"), init(program));
+        faults.value(&root.key("init"), words::absolute(program));
     }
     limits(&root.key("limits"), &project.limits, faults);
     reach::check(project, faults);
@@ -111,20 +110,6 @@ pub(super) fn env(way: &Way<'_>, env: &BTreeMap<String, String>, faults: &mut Fa
         faults.key(&way, words::variable(name));
         faults.value(&way, words::value(value));
     }
-}
-
-/// An init is asked to end by signals that mean nothing to others, such as systemd's `SIGRTMIN+3`.
-fn signal(name: &str) -> Checked {
-    let known = signal_number(name).map(drop);
-    known.ok_or_else(|| format!("`{}` is no signal", words::shown(name)))
-}
-
-fn init(program: &str) -> Checked {
-    if program.starts_with('/') {
-        return words::absolute(program);
-    }
-    let instead = fault::instead(program, ["none", "auto"].into_iter());
-    Err(format!("`{}` is no init{instead}, or an absolute path in the box", words::shown(program)))
 }
 
 #[cfg(test)]

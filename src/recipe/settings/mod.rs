@@ -1,6 +1,7 @@
 //! What a box sees and may do: the values that `box.yaml` and a project's recipe have in common.
 
 mod cpus;
+mod init;
 mod io;
 mod limits;
 mod mount;
@@ -12,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cpus::{CpuSet, Cpus, ParseCpuSetError, ParseCpusError};
+pub(super) use init::stop_signal;
+pub use init::{Init, ParseInitError};
 pub use io::{Io, Rate};
 pub use limits::{Enforce, Limits, View};
 pub use mount::{At, Mount, ParseMountError};
@@ -67,38 +70,4 @@ pub enum Network {
     Private,
     /// None but the loopback device.
     None,
-}
-
-/// What is process 1 of a box.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "String", into = "String")]
-#[schemars(extend("pattern" = "^(none|auto|/.*)$", "default" = "none", "examples" = ["auto", "/sbin/init"]))]
-pub enum Init {
-    /// envbox's own keeper: an application box.
-    #[default]
-    None,
-    /// The image's init, wherever it is: a system box.
-    Auto,
-    /// This program of the image's: a system box.
-    Program(String),
-}
-
-impl From<String> for Init {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "none" => Self::None,
-            "auto" => Self::Auto,
-            _ => Self::Program(text),
-        }
-    }
-}
-
-impl From<Init> for String {
-    fn from(init: Init) -> Self {
-        match init {
-            Init::None => "none".to_owned(),
-            Init::Auto => "auto".to_owned(),
-            Init::Program(path) => path,
-        }
-    }
 }
