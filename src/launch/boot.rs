@@ -20,7 +20,7 @@ use crate::sys::namespace::{Kind, Namespaces};
 use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{namespace, socket, stream};
-use crate::userns::{self, Identity, chain, probe};
+use crate::userns::{self, Identity, probe};
 
 /// Programs of the host's that serve a box.
 #[derive(Debug, Clone, Default)]
@@ -168,16 +168,15 @@ fn refused(proof: &SingleThread, error: Error) -> Error {
 }
 
 fn is_denied(error: &Error) -> bool {
-    let texts = if let Error::Boot(reasons) = error { reasons.clone() } else { chain(error) };
-    texts.iter().any(|text| DENIED.iter().any(|errno| text.contains(errno)))
+    error.texts().iter().any(|text| DENIED.iter().any(|errno| text.contains(errno)))
 }
 
 /// Tells the parent of a failure; the result is the exit status.
 pub(super) fn told(report: &OwnedFd, error: &Error) -> u8 {
     // If the parent is gone there is nobody left to tell.
     let _ = match error {
-        Error::Overlay { .. } => Report::OverlayRefused(chain(error)).send(report),
-        _ => Report::Failed(chain(error)).send(report),
+        Error::Overlay { .. } => Report::OverlayRefused(error.texts()).send(report),
+        _ => Report::Failed(error.texts()).send(report),
     };
     1
 }

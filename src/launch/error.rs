@@ -1,9 +1,13 @@
 //! What can go wrong between a plan and a running program.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{limits, net, store, userns};
+
+/// What the kernel means by "no such file" where the program is there (execve(2), `ENOENT`).
+const NO_INTERPRETER: &str =
+    "the interpreter that it names, in its first line or as an executable's loader, is not there";
 
 /// A failure to start a box or a session in it.
 #[derive(Debug, thiserror::Error)]
@@ -135,4 +139,28 @@ pub enum Error {
         /// The end of what it printed.
         output: String,
     },
+}
+
+impl Error {
+    /// That a program in this process's root could not be run: why execve(2) has failed.
+    pub(super) fn exec(program: String, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound if Path::new(&program).exists() => Self::no_interpreter(program),
+            _ => Self::Exec { program, source },
+        }
+    }
+
+    /// That a program is there, and what is to run it is not.
+    pub(super) fn no_interpreter(program: String) -> Self {
+        Self::Exec { program, source: io::Error::new(io::ErrorKind::NotFound, NO_INTERPRETER) }
+    }
+
+    /// The texts of this and all its causes, the outermost first. Those that have come from another process stay what they
+    /// are.
+    pub(super) fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Boot(texts) => texts.clone(),
+            error => userns::chain(error),
+        }
+    }
 }

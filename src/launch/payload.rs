@@ -261,17 +261,19 @@ fn become_program(program: &Path, argv: &[OsString], env: &[(OsString, OsString)
         Ok(()) => system::exec(program, argv, env),
         Err(error) => error,
     };
-    let error = if error.raw_os_error() == Some(ENOEXEC) {
-        // A script without `#!` is the shell's, as execvp(3) has it.
-        let words: Vec<&OsStr> = [OsStr::new("sh"), program.as_os_str()]
-            .into_iter()
-            .chain(argv.iter().skip(1).map(OsString::as_os_str))
-            .collect();
-        system::exec(Path::new("/bin/sh"), &words, env)
-    } else {
-        error
+    let (kind, error) = match error.raw_os_error() {
+        Some(ENOEXEC) => {
+            // A script without `#!` is the shell's, as execvp(3) has it.
+            let words: Vec<&OsStr> = [OsStr::new("sh"), program.as_os_str()]
+                .into_iter()
+                .chain(argv.iter().skip(1).map(OsString::as_os_str))
+                .collect();
+            (b'X', system::exec(Path::new("/bin/sh"), &words, env))
+        }
+        Some(ENOENT) if program.exists() => (b'I', error),
+        _ => (b'X', error),
     };
-    Failure::new(b'X', argv.first().cloned().unwrap_or_default())(error)
+    Failure::new(kind, argv.first().cloned().unwrap_or_default())(error)
 }
 
 /// Leads the session for a program that is no shell: the program gets a process group of its own in the foreground, so

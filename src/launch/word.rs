@@ -60,6 +60,7 @@ impl From<Failure> for Error {
             b'G' => Self::NoGroup(failure.text.to_string_lossy().into_owned()),
             b'B' => Self::Become { user: failure.text.to_string_lossy().into_owned(), source },
             b'X' => Self::Exec { program: failure.text.to_string_lossy().into_owned(), source },
+            b'I' => Self::no_interpreter(failure.text.to_string_lossy().into_owned()),
             b'L' => Self::Join { what: "limit what its programs may use", source },
             b'T' => Self::Join { what: "open a terminal of its own", source },
             _ => Self::Join { what: "enter its namespaces", source },

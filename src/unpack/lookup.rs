@@ -54,10 +54,10 @@ impl Tree {
         Merged::new(dirs.iter().map(OwnedFd::as_fd)).map(Self).map_err(io::Error::other)
     }
 
-    /// The file of this path; `None` where there is none, or something else than a file.
+    /// The file of this path; `None` where there is none, or a device or a socket.
     ///
     /// # Errors
-    /// `PermissionDenied` for a directory that its owner shows nobody; `ELOOP` for links that lead nowhere.
+    /// `IsADirectory`; `PermissionDenied` for a directory that its owner shows nobody; `ELOOP` for links that lead nowhere.
     pub fn file(&self, path: &Path) -> io::Result<Option<TreeFile>> {
         let (mut rest, mut here, mut links) = (components(path), PathBuf::from("/"), 0);
         while let Some(part) = rest.pop_front() {
@@ -90,7 +90,7 @@ impl Tree {
                 }
             }
         }
-        Ok(None)
+        Err(io::ErrorKind::IsADirectory.into())
     }
 }
 
@@ -152,6 +152,9 @@ mod tests {
     fn what_is_above_goes_before() {
         let (_dir, tree) = tree(&["sbin/init -> busybox", "sbin/busybox", "x"], &["sbin/init", "x/"]);
         assert_eq!(found(&tree, "/sbin/init").as_deref(), Some("/sbin/init"));
-        assert_eq!((found(&tree, "/x"), found(&tree, "/sbin"), found(&tree, "/sbin/init/x")), (None, None, None));
+        assert_eq!((found(&tree, "/sbin/init/x"), found(&tree, "/none")), (None, None));
+        for dir in ["/x", "/sbin", "/"] {
+            assert_eq!(tree.file(Path::new(dir)).unwrap_err().kind(), io::ErrorKind::IsADirectory, "{dir}");
+        }
     }
 }

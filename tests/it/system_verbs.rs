@@ -229,12 +229,27 @@ fn without_an_init_it_is_said_where_one_comes_from() {
     let none = env.envbox(["start", BOX]).exits(125).stderr;
     assert!(none.contains("the box `b` has no init") && none.contains("systemd-sysv"), "{none}");
     assert!(none.contains("--system"), "{none}");
-    env.configure(BOX, "init: /opt/init");
-    let none = env.envbox(["start", BOX]).exits(125).stderr;
-    assert!(none.contains("the box has no program `/opt/init`"), "{none}");
     env.configure(BOX, "init: yes");
     let none = env.envbox(["start", BOX]).exits(125).stderr;
-    assert!(none.contains("`init` is to be auto, none, or a program of the box: `yes`"), "{none}");
+    assert!(none.contains("`yes` is no init; there are: none, auto, or an absolute path in the box"), "{none}");
+}
+
+#[test]
+fn why_a_named_init_cannot_be_run_is_said() {
+    requires!(userns, subid, overlay, fixtures);
+    let rootfs = Rootfs::busybox().file("opt/none", 0o755, b"#!/nonexistent\n").file("opt/text", 0o755, b"text\n");
+    let env = system_of(rootfs.file("opt/plain", 0o644, b"\x7fELF"));
+    for (init, said) in [
+        ("/opt/init", "the box has no program `/opt/init`, which `init` names: it is not there"),
+        ("/opt", "that is a directory"),
+        ("/opt/plain", "that is not executable"),
+        ("/opt/none", "cannot run `/opt/none` in the box\ncaused by: the interpreter that it names"),
+        ("/opt/text", "cannot run `/opt/text` in the box\ncaused by: Exec format error"),
+    ] {
+        env.configure(BOX, &format!("init: {init}"));
+        let stderr = env.envbox(["start", BOX]).exits(125).stderr;
+        assert!(stderr.contains(said), "{init}: {stderr}");
+    }
 }
 
 #[test]

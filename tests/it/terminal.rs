@@ -162,6 +162,7 @@ fn what_fails_to_run_is_told_on_a_terminal_too() {
         let (status, text) = on_terminal(&env, &["run", BOX, "--", "no-interpreter"]).wait();
         assert_eq!(status.code(), Some(127), "{text}");
         assert!(text.contains("cannot run `no-interpreter` in the box"), "{text}");
+        assert!(text.contains("the interpreter that it names"), "{text}");
     }
     let (status, text) = on_terminal(&env, &["run", BOX, "--", "no-such-program"]).wait();
     assert_eq!(status.code(), Some(127), "{text}");

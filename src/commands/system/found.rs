@@ -1,5 +1,6 @@
 //! Which init a box has, found in its layers while nothing of it runs.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::bring;
@@ -57,7 +58,7 @@ pub(super) fn tree(layers: &[PathBuf]) -> Result<Tree> {
 /// The init that a tree has where inits are, if it has one.
 pub(super) fn first(tree: &Tree) -> Result<Option<Found>> {
     for program in init::candidates() {
-        if let Some(file) = file(tree, &program)? {
+        if let File::Program(file) = file(tree, &program)? {
             return Ok(Some(Found { kind: kind(&file), program }));
         }
     }
@@ -69,17 +70,31 @@ fn named(tree: &Tree, path: &str) -> Result<Found> {
     let program = BoxPath::new(path).map_err(|error: NotABoxPath| {
         Error::new(format!("`init` is to be auto, none, or a program of the box: {error}")).hint("init: auto")
     })?;
-    let file = file(tree, &program)?.ok_or_else(|| {
-        Error::new(format!("the box has no program `{program}`, which `init` names")).hint("init: auto")
-    })?;
-    Ok(Found { kind: kind(&file), program })
+    let what = match file(tree, &program)? {
+        File::Program(file) => return Ok(Found { kind: kind(&file), program }),
+        File::Missing => "it is not there",
+        File::Directory => "that is a directory",
+        File::NotExecutable => "that is not executable",
+    };
+    Err(Error::new(format!("the box has no program `{program}`, which `init` names: {what}")).hint("init: auto"))
 }
 
-/// A program of a tree.
-fn file(tree: &Tree, path: &BoxPath) -> Result<Option<TreeFile>> {
-    let file = tree.file(path.as_path());
-    let file = file.map_err(|error| Error::new(format!("cannot look for the box's init, {path}: {error}")))?;
-    Ok(file.filter(|file| file.mode & 0o111 != 0))
+/// What a tree has somewhere.
+enum File {
+    Program(TreeFile),
+    Missing,
+    Directory,
+    NotExecutable,
+}
+
+fn file(tree: &Tree, path: &BoxPath) -> Result<File> {
+    match tree.file(path.as_path()) {
+        Ok(Some(file)) if file.mode & 0o111 != 0 => Ok(File::Program(file)),
+        Ok(Some(_)) => Ok(File::NotExecutable),
+        Ok(None) => Ok(File::Missing),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(File::Directory),
+        Err(error) => Err(Error::new(format!("cannot look for the box's init, {path}: {error}"))),
+    }
 }
 
 fn kind(file: &TreeFile) -> Kind {

@@ -136,6 +136,12 @@ fn plain(text: &str) -> String {
                 // Parameters, up to the byte that says what is done with them.
                 let _final = rest.find(|c| ('@'..='~').contains(c));
             }
+            '\u{1b}' if rest.next_if_eq(&']').is_some() => {
+                // A string for the terminal itself (ECMA-48, 8.3.89), up to its end: BEL as most write it, else ESC \.
+                if rest.find(|c| matches!(c, '\u{7}' | '\u{1b}')) == Some('\u{1b}') {
+                    rest.next_if_eq(&'\\');
+                }
+            }
             '\r' | '\u{1b}' => {}
             other => plain.push(other),
         }
@@ -173,6 +179,7 @@ mod tests {
     #[test]
     fn colours_are_left_out() {
         assert_eq!(plain("[\u{1b}[0;32m  OK  \u{1b}[0m] up\r\n\u{1b}[1A\u{1b}7x\u{1b}["), "[  OK  ] up\n7x");
+        assert_eq!(plain("\u{1b}]104\u{7}a\u{1b}]0;title\u{1b}\\b"), "ab");
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn take_console() -> io::Result<()> {
 fn execute(plan: &InitPlan, argv: &[String]) -> Error {
     let env: Vec<_> = plan.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let source = system::exec(plan.program.as_path(), argv, &env);
-    Error::Exec { program: plan.program.to_string(), source }
+    Error::exec(plan.program.to_string(), source)
 }
 
 impl Init {

@@ -228,5 +228,5 @@ fn no_console(source: io::Error) -> Error {
 }
 
 fn failure(error: &Error) -> String {
-    crate::userns::chain(error).join(": ")
+    error.texts().join(": ")
 }
