@@ -72,7 +72,13 @@ impl Follower {
     fn refresh(&self, run_dir: &OwnedFd, name: &str) -> io::Result<()> {
         let path = Path::new("/etc").join(name);
         let host = self.host.as_ref().map_or_else(|| fs::read(&path), |host| root::read(host, &path));
-        let Some(content) = self.content(name, host.ok()) else { return Ok(()) };
+        let host = match host {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // What is there, and cannot be read now, is not as if it were not there.
+            Err(_) => return Ok(()),
+            Ok(host) => Some(host),
+        };
+        let Some(content) = self.content(name, host) else { return Ok(()) };
         match root::read(run_dir, Path::new(name)) {
             Ok(old) if old == content => Ok(()),
             _ => root::replace_file(run_dir, OsStr::new(name), &content, 0o644),

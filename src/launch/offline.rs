@@ -15,11 +15,10 @@ use super::boot::{Served, told};
 use super::protocol::Report;
 use super::{Error, person};
 use crate::plan::{BootPlan, Person};
-use crate::sys::namespace::{self, Namespaces};
 use crate::sys::poll::{self, Ready};
 use crate::sys::process::{self, Ended, Fork, Pid, Signal, SingleThread};
 use crate::sys::{net, socket, stream, system, tty};
-use crate::userns::{self, Identity, chain};
+use crate::userns::{self, Identity, Namespaces, chain};
 
 /// How much of a failed program's output is kept to be shown.
 const TAIL: usize = 16 << 10;
@@ -139,8 +138,7 @@ impl Room<'_> {
                         process::die_with_parent(Signal::SIGKILL).map_err(failed("arrange for an end"))?;
                         process::set_dumpable(false).map_err(failed("close this process to others"))?;
                         tty::new_session().map_err(failed("begin a session"))?;
-                        namespace::unshare(proof, Namespaces::NEWNS | kinds)
-                            .map_err(failed("make a mount namespace"))?;
+                        userns::unshare(proof, Namespaces::NEWNS | kinds).map_err(failed("make a mount namespace"))?;
                         if kinds.contains(Namespaces::NEWNET) {
                             net::raise_loopback().map_err(failed("bring up the loopback device"))?;
                         }
@@ -179,7 +177,7 @@ impl Room<'_> {
             }),
         };
         // Not before: its first child is the init, and the server is to outlive that.
-        namespace::unshare(proof, Namespaces::NEWPID).map_err(failed("make a pid namespace"))?;
+        userns::unshare(proof, Namespaces::NEWPID).map_err(failed("make a pid namespace"))?;
         match process::fork(proof).map_err(failed("fork"))? {
             Fork::Child => process::finish(|| init(served.map(|served| served.fuse), proof)),
             Fork::Parent(pid) => {

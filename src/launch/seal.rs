@@ -10,11 +10,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use crate::sys::namespace::{self, Kind, Namespaces};
+use crate::sys::namespace::{self, Kind};
 use crate::sys::process::{self, Ended, Fork, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::sys::{socket, stream};
-use crate::userns::IdMap;
+use crate::userns::{self, IdMap, Namespaces};
 
 /// Moves this process into a user namespace of its own with `map`, and into the namespaces that are to belong to it. The root
 /// of its cgroup namespace is `payload`, where the box has one, else the cgroup that it is in. The
@@ -37,7 +37,7 @@ pub(super) fn seal(proof: &SingleThread, map: &IdMap, payload: Option<&OwnedFd>)
             drop(made_read);
             let kinds = Namespaces::NEWUSER | Namespaces::NEWNS | Namespaces::NEWIPC | Namespaces::NEWUTS;
             let cgroup = if payload.is_none() { Namespaces::NEWCGROUP } else { Namespaces::empty() };
-            namespace::unshare(proof, kinds | cgroup)?;
+            userns::unshare(proof, kinds | cgroup)?;
             // The map of an undumpable process belongs to the machine's own root. Nobody is here yet to abuse it.
             process::set_dumpable(true)?;
             stream::write(&made, &[1])?;
@@ -58,7 +58,7 @@ fn root_cgroups_at(proof: &SingleThread, payload: &OwnedFd) -> io::Result<()> {
     match process::fork_into(proof, payload)? {
         Fork::Child => process::finish(|| {
             let made = || {
-                namespace::unshare(proof, Namespaces::NEWCGROUP)?;
+                userns::unshare(proof, Namespaces::NEWCGROUP)?;
                 let own = root::open_absolute(Path::new("/proc/self/ns/cgroup"), Open::Read)?;
                 socket::send(&there, b"c", &[own])
             };

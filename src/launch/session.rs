@@ -107,10 +107,13 @@ enum Outcome {
     HungUp,
 }
 
-/// In a pid namespace whose init has ended, nothing can be forked any more (fork(2), `ENOMEM`).
+/// In a pid namespace whose init has ended, nothing can be forked any more (fork(2), `ENOMEM`), nor into a cgroup that this init
+/// has removed (cgroups(7), `ENODEV`; its files are gone).
 fn ending(source: io::Error) -> Error {
+    const ENODEV: i32 = 19;
     match source.kind() {
-        io::ErrorKind::OutOfMemory => Error::Ending,
+        io::ErrorKind::OutOfMemory | io::ErrorKind::NotFound => Error::Ending,
+        _ if source.raw_os_error() == Some(ENODEV) => Error::Ending,
         // The cgroup above this process's and the box's is not the user's (cgroups(7), "Delegation containment").
         io::ErrorKind::PermissionDenied => Error::OtherGround { source },
         _ => Error::Session { what: "fork", source },

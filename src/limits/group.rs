@@ -268,6 +268,11 @@ impl Membership {
         }
     }
 
+    /// Whether the cgroup of sessions has been removed, as systemd does with all that are empty when it ends.
+    pub fn has_lost_sessions(&self) -> bool {
+        sys_fs::open_child(&self.payload, SESSIONS.as_ref()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Removes what an init that has ended has left in the payload, which can take its successor then.
     pub fn clear(&self) {
         let entries = sys_fs::list(&self.payload).unwrap_or_default();

@@ -6,6 +6,7 @@
 mod error;
 mod identity;
 mod idmap;
+mod more;
 pub mod probe;
 pub mod refusal;
 mod spawn;
@@ -16,5 +17,6 @@ pub use crate::sys::namespace::Namespaces;
 pub use error::{Error, chain};
 pub use identity::{IdHelpers, Identity, IdentityError, Range, SubIds};
 pub use idmap::{Extent, IdMap};
+pub use more::unshare;
 pub use spawn::spawn;
 pub use work::{Work, run, start};

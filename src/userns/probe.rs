@@ -9,7 +9,7 @@ use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process::{self, Fork, SingleThread};
 use crate::sys::{id, probe};
 
-/// Makes a user namespace and a mount namespace in a forked child, maps one id, and makes a mount.
+/// Makes a user namespace in a forked child, maps one id, and makes the other namespaces of a box and a mount.
 ///
 /// # Errors
 /// [`Refusal`].
@@ -42,6 +42,11 @@ pub fn user_namespace(proof: &SingleThread) -> Result<(), Refusal> {
     }
 }
 
+/// What every box has of its own, whatever its network.
+fn of_a_box() -> Namespaces {
+    Namespaces::NEWNS | Namespaces::NEWPID | Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP
+}
+
 /// The last stage that was tried, and what came of it.
 fn try_all(proof: &SingleThread, uid: u32, gid: u32) -> (Stage, io::Result<()>) {
     if let Err(error) = namespace::unshare(proof, Namespaces::NEWUSER) {
@@ -53,7 +58,7 @@ fn try_all(proof: &SingleThread, uid: u32, gid: u32) -> (Stage, io::Result<()>) 
         .and_then(|()| fs::write("/proc/self/uid_map", format!("0 {uid} 1")));
     match map {
         Err(error) => (Stage::Map, Err(error)),
-        Ok(()) => match namespace::unshare(proof, Namespaces::NEWNS) {
+        Ok(()) => match namespace::unshare(proof, of_a_box()) {
             Err(error) => (Stage::Namespaces, Err(error)),
             Ok(()) => (Stage::Mount, probe::tmpfs()),
         },

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// How many namespaces of each kind a user may have, those that a box has (namespaces(7)). It needs the user namespace first,
-/// and alone.
-const LIMITS: [&str; 6] = ["user", "mnt", "pid", "net", "ipc", "uts"];
+/// The kinds of namespaces that a box has, as the limits on how many a user may have are named (namespaces(7)); that of users
+/// comes first, and the others belong to it.
+const LIMITS: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
 /// Debian's switch, and that of kernels derived from its.
 const UNPRIVILEGED_CLONE: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 /// Ubuntu's, since 23.10: who has no profile gets one without rights in the new namespace.

@@ -19,9 +19,10 @@ use super::{bounds, view};
 use crate::limits::Membership;
 use crate::plan::init::{Ask, Completion, InitPlan, NOTIFY_SOCKET};
 use crate::plan::{Bounds, Step};
-use crate::sys::namespace::{self, Kind, Namespaces};
+use crate::sys::namespace::{self, Kind};
 use crate::sys::process::{self, Fork, Pid, SingleThread};
 use crate::sys::{capabilities, id, mount, signal, socket, system, tty};
+use crate::userns::{self, Namespaces};
 pub(super) use fresh::{machine_id, renew};
 
 /// The namespaces that are an init's own.
@@ -105,7 +106,7 @@ fn become_init(start: &Start<'_>, console: OwnedFd, word: &OwnedFd) -> Error {
     let fail = |source| Error::Session { what: "prepare the box's init", source };
     let prepared = || {
         start.member.map_or(Ok(()), Membership::enter).map_err(fail)?;
-        namespace::unshare(start.proof, Namespaces::NEWNS).map_err(fail)?;
+        userns::unshare(start.proof, Namespaces::NEWNS).map_err(fail)?;
         apply_fresh(start.fresh, console)?;
         if !matches!(start.view, View::None) {
             // Over the proc that is the init's own; that of the keeper has them already.

@@ -82,8 +82,11 @@ impl Console {
         self.show(format!("\r\nenvbox: {text}\r\n").as_bytes());
     }
 
-    /// Begins the log of an init.
+    /// Begins the log of an init, on a line of its own: its predecessor may have ended within one.
     pub(super) fn begin(&mut self) {
+        if self.log.is_amid_a_line() {
+            self.show(b"\r\n");
+        }
         self.show(BEGINNING.as_bytes());
     }
 
@@ -172,6 +175,12 @@ impl Log {
         Ok(Self { file, length })
     }
 
+    fn is_amid_a_line(&self) -> bool {
+        let mut last = [b'\n'];
+        let read = self.length.checked_sub(1).map(|at| self.file.read_exact_at(&mut last, at));
+        read.is_some_and(|read| read.is_ok()) && last != *b"\n"
+    }
+
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.length > MOST {
             let mut kept = vec![0; usize::try_from(MOST / 2).unwrap_or_default()];
@@ -202,5 +211,15 @@ mod tests {
         let mut last = [0];
         log.file.read_exact_at(&mut last, log.length - 1).unwrap();
         assert_eq!(u32::from(last[0]), 1999 % 251);
+    }
+
+    #[test]
+    fn a_line_that_was_begun_is_known() {
+        let mut log = Log::new(tempfile::tempfile().unwrap()).unwrap();
+        let mut after = |text: &[u8]| {
+            log.append(text).unwrap();
+            log.is_amid_a_line()
+        };
+        assert_eq!([after(b""), after(b"login: "), after(b"\r\n")], [false, true, false]);
     }
 }

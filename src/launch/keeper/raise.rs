@@ -16,11 +16,11 @@ use crate::limits::Membership;
 use crate::limits::systemd::STOP_SIGNAL;
 use crate::plan::{BootPlan, RUN_DIR, Step};
 use crate::recipe::settings::Network;
-use crate::sys::namespace::{self, Namespaces};
 use crate::sys::process;
 use crate::sys::root::{self, Open};
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::{net, probe, system, tty};
+use crate::userns::{self, Namespaces};
 
 /// The keeper's ends of what connects it with the host.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ fn set_up(
         std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").map_err(up_failed)?;
     }
     let served = means.fuse.is_some();
-    namespace::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
+    userns::unshare(means.proof, Namespaces::NEWNS).map_err(up_failed)?;
     system::set_umask(0);
     apply(plan, means, &mut |step| {
         if tracing {

@@ -174,17 +174,23 @@ fn is_dead(proc: &OwnedFd, pid: Pid) -> bool {
 /// be begun in that any more (pid_namespaces(7); linux/sched.h, `PF_EXITING`).
 pub(super) fn is_exiting(proc: &OwnedFd, pid: Pid) -> bool {
     const PF_EXITING: u32 = 4;
-    let flags = stat_field(proc, pid, 9).and_then(|flags| flags.parse::<u32>().ok());
-    flags.is_none_or(|flags| flags & PF_EXITING != 0)
+    let is_set = |flags: String| flags.parse::<u32>().is_ok_and(|flags| flags & PF_EXITING != 0);
+    stat_field(proc, pid, 9).is_none_or(is_set)
 }
 
-/// A field of a process's status, by its number in proc_pid_stat(5), from the third on.
+/// A field of a process's status, by its number in proc_pid_stat(5), from the third on: `None` for a process that is gone, and
+/// empty for one that cannot be looked at now.
 fn stat_field(proc: &OwnedFd, pid: Pid, number: usize) -> Option<String> {
-    let stat = root::read(proc, Path::new(&format!("{pid}/stat"))).ok()?;
-    process::stat_field(&String::from_utf8_lossy(&stat), number).map(str::to_owned)
+    match root::read(proc, Path::new(&format!("{pid}/stat"))) {
+        Ok(stat) => process::stat_field(&String::from_utf8_lossy(&stat), number).map(str::to_owned),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => None,
+        Err(_) => Some(String::new()),
+    }
 }
+
+/// "No such process" (errno(3)).
+const ESRCH: i32 = 3;
 
 fn ignore_none(result: io::Result<()>) -> io::Result<()> {
-    // ESRCH: there was nobody left.
-    result.or_else(|error| if error.raw_os_error() == Some(3) { Ok(()) } else { Err(error) })
+    result.or_else(|error| if error.raw_os_error() == Some(ESRCH) { Ok(()) } else { Err(error) })
 }

@@ -105,9 +105,9 @@ impl<'a> System<'a> {
         self.init.pid == pid
     }
 
-    /// Whether the init is on its way out, or dead.
+    /// Whether the init is on its way out, or dead, or has cleared away what sessions are in.
     pub(super) fn is_ending(&self, proc: &OwnedFd) -> bool {
-        is_exiting(proc, self.init.pid)
+        is_exiting(proc, self.init.pid) || self.member.is_some_and(Membership::has_lost_sessions)
     }
 
     /// Whether it is known to have booted.

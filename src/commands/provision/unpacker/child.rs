@@ -9,12 +9,11 @@ use std::path::PathBuf;
 use super::Task;
 use super::failure::Failure;
 use crate::image::Digest;
-use crate::sys::namespace;
 use crate::sys::process::{self, Signal, SingleThread};
 use crate::sys::root::{self, Open};
 use crate::unpack::index::Index;
 use crate::unpack::{self, Growing, Options, Report, Root, Whiteouts};
-use crate::userns::Namespaces;
+use crate::userns::{self, Namespaces};
 
 /// What a child does: it locks itself in, unpacks, and looks whether that was the layer it was meant to be.
 pub(super) fn unpack(
@@ -24,7 +23,7 @@ pub(super) fn unpack(
     input: Growing,
 ) -> Result<Report, Failure> {
     process::die_with_parent(Signal::SIGKILL)
-        .and_then(|()| namespace::unshare(proof, Namespaces::NEWNS))
+        .and_then(|()| userns::unshare(proof, Namespaces::NEWNS))
         .map_err(|error| Failure::Kernel("make a mount namespace", error))?;
     fs::create_dir(&task.target).map_err(|error| Failure::Kernel("make the directory to unpack into", error))?;
     let root = Root::confine(&task.target)?;
