@@ -33,6 +33,7 @@ pub struct Live {
     inner: Vec<OwnedFd>,
     pub(super) run_dir: OwnedFd,
     network: Option<OwnedFd>,
+    cgroups: Option<OwnedFd>,
     pub(super) payload: Option<OwnedFd>,
     pub(super) view: Option<OwnedFd>,
     /// Whether its sysinfo(2) is answered there.
@@ -84,6 +85,7 @@ fn greeted(connection: OwnedFd, limit: Option<Duration>) -> Result<Option<Live>,
                 inner,
                 run_dir,
                 network: None,
+                cgroups: None,
                 payload: None,
                 view: None,
                 sysinfo: false,
@@ -92,6 +94,7 @@ fn greeted(connection: OwnedFd, limit: Option<Duration>) -> Result<Option<Live>,
             for (letter, fd) in hello[HELLO.len()..length].iter().zip(fds) {
                 match *letter {
                     extra::NETWORK => live.network = Some(fd),
+                    extra::CGROUPS => live.cgroups = Some(fd),
                     extra::PAYLOAD => live.payload = Some(fd),
                     extra::VIEW => live.view = Some(fd),
                     extra::SYSINFO => (live.view, live.sysinfo) = (Some(fd), true),
@@ -114,7 +117,8 @@ impl Live {
     pub(super) fn join_inner(&self, proof: &SingleThread) -> io::Result<()> {
         // It belongs to the outer user namespace, whose privilege is gone in the inner one.
         self.network.iter().try_for_each(|network| namespace::join(proof, network, Kind::Network))?;
-        join(proof, &keeper::INNER, &self.inner)
+        join(proof, &keeper::INNER, &self.inner)?;
+        self.cgroups.iter().try_for_each(|cgroups| namespace::join(proof, cgroups, Kind::ControlGroup))
     }
 
     /// Whether what runs in the box is about to end, and nothing can be begun there: it was told to stop, or its init is on its

@@ -123,7 +123,7 @@ struct Room<'a> {
 impl Room<'_> {
     /// Forks what waits for the init, which does `work` once the root is its own; the exit status is what `work` returns.
     fn spawn(self, kinds: Namespaces, work: impl FnOnce(&SingleThread, &OwnedFd) -> u8) -> Result<Pid, userns::Error> {
-        let others = Namespaces::NEWIPC | Namespaces::NEWUTS | Namespaces::NEWCGROUP;
+        let others = Namespaces::NEWIPC | Namespaces::NEWUTS;
         userns::spawn(
             self.proof,
             self.identity,

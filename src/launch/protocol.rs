@@ -74,12 +74,14 @@ impl Report {
 
 /// The first packet a keeper sends on every connection; the namespaces and the run directory come with it. After it stands a
 /// letter for each descriptor more, in their order. Another version's is not understood, and says so.
-pub(super) const HELLO: &[u8] = b"envbox keeper 5 ";
+pub(super) const HELLO: &[u8] = b"envbox keeper 6 ";
 
 /// A descriptor that not every box has, by its letter in the first packet.
 pub(super) mod extra {
     /// The network namespace.
     pub(in crate::launch) const NETWORK: u8 = b'n';
+    /// The cgroup namespace.
+    pub(in crate::launch) const CGROUPS: u8 = b'c';
     /// The cgroup that sessions are forked into.
     pub(in crate::launch) const PAYLOAD: u8 = b'g';
     /// The socket to what shows the box its limits.

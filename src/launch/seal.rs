@@ -16,9 +16,12 @@ use crate::sys::root::{self, Open};
 use crate::sys::{socket, stream};
 use crate::userns::{self, IdMap, Namespaces};
 
-/// Moves this process into a user namespace of its own with `map`, and into the namespaces that are to belong to it. The root
-/// of its cgroup namespace is `payload`, where the box has one, else the cgroup that it is in. The
-/// root it sees is the same; descriptors of mounts from before are of another mount namespace now.
+/// Moves this process into a user namespace of its own with `map`, and into the namespaces that are to belong to it. The root it
+/// sees is the same; descriptors of mounts from before are of another mount namespace now.
+///
+/// A cgroup namespace is made where there is a cgroup to be its root, `payload`. Without one the box sees the cgroups as the host
+/// does: it is among them, and in a namespace of its own they would all be above the root, where runtimes that read their limits
+/// don't look, or fail.
 ///
 /// # Errors
 /// unshare(2)'s; those of writing the map.
@@ -36,8 +39,7 @@ pub(super) fn seal(proof: &SingleThread, map: &IdMap, payload: Option<&OwnedFd>)
         Fork::Parent(writer) => {
             drop(made_read);
             let kinds = Namespaces::NEWUSER | Namespaces::NEWNS | Namespaces::NEWIPC | Namespaces::NEWUTS;
-            let cgroup = if payload.is_none() { Namespaces::NEWCGROUP } else { Namespaces::empty() };
-            userns::unshare(proof, kinds | cgroup)?;
+            userns::unshare(proof, kinds)?;
             // The map of an undumpable process belongs to the machine's own root. Nobody is here yet to abuse it.
             process::set_dumpable(true)?;
             stream::write(&made, &[1])?;

@@ -215,8 +215,8 @@ pub enum Step {
     Hostname(String),
     /// Makes the root the root, and lets go of the host's.
     PivotRoot,
-    /// Locks all mounts made so far: from here on in a user namespace inside the first, with UTS, IPC and cgroup namespaces
-    /// of its own.
+    /// Locks all mounts made so far: from here on in a user namespace inside the first, with UTS and IPC namespaces of its own,
+    /// and a cgroup namespace in a box that has a cgroup.
     Seal,
 }
 

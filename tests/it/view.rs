@@ -216,6 +216,21 @@ fn the_load_is_the_boxs_own() {
     assert!(lines[2].contains(&format!("load average: {load:.2}")), "both ways say the same: {said}");
 }
 
+/// Where a box has no cgroup, those of its sessions are the host's, and found where the files say that they are.
+#[test]
+fn without_a_cgroup_of_its_own_a_box_is_among_the_hosts() {
+    requires!(userns, subid, overlay, fixtures);
+    let env = busybox();
+    assert_eq!(says(&env, "cat /proc/self/cgroup"), std::fs::read_to_string("/proc/self/cgroup").unwrap());
+    let roots = |mountinfo: &str| -> Vec<String> {
+        let cgroups = mountinfo.lines().filter(|line| line.contains(" - cgroup"));
+        cgroups.map(|line| line.split(' ').nth(3).unwrap().to_owned()).collect()
+    };
+    let host = roots(&std::fs::read_to_string("/proc/self/mountinfo").unwrap());
+    let seen = roots(&says(&env, "cat /proc/self/mountinfo"));
+    assert!(seen.iter().all(|root| host.contains(root)), "{seen:?} of {host:?}");
+}
+
 /// The kernel lets a user namespace mount a proc of its own only where a whole one can be seen.
 #[test]
 fn namespaces_inside_have_a_proc_of_their_own() {

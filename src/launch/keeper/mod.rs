@@ -40,12 +40,11 @@ use system::{End, System};
 pub(super) const OUTER: [(Kind, &str); 2] = [(Kind::User, "user"), (Kind::ProcessID, "pid")];
 
 /// The inner namespaces: the user namespace behind the seal, and those that belong to it.
-pub(super) const INNER: [(Kind, &str); 5] = [
+pub(super) const INNER: [(Kind, &str); 4] = [
     (Kind::User, "user"),
     (Kind::Mount, "mnt"),
     (Kind::InterProcessCommunication, "ipc"),
     (Kind::HostNameAndNISDomainName, "uts"),
-    (Kind::ControlGroup, "cgroup"),
 ];
 
 /// Where the pid namespace is among what is handed out, and where the mount namespace.
@@ -115,7 +114,8 @@ impl<'a> Keeper<'a> {
             handout.extend(own_namespaces(&[(Kind::Network, "net")])?);
         }
         if let Some(member) = member {
-            hello.push(extra::PAYLOAD);
+            hello.extend([extra::CGROUPS, extra::PAYLOAD]);
+            handout.extend(own_namespaces(&[(Kind::ControlGroup, "cgroup")])?);
             handout.push(member.payload.try_clone()?);
         }
         if let Some(view) = &view {
